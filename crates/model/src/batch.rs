@@ -1,0 +1,162 @@
+//! What writers hand to a store, and what they are told about it.
+
+use std::fmt;
+
+use crate::labels::Series;
+use crate::sample::Sample;
+
+/// Whose data it is. One installation without tenants uses [`TenantId::DEFAULT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct TenantId(pub u32);
+
+impl TenantId {
+    /// The tenant of everything where none is named.
+    pub const DEFAULT: Self = Self(0);
+}
+
+/// Samples of many series, taken in together: one acknowledgement, one log record.
+#[derive(Debug, Clone, Default)]
+pub struct SeriesBatch {
+    /// Whose samples these are.
+    pub tenant: TenantId,
+    /// The producer's key for this batch. A store that sees a key again within its memory answers as the first time
+    /// and stores nothing.
+    pub key: Option<u128>,
+    rows: Vec<Row>,
+    samples: Vec<Sample>,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    series: Series,
+    /// Where this row's samples end; they start where the row before ends.
+    samples_end: usize,
+}
+
+impl SeriesBatch {
+    /// An empty batch for a tenant.
+    pub fn new(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            ..Self::default()
+        }
+    }
+
+    /// Adds the samples of one series.
+    pub fn push(&mut self, series: Series, samples: &[Sample]) {
+        self.samples.extend_from_slice(samples);
+        self.rows.push(Row {
+            series,
+            samples_end: self.samples.len(),
+        });
+    }
+
+    /// Adds one sample of one series.
+    pub fn push_one(&mut self, series: Series, at_ms: i64, value: f64) {
+        self.push(series, &[Sample { at_ms, value }]);
+    }
+
+    /// The rows: a series and its samples.
+    pub fn iter(&self) -> impl Iterator<Item = (&Series, &[Sample])> {
+        let mut start = 0;
+        self.rows.iter().map(move |row| {
+            let samples = self.samples.get(start..row.samples_end).unwrap_or_default();
+            start = row.samples_end;
+            (&row.series, samples)
+        })
+    }
+
+    /// How many samples the batch holds.
+    pub fn sample_count(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// How many rows the batch holds.
+    pub fn series_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// What became of a batch. Everything `stored` is durable.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Samples that are durable and readable now.
+    pub stored: u64,
+    /// Samples that were refused, by reason; never the whole story of a write error.
+    pub refused: Vec<(Refusal, u64)>,
+}
+
+impl Accepted {
+    /// Counts `count` samples as refused.
+    pub fn refuse(&mut self, reason: Refusal, count: u64) {
+        match self.refused.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, total)) => *total += count,
+            None => self.refused.push((reason, count)),
+        }
+    }
+
+    /// How many samples were refused.
+    pub fn refused_count(&self) -> u64 {
+        self.refused.iter().map(|(_, count)| count).sum()
+    }
+}
+
+/// Why a sample was refused although its batch was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Older than the out-of-order window allows.
+    TooOld,
+    /// Further in the future than the store allows.
+    TooFarInFuture,
+    /// The series already has another value at this time.
+    DuplicateTimestamp,
+    /// The store has as many active series as it may.
+    TooManySeries,
+}
+
+impl Refusal {
+    /// A short name for counters and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TooOld => "too_old",
+            Self::TooFarInFuture => "too_far_in_future",
+            Self::DuplicateTimestamp => "duplicate_timestamp",
+            Self::TooManySeries => "too_many_series",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::Labels;
+
+    #[test]
+    fn rows_keep_their_own_samples() {
+        let series = |name: &str| Series::new(Labels::from_pairs([("__name__", name)]));
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        batch.push(
+            series("a"),
+            &[Sample { at_ms: 1, value: 1.0 }, Sample { at_ms: 2, value: 2.0 }],
+        );
+        batch.push(series("b"), &[]);
+        batch.push_one(series("c"), 3, 3.0);
+        let counts: Vec<_> = batch
+            .iter()
+            .map(|(s, samples)| (s.labels().to_string(), samples.len()))
+            .collect();
+        assert_eq!(counts, [("a{}".into(), 2), ("b{}".into(), 0), ("c{}".into(), 1)]);
+        assert_eq!((batch.series_count(), batch.sample_count()), (3, 3));
+    }
+}

@@ -1,0 +1,151 @@
+//! The doors to the engines: what services and protocols see of a store of series.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::batch::{Accepted, SeriesBatch, TenantId};
+use crate::labels::Labels;
+use crate::matcher::Matcher;
+use crate::metadata::MetricMetadata;
+use crate::range::TimeRange;
+use crate::sample::SampleColumns;
+
+/// A store that takes series in.
+///
+/// Calls block (on a disk, at times for tens of milliseconds): async callers go through a blocking task.
+pub trait SeriesWrite: Send + Sync + Debug {
+    /// Takes in a batch. When it returns `Ok`, what it says is stored is durable and readable. `now_ms` is the time of
+    /// ingestion.
+    fn append(&self, batch: &SeriesBatch, now_ms: i64) -> Result<Accepted, WriteError>;
+
+    /// Takes in what exporters say about their metrics; the newest word about a name wins.
+    fn describe(&self, tenant: TenantId, metadata: &[MetricMetadata]) -> Result<(), WriteError>;
+}
+
+/// Why nothing of a batch was taken in. The caller may try again with the same batch.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The log could not be written or synced: disk full, I/O error.
+    #[error("cannot write to the log: {reason}")]
+    Log {
+        /// What the disk said.
+        reason: String,
+    },
+    /// The store has as much waiting as it may.
+    #[error("too many writes are waiting, the limit is {waiting_max}")]
+    Busy {
+        /// The limit.
+        waiting_max: usize,
+    },
+    /// The store is shutting down.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Which series, and of what time.
+#[derive(Debug, Clone)]
+pub struct Selector {
+    /// Whose series.
+    pub tenant: TenantId,
+    /// All must hold. An empty list selects everything.
+    pub matchers: Vec<Matcher>,
+    /// Only series that may have samples in this range need be returned.
+    pub range: TimeRange,
+}
+
+/// A store of series that can be asked.
+///
+/// Calls block on CPU and disk: async callers go through a blocking task.
+pub trait SeriesRead: Send + Sync + Debug {
+    /// The series that match, each once, sorted by labels. Samples are read later, series by series.
+    fn select(&self, selector: &Selector) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError>;
+
+    /// The label names of the series that match any of the `selectors`, sorted; of all series where there is none.
+    fn label_names(
+        &self,
+        tenant: TenantId,
+        range: TimeRange,
+        any_of: &[Vec<Matcher>],
+    ) -> Result<Vec<String>, ReadError>;
+
+    /// The values of one label on the series that match any of the `selectors`, sorted.
+    fn label_values(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        range: TimeRange,
+        any_of: &[Vec<Matcher>],
+    ) -> Result<Vec<String>, ReadError>;
+
+    /// What is known of a metric, or of all; sorted by name.
+    fn metadata(&self, tenant: TenantId, metric: Option<&str>) -> Result<Vec<MetricMetadata>, ReadError>;
+
+    /// Counts for people and for the status page; lists hold at most `limit` entries, largest first.
+    fn statistics(&self, tenant: TenantId, limit: usize) -> Result<SeriesStatistics, ReadError>;
+}
+
+/// One series that was selected: its labels now, its samples when asked.
+pub trait SelectedSeries: Send + Sync + Debug {
+    /// The labels.
+    fn labels(&self) -> &Labels;
+
+    /// Appends all samples within `range` to `out`, in order of time, one per time stamp, stale markers included.
+    fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError>;
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// A file is damaged; it was set aside or is named so that it can be.
+    #[error("cannot read {place}: {reason}")]
+    Damaged {
+        /// The file and place in it.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The disk or the remote store failed.
+    #[error("cannot read {place}: {reason}")]
+    Io {
+        /// The file or address.
+        place: String,
+        /// What it said.
+        reason: String,
+    },
+    /// A limit was hit.
+    #[error("{what} exceeds the limit of {limit}")]
+    Limit {
+        /// What there is too much of.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// The store is shutting down.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Counts of what a store holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeriesStatistics {
+    /// Series that can take samples in memory now.
+    pub head_series: u64,
+    /// Chunks in memory.
+    pub head_chunks: u64,
+    /// Pairs of label name and value in memory.
+    pub head_label_pairs: u64,
+    /// The time of the oldest and the newest sample in memory.
+    pub head_range: Option<TimeRange>,
+    /// Files of sealed data.
+    pub blocks: u64,
+    /// Bytes on disk, log included.
+    pub disk_bytes: u64,
+    /// Series by metric name.
+    pub series_by_metric: Vec<(String, u64)>,
+    /// Distinct values by label name.
+    pub values_by_label: Vec<(String, u64)>,
+    /// Bytes of label values by label name.
+    pub bytes_by_label: Vec<(String, u64)>,
+    /// Series by `name=value`.
+    pub series_by_label_pair: Vec<(String, u64)>,
+}

@@ -1,0 +1,25 @@
+//! The nouns every room speaks in (labels, samples, matchers, ranges, metadata) and the doors to the engines.
+//!
+//! In: nothing; this is the ground floor.  Out: types and the traits [`SeriesWrite`] and [`SeriesRead`].
+//! Owns: no state, no file, no task.
+//! Invariants: labels are sorted, unique and never empty-valued (`labels::tests`); equal labels have equal
+//! [`SeriesId`]s and the id of a given set never changes (`labels::tests::ids_are_fixed_for_ever`).
+//! Not here: serialisation and I/O of any kind; wire forms live in the rooms that speak them.
+//! Start at: [`Labels`].
+
+pub mod batch;
+pub mod doors;
+pub mod labels;
+pub mod matcher;
+pub mod metadata;
+pub mod number;
+pub mod range;
+pub mod sample;
+
+pub use batch::{Accepted, Refusal, SeriesBatch, TenantId};
+pub use doors::{ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, WriteError};
+pub use labels::{Labels, LabelsBuilder, Series, SeriesId};
+pub use matcher::{AnchoredRegex, Matcher, MatcherOp};
+pub use metadata::{MetricKind, MetricMetadata};
+pub use range::TimeRange;
+pub use sample::{STALE_NAN, Sample, SampleColumns, is_stale};

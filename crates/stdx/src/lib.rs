@@ -1,0 +1,17 @@
+//! What the standard library lacks and every room needs: a clock that tests own, backoff, bounded outlets, durations.
+//!
+//! In: nothing of this project; this is the ground floor.  Out: small, general pieces, used by every room.
+//! Owns: nothing on disk and no task.
+//! Invariants: an outlet never blocks its producer and never drops without counting (`outlet::tests`);
+//! backoff never exceeds its ceiling (`backoff::tests`); a printed duration parses back to itself (`duration::tests`).
+//! Not here: anything that knows of metrics, logs, alerts or their formats; the nouns live in `model`.
+//! Start at: [`Clock`].
+
+pub mod backoff;
+pub mod clock;
+pub mod duration;
+pub mod outlet;
+
+pub use backoff::Backoff;
+pub use clock::{Clock, SystemClock};
+pub use duration::HumanDuration;

@@ -1,0 +1,244 @@
+//! A store of series in memory, by the simplest code there is: the model that engines are judged against.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use model::{
+    Accepted, Labels, Matcher, MetricMetadata, ReadError, Refusal, Sample, SampleColumns, SelectedSeries,
+    Selector, Series, SeriesBatch, SeriesRead, SeriesStatistics, SeriesWrite, TenantId, TimeRange,
+    WriteError,
+};
+use parking_lot::RwLock;
+
+/// A store of series that lives and dies with the test. Takes samples in any order; of two values at one time the
+/// first stays and the second is refused, unless they are the same.
+#[derive(Debug, Default)]
+pub struct MemorySeries {
+    kept: RwLock<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    series: BTreeMap<(TenantId, Labels), BTreeMap<i64, f64>>,
+    metadata: BTreeMap<(TenantId, Arc<str>), MetricMetadata>,
+}
+
+#[derive(Debug)]
+struct Selected {
+    labels: Labels,
+    samples: Vec<Sample>,
+}
+
+impl MemorySeries {
+    /// An empty store.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Adds samples of one series of the default tenant; a shorthand for tests.
+    pub fn add(&self, labels: &[(&str, &str)], samples: &[(i64, f64)]) {
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        let samples: Vec<Sample> = samples
+            .iter()
+            .map(|&(at_ms, value)| Sample { at_ms, value })
+            .collect();
+        batch.push(Series::new(Labels::from_pairs(labels.iter().copied())), &samples);
+        self.take_in(&batch);
+    }
+
+    /// Every series of the default tenant with its samples, sorted by labels.
+    pub fn dump(&self) -> Vec<(Labels, Vec<(i64, f64)>)> {
+        let kept = self.kept.read();
+        kept.series
+            .iter()
+            .filter(|((tenant, _), _)| *tenant == TenantId::DEFAULT)
+            .map(|((_, labels), samples)| (labels.clone(), samples.iter().map(|(t, v)| (*t, *v)).collect()))
+            .collect()
+    }
+
+    fn take_in(&self, batch: &SeriesBatch) -> Accepted {
+        let mut kept = self.kept.write();
+        let mut accepted = Accepted::default();
+        for (series, samples) in batch.iter() {
+            let column = kept
+                .series
+                .entry((batch.tenant, series.labels().clone()))
+                .or_default();
+            for sample in samples {
+                match column.entry(sample.at_ms) {
+                    Entry::Vacant(place) => {
+                        place.insert(sample.value);
+                        accepted.stored += 1;
+                    }
+                    Entry::Occupied(known) if known.get().to_bits() == sample.value.to_bits() => {
+                        accepted.stored += 1;
+                    }
+                    Entry::Occupied(_) => accepted.refuse(Refusal::DuplicateTimestamp, 1),
+                }
+            }
+        }
+        accepted
+    }
+
+    fn matching(&self, tenant: TenantId, range: TimeRange, any_of: &[Vec<Matcher>]) -> Vec<Labels> {
+        let kept = self.kept.read();
+        kept.series
+            .iter()
+            .filter(|((owner, labels), samples)| {
+                *owner == tenant
+                    && samples.range(range.from_ms()..=range.to_ms()).next().is_some()
+                    && (any_of.is_empty()
+                        || any_of
+                            .iter()
+                            .any(|all| all.iter().all(|m| m.matches_labels(labels))))
+            })
+            .map(|((_, labels), _)| labels.clone())
+            .collect()
+    }
+}
+
+impl SeriesWrite for MemorySeries {
+    fn append(&self, batch: &SeriesBatch, _now_ms: i64) -> Result<Accepted, WriteError> {
+        Ok(self.take_in(batch))
+    }
+
+    fn describe(&self, tenant: TenantId, metadata: &[MetricMetadata]) -> Result<(), WriteError> {
+        let mut kept = self.kept.write();
+        for entry in metadata {
+            kept.metadata
+                .insert((tenant, Arc::clone(&entry.name)), entry.clone());
+        }
+        Ok(())
+    }
+}
+
+impl SeriesRead for MemorySeries {
+    fn select(&self, selector: &Selector) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError> {
+        let labels = self.matching(
+            selector.tenant,
+            selector.range,
+            std::slice::from_ref(&selector.matchers),
+        );
+        let kept = self.kept.read();
+        let mut selected: Vec<Arc<dyn SelectedSeries>> = Vec::with_capacity(labels.len());
+        for labels in labels {
+            let column = kept.series.get(&(selector.tenant, labels.clone()));
+            let samples = column
+                .into_iter()
+                .flatten()
+                .map(|(&at_ms, &value)| Sample { at_ms, value })
+                .collect();
+            selected.push(Arc::new(Selected { labels, samples }));
+        }
+        Ok(selected)
+    }
+
+    fn label_names(
+        &self,
+        tenant: TenantId,
+        range: TimeRange,
+        any_of: &[Vec<Matcher>],
+    ) -> Result<Vec<String>, ReadError> {
+        let matching = self.matching(tenant, range, any_of);
+        let mut names: Vec<String> = matching
+            .iter()
+            .flat_map(|labels| labels.iter().map(|(name, _)| name.to_owned()))
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    fn label_values(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        range: TimeRange,
+        any_of: &[Vec<Matcher>],
+    ) -> Result<Vec<String>, ReadError> {
+        let matching = self.matching(tenant, range, any_of);
+        let mut values: Vec<String> = matching
+            .iter()
+            .filter_map(|labels| labels.get(name))
+            .map(str::to_owned)
+            .collect();
+        values.sort();
+        values.dedup();
+        Ok(values)
+    }
+
+    fn metadata(&self, tenant: TenantId, metric: Option<&str>) -> Result<Vec<MetricMetadata>, ReadError> {
+        let kept = self.kept.read();
+        Ok(kept
+            .metadata
+            .iter()
+            .filter(|((owner, name), _)| *owner == tenant && metric.is_none_or(|wanted| wanted == &**name))
+            .map(|(_, entry)| entry.clone())
+            .collect())
+    }
+
+    fn statistics(&self, tenant: TenantId, _limit: usize) -> Result<SeriesStatistics, ReadError> {
+        let head_series = self
+            .kept
+            .read()
+            .series
+            .keys()
+            .filter(|(owner, _)| *owner == tenant)
+            .count() as u64;
+        Ok(SeriesStatistics {
+            head_series,
+            ..SeriesStatistics::default()
+        })
+    }
+}
+
+impl SelectedSeries for Selected {
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError> {
+        for sample in self.samples.iter().filter(|sample| range.contains(sample.at_ms)) {
+            out.push(sample.at_ms, sample.value);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_is_selected_in_order() {
+        let store = MemorySeries::new();
+        store.add(&[("__name__", "up"), ("job", "b")], &[(2000, 0.0), (1000, 1.0)]);
+        store.add(&[("__name__", "up"), ("job", "a")], &[(1000, 1.0)]);
+        store.add(&[("__name__", "up"), ("job", "a")], &[(1000, 7.0)]);
+        let selector = Selector {
+            tenant: TenantId::DEFAULT,
+            matchers: vec![Matcher::equal("__name__", "up")],
+            range: TimeRange::new(0, 1500).unwrap(),
+        };
+        let selected = store.select(&selector).unwrap();
+        let mut read = Vec::new();
+        for series in &selected {
+            let mut columns = SampleColumns::default();
+            series.read(selector.range, &mut columns).unwrap();
+            read.push((
+                series.labels().to_string(),
+                columns.iter().map(|s| (s.at_ms, s.value)).collect::<Vec<_>>(),
+            ));
+        }
+        assert_eq!(
+            read,
+            [
+                (r#"up{job="a"}"#.into(), vec![(1000, 1.0)]),
+                (r#"up{job="b"}"#.into(), vec![(1000, 1.0)])
+            ]
+        );
+        let names = store.label_names(TenantId::DEFAULT, TimeRange::ALL, &[]).unwrap();
+        assert_eq!(names, ["__name__", "job"]);
+    }
+}
