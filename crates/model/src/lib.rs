@@ -7,6 +7,7 @@
 //! Not here: serialisation and I/O of any kind; wire forms live in the rooms that speak them.
 //! Start at: [`Labels`].
 
+pub mod alert;
 pub mod batch;
 pub mod doors;
 pub mod labels;
@@ -16,6 +17,7 @@ pub mod number;
 pub mod range;
 pub mod sample;
 
+pub use alert::{AlertEvent, AlertPhase, Verdict, fingerprint, format_fingerprint};
 pub use batch::{Accepted, Refusal, SeriesBatch, TenantId};
 pub use doors::{ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, WriteError};
 pub use labels::{Labels, LabelsBuilder, Series, SeriesId};
