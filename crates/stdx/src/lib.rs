@@ -1,9 +1,11 @@
-//! What the standard library lacks and every room needs: a clock that tests own, backoff, bounded outlets, durations.
+//! What the standard library lacks and every room needs: a clock that tests own, backoff, bounded outlets, durations,
+//! YAML whose faults are named all at once.
 //!
 //! In: nothing of this project; this is the ground floor.  Out: small, general pieces, used by every room.
 //! Owns: nothing on disk and no task.
 //! Invariants: an outlet never blocks its producer and never drops without counting (`outlet::tests`);
-//! backoff never exceeds its ceiling (`backoff::tests`); a printed duration parses back to itself (`duration::tests`).
+//! backoff never exceeds its ceiling (`backoff::tests`); a printed duration parses back to itself (`duration::tests`);
+//! a YAML text is read whole or every fault is named (`yaml::tests`).
 //! Not here: anything that knows of metrics, logs, alerts or their formats; the nouns live in `model`.
 //! Start at: [`Clock`].
 
@@ -11,6 +13,7 @@ pub mod backoff;
 pub mod clock;
 pub mod duration;
 pub mod outlet;
+pub mod yaml;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock};
