@@ -1,0 +1,108 @@
+//! The store's own metrics, counted where the fact happens.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// What the store counts about itself. Cloning shares the counters.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    /// Samples that became durable.
+    pub samples_stored: Counter,
+    /// Samples refused, by reason.
+    pub samples_refused: Family<Vec<(String, String)>, Counter>,
+    /// Batches answered from memory because their key had been seen.
+    pub batches_repeated: Counter,
+    /// Appends that failed because the log could not be written.
+    pub append_failures: Counter,
+    /// Series in memory.
+    pub head_series: Gauge,
+    /// Blocks that answer.
+    pub blocks: Gauge,
+    /// Bytes on disk, log included.
+    pub disk_bytes: Gauge,
+    /// Blocks written.
+    pub blocks_written: Counter,
+    /// Blocks removed because their time or the space was over.
+    pub blocks_expired: Counter,
+    /// Pieces of damage met: records, chunks, pages, whole blocks.
+    pub damage: Counter,
+    /// Runs of maintenance that failed and will be tried again.
+    pub maintenance_failures: Counter,
+    /// The log's own counters.
+    pub log: disk::Telemetry,
+}
+
+impl Telemetry {
+    /// Makes the metrics visible.
+    pub fn register(&self, registry: &mut Registry) {
+        let counters = [
+            (
+                "samples_stored",
+                "Samples that became durable",
+                &self.samples_stored,
+            ),
+            (
+                "batches_repeated",
+                "Batches answered from memory, their key had been seen",
+                &self.batches_repeated,
+            ),
+            (
+                "append_failures",
+                "Appends that failed in the log",
+                &self.append_failures,
+            ),
+            ("blocks_written", "Blocks written", &self.blocks_written),
+            (
+                "blocks_expired",
+                "Blocks removed by retention",
+                &self.blocks_expired,
+            ),
+            (
+                "damage",
+                "Damaged records, chunks, pages and blocks met",
+                &self.damage,
+            ),
+            (
+                "maintenance_failures",
+                "Maintenance runs that failed",
+                &self.maintenance_failures,
+            ),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(format!("watchkeeper_tsdb_{name}"), help, counter.clone());
+        }
+        registry.register(
+            "watchkeeper_tsdb_samples_refused",
+            "Samples refused, by reason",
+            self.samples_refused.clone(),
+        );
+        let gauges = [
+            ("head_series", "Series in memory", &self.head_series),
+            ("blocks", "Blocks that answer", &self.blocks),
+            ("disk_bytes", "Bytes on disk, log included", &self.disk_bytes),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(format!("watchkeeper_tsdb_{name}"), help, gauge.clone());
+        }
+        self.log.register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_shown_under_the_rooms_name() {
+        let telemetry = Telemetry::default();
+        telemetry.samples_stored.inc_by(3);
+        let mut registry = Registry::default();
+        telemetry.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(text.contains("watchkeeper_tsdb_samples_stored_total 3"), "{text}");
+        assert!(text.contains("watchkeeper_disk_log_syncs_total 0"), "{text}");
+    }
+}
