@@ -1,1 +1,35 @@
-//! placeholder
+//! Gathers this machine's vitals every second and writes them through the door to the series store.
+//!
+//! In: the kernel's text files under `/proc` and `/sys`, and `statvfs` of mounted filesystems.  Out: batches of samples
+//! to [`model::SeriesWrite`], a [`Tick`] after each stored batch, a [`HostSummary`] and a [`ProcessTable`] for people.
+//! Owns: one thread that ticks, one that asks filesystems and as many as hang there; no file.
+//! Invariants: names are those of docs/metrics.md (`sources::tests::the_table_in_the_docs_is_the_table_in_the_code`);
+//! no text of the kernel panics a parser (`sources::tests::no_text_panics_a_parser`); what vanishes gets a stale marker
+//! (`collector::tests`); a filesystem that hangs never holds up a tick (`sources::filesystem::tests`).
+//! Not here: log files, journald and containers; other machines' metrics come by scraping (`ingest`).
+//! Start at: [`Host::new`].
+
+pub mod config;
+pub mod error;
+pub mod limits;
+pub mod metric;
+pub mod roots;
+pub mod sources;
+pub mod telemetry;
+pub mod view;
+
+mod collector;
+mod host;
+mod kernel_file;
+mod rows;
+mod schedule;
+mod slate;
+mod text;
+
+pub use config::{Config, Filter};
+pub use error::Error;
+pub use host::{Host, HostDeps};
+pub use metric::Metric;
+pub use roots::Roots;
+pub use telemetry::Telemetry;
+pub use view::{HostSummary, ProcessRow, ProcessTable, Tick};
