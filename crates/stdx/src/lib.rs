@@ -10,11 +10,13 @@
 //! Start at: [`Clock`].
 
 pub mod backoff;
+pub mod bytes;
 pub mod clock;
 pub mod duration;
 pub mod outlet;
 pub mod yaml;
 
 pub use backoff::Backoff;
+pub use bytes::HumanBytes;
 pub use clock::{Clock, SystemClock};
 pub use duration::HumanDuration;
