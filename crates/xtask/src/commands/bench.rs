@@ -1,0 +1,190 @@
+//! `cargo x bench`: start-up, the cost of idling, and every bench example of the rooms.
+//!
+//! In: the release binary, built here.  Out: one line a figure, with its unit.
+//! Owns: a data folder under the system's temporary folder, and the servers it starts.
+//! Invariants: no server outlives its measurement (`server::tests`); a figure that could not be taken is an error,
+//! never a zero.
+//! Not here: load against other servers; figures of hot paths, which are examples of their own rooms.
+//! Start at: [`run`].
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+
+use crate::shell;
+use crate::tree::Tree;
+use server::Server;
+
+mod process_cost;
+mod server;
+
+/// Examples whose names end so are benches: each prints its own figures.
+const BENCH_ENDINGS: [&str; 2] = ["_cost", "_speed"];
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How long the idle server is watched, in seconds
+    #[arg(long, default_value_t = 60)]
+    idle_seconds: u64,
+    /// A data folder to start on, for example one that is a day old; it is copied, not used itself
+    #[arg(long, value_name = "FOLDER")]
+    aged: Option<PathBuf>,
+    /// Leave out the bench examples of the rooms
+    #[arg(long)]
+    no_examples: bool,
+}
+
+/// Builds the release binary and takes every figure.
+pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
+    ensure!(options.idle_seconds > 0, "--idle-seconds must be at least 1");
+    let binary = build(root)?;
+    let scratch = Scratch::create()?;
+    measure_start_and_idling(&binary, &scratch.path.join("empty"), options.idle_seconds)?;
+    match &options.aged {
+        Some(folder) => measure_aged_start(&binary, folder, &scratch.path.join("aged"))?,
+        None => shell::say("start on an aged data folder: not taken, name one with --aged FOLDER"),
+    }
+    if !options.no_examples {
+        run_examples(root)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure_start_and_idling(binary: &Path, folder: &Path, idle_seconds: u64) -> Result<()> {
+    let server = Server::start(binary, folder)?;
+    shell::say(&format!(
+        "start on an empty data folder: ready after {} ms",
+        server.ready_after().as_millis()
+    ));
+    let before = process_cost::read(server.id())?;
+    thread::sleep(Duration::from_secs(idle_seconds));
+    let after = process_cost::read(server.id())?;
+    let share = after.cpu_share_since(&before);
+    shell::say(&format!(
+        "idle for {idle_seconds} s: {:.2} % of one core, {:.1} MiB resident",
+        share * 100.0,
+        after.resident_bytes as f64 / f64::from(1 << 20)
+    ));
+    server.stop()
+}
+
+fn measure_aged_start(binary: &Path, folder: &Path, copy: &Path) -> Result<()> {
+    copy_folder(folder, copy)?;
+    let server = Server::start(binary, copy)?;
+    let name = folder.display();
+    shell::say(&format!(
+        "start on {name}: ready after {} ms",
+        server.ready_after().as_millis()
+    ));
+    server.stop()
+}
+
+fn build(root: &Path) -> Result<PathBuf> {
+    let built = shell::runs(root, &["cargo", "build", "--release", "--package", "watchkeeper"])?;
+    ensure!(built, "the release build failed");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let binary = root.join(target).join("release/watchkeeper");
+    ensure!(binary.is_file(), "the build left no {}", binary.display());
+    Ok(binary)
+}
+
+fn run_examples(root: &Path) -> Result<()> {
+    for (room, example) in bench_examples(&Tree::open(root)?) {
+        shell::say(&format!("== {room}: {example}"));
+        let line = [
+            "cargo",
+            "run",
+            "--quiet",
+            "--release",
+            "--package",
+            &room,
+            "--example",
+            &example,
+        ];
+        if !shell::runs(root, &line)? {
+            bail!("the bench example `{example}` of `{room}` failed");
+        }
+    }
+    Ok(())
+}
+
+/// Room and name of every example that is a bench.
+fn bench_examples(tree: &Tree) -> Vec<(String, String)> {
+    tree.paths()
+        .filter_map(|path| {
+            let (room, inside) = path.strip_prefix("crates/")?.split_once("/examples/")?;
+            let name = inside.strip_suffix(".rs")?;
+            BENCH_ENDINGS
+                .iter()
+                .any(|ending| name.ends_with(ending))
+                .then(|| (room.to_owned(), name.to_owned()))
+        })
+        .collect()
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+    for entry in std::fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let entry = entry.with_context(|| format!("cannot list {}", from.display()))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_folder(&source, &target)?;
+        } else {
+            std::fs::copy(&source, &target).with_context(|| format!("cannot copy {}", source.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder of this run's own, removed at the end.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn create() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("watchkeeper-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bench_examples_are_told_by_their_names() {
+        let tree = Tree::of([
+            ("crates/a/examples/tick_cost.rs", ""),
+            ("crates/a/examples/guide.rs", ""),
+            ("crates/b/examples/append_speed.rs", ""),
+            ("crates/b/src/read_cost.rs", ""),
+        ]);
+        let expected = [("a", "tick_cost"), ("b", "append_speed")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(bench_examples(&tree), expected);
+    }
+
+    #[test]
+    fn a_folder_is_copied_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("from/inner")).unwrap();
+        std::fs::write(folder.path().join("from/inner/file"), "bytes").unwrap();
+        copy_folder(&folder.path().join("from"), &folder.path().join("to")).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("to/inner/file")).unwrap(),
+            "bytes"
+        );
+    }
+}

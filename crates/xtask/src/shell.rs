@@ -1,0 +1,99 @@
+//! How commands are run and how people are spoken to.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+/// Prints a line to the standard output. A reader that has gone away is no error.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Prints a line to the standard error.
+pub fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A command line, run in `folder`.
+pub fn command(folder: &Path, line: &[&str]) -> Command {
+    let (program, arguments) = line.split_first().unwrap_or((&"true", &[]));
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+/// Runs a command with the terminal as its own; says whether it succeeded.
+pub fn runs(folder: &Path, line: &[&str]) -> Result<bool> {
+    let status = command(folder, line)
+        .status()
+        .with_context(|| format!("cannot run `{}`", line.join(" ")))?;
+    Ok(status.success())
+}
+
+/// Runs a command and returns what it printed; a command that fails is an error with what it said.
+pub fn output(folder: &Path, line: &[&str]) -> Result<String> {
+    let output = command(folder, line)
+        .output()
+        .with_context(|| format!("cannot run `{}`", line.join(" ")))?;
+    ensure!(
+        output.status.success(),
+        "`{}` failed: {}",
+        line.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a command and hands each line of its standard output to `each` as it comes; says whether it succeeded.
+pub fn lines(mut command: Command, mut each: impl FnMut(&str)) -> Result<bool> {
+    let shown = format!("{command:?}");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {shown}"))?;
+    if let Some(stdout) = child.stdout.take() {
+        let mut reader = BufReader::new(stdout);
+        let mut line = Vec::new();
+        while reader
+            .read_until(b'\n', &mut line)
+            .with_context(|| format!("cannot read from {shown}"))?
+            > 0
+        {
+            each(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
+            line.clear();
+        }
+    }
+    let status = child.wait().with_context(|| format!("cannot wait for {shown}"))?;
+    Ok(status.success())
+}
+
+/// Whether a program answers to `--version`.
+pub fn is_installed(line: &[&str]) -> bool {
+    command(Path::new("."), line)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_arrive_one_by_one_and_the_exit_status_is_kept() {
+        let mut seen = Vec::new();
+        let script = command(Path::new("/"), &["sh", "-c", "printf 'one\\ntwo'; exit 3"]);
+        assert!(!lines(script, |line| seen.push(line.to_owned())).unwrap());
+        assert_eq!(seen, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_command_that_fails_says_why() {
+        let error = output(Path::new("/"), &["sh", "-c", "echo no such thing >&2; exit 1"]).unwrap_err();
+        assert!(error.to_string().contains("no such thing"), "{error}");
+        assert!(!is_installed(&["no-such-program-anywhere", "--version"]));
+    }
+}
