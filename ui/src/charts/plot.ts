@@ -1,0 +1,158 @@
+// The one place that knows uPlot: its options, its scales and its cursor, so that another library could take its place.
+import uPlot from 'uplot';
+import { colour, dash, slots, token } from './colours';
+import type { Line } from './lines';
+import { formatTick, formatValue, type Unit } from './units';
+
+export interface PlotSpec {
+  lines: Line[];
+  stacked: boolean;
+  unit: Unit;
+  /** The top of the axis where the unit has one (1 for shares). */
+  top: number | undefined;
+  dark: boolean;
+  utc: boolean;
+}
+
+export interface PlotHooks {
+  /** The index under the cursor, null when the cursor has left. */
+  onCursor(index: number | null): void;
+  onZoom(from_ms: number, to_ms: number): void;
+}
+
+export type PlotData = [number[], ...(number | null)[][]];
+
+const AXIS_WIDTH = 60;
+const ZOOM_PX_MIN = 6;
+const SYNC_KEY = 'page';
+const DAY_MS = 86_400_000;
+/** Only the cursor travels between charts: a drag zooms through the URL, which all of them follow. */
+const TRAVELS = new Set(['mousemove', 'mouseleave']);
+
+const BINARY_INCREMENTS = Array.from({ length: 60 }, (_, power) => 2 ** power);
+const TIME_INCREMENTS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200]
+  .map((s) => s * 1000)
+  .concat([1, 2, 3, 5, 7, 14, 30, 60].map((d) => d * DAY_MS));
+
+function axes(spec: PlotSpec): uPlot.Axis[] {
+  const ink = token('--ink-3');
+  const grid = { stroke: token('--grid'), width: 1 };
+  const font = '11px system-ui, sans-serif';
+  const binary = spec.unit === 'bytes' || spec.unit === 'bytes_per_second';
+  return [
+    {
+      stroke: ink,
+      font,
+      grid,
+      ticks: { show: false },
+      gap: 4,
+      size: 22,
+      space: 68,
+      incrs: TIME_INCREMENTS,
+      values: (_, splits, __, ___, step) => splits.map((at) => formatTick(at, step, spec.utc)),
+    },
+    {
+      stroke: ink,
+      font,
+      grid,
+      ticks: { show: false },
+      gap: 6,
+      size: AXIS_WIDTH,
+      space: 32,
+      ...(binary ? { incrs: BINARY_INCREMENTS } : {}),
+      values: (_, splits) => splits.map((value) => formatValue(value, spec.unit)),
+    },
+  ];
+}
+
+/** From zero to the known top, or to a little above the highest point. */
+function verticalRange(top: number | undefined): uPlot.Range.Function {
+  return (_, min, max) => {
+    const low = Math.min(0, min ?? 0);
+    if (top !== undefined) return [low, Math.max(top, max ?? 0)];
+    const high = max ?? 0;
+    return [low, high > 0 ? high * 1.08 : 1];
+  };
+}
+
+function seriesOptions(spec: PlotSpec): uPlot.Series[] {
+  const slotOf = slots(spec.lines.filter((l) => !l.limit).map((l) => l.name));
+  const many = spec.lines.length > 1;
+  return spec.lines.map((line) => {
+    if (line.limit) return { stroke: token('--line-strong'), width: 1, dash: [4, 4], points: { show: false } };
+    const slot = slotOf.get(line.name) ?? 0;
+    const stroke = colour(slot, spec.dark);
+    const fill = spec.stacked ? `${stroke}59` : many ? undefined : `${stroke}1f`;
+    const pattern = spec.stacked ? undefined : dash(slot);
+    return { stroke, width: spec.stacked ? 1 : 1.5, ...(fill ? { fill } : {}), ...(pattern ? { dash: pattern } : {}), points: { size: 4 } };
+  });
+}
+
+/** In a stack each layer is filled down to the layer below it. */
+function bands(spec: PlotSpec): uPlot.Band[] {
+  if (!spec.stacked) return [];
+  const layers = spec.lines.map((line, i) => (line.limit ? 0 : i + 1)).filter((i) => i > 1);
+  return layers.map((i) => ({ series: [i, i - 1] as [number, number] }));
+}
+
+export class Plot {
+  readonly #u: uPlot;
+
+  constructor(host: HTMLElement, spec: PlotSpec, data: PlotData, size: { width: number; height: number }, hooks: PlotHooks) {
+    const options: uPlot.Options = {
+      ...size,
+      ms: 1,
+      padding: [8, 12, 0, 0],
+      legend: { show: false },
+      ...(spec.utc ? { tzDate: (ms: number) => uPlot.tzDate(new Date(ms), 'Etc/UTC') } : {}),
+      scales: { x: { time: true }, y: { range: verticalRange(spec.top) } },
+      axes: axes(spec),
+      series: [{}, ...seriesOptions(spec)],
+      bands: bands(spec),
+      cursor: {
+        y: false,
+        points: { size: 6, width: 1 },
+        drag: { x: true, y: false, setScale: false, dist: ZOOM_PX_MIN },
+        bind: { dblclick: () => null },
+        sync: { key: SYNC_KEY, scales: ['x', null], filters: { pub: (type) => TRAVELS.has(type), sub: (type) => TRAVELS.has(type) } },
+      },
+      hooks: {
+        setCursor: [(u) => hooks.onCursor((u.cursor.left ?? -1) < 0 ? null : (u.cursor.idx ?? null))],
+        setSelect: [(u) => this.#selected(u, hooks)],
+      },
+    };
+    this.#u = new uPlot(options, data as uPlot.AlignedData, host);
+  }
+
+  #selected(u: uPlot, hooks: PlotHooks): void {
+    const { left, width } = u.select;
+    if (width < ZOOM_PX_MIN) return;
+    const from = u.posToVal(left, 'x');
+    const to = u.posToVal(left + width, 'x');
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    hooks.onZoom(from, to);
+  }
+
+  show(data: PlotData, from_ms: number, to_ms: number): void {
+    this.#u.batch(() => {
+      this.#u.setData(data as uPlot.AlignedData, false);
+      this.#u.setScale('x', { min: from_ms, max: to_ms });
+    });
+  }
+
+  resize(width: number, height: number): void {
+    this.#u.setSize({ width, height });
+  }
+
+  /** Puts the cursor of every chart at a moment, or (null) takes it away. */
+  setCursor(at_ms: number | null): void {
+    const left = at_ms === null ? -10 : this.#u.valToPos(at_ms, 'x');
+    // The third argument tells the other charts; the library's types leave it out.
+    const setCursor = this.#u.setCursor as (at: { left: number; top: number }, fire: boolean, publish: boolean) => void;
+    setCursor({ left, top: at_ms === null ? -10 : 10 }, true, true);
+  }
+
+  destroy(): void {
+    this.#u.destroy();
+  }
+}
