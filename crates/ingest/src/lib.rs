@@ -1,1 +1,28 @@
-//! placeholder
+//! Hears: scrapes Prometheus targets, parses what they expose and writes it through the door to the series.
+//!
+//! In: `scrape_configs` from the roof, exposition text from targets.  Out: samples, staleness markers and metadata to
+//! [`model::SeriesWrite`]; [`TargetNews`] to whoever listens.
+//! Owns: one task per target while [`Scraper::run`] lives, and nothing on disk.
+//! Invariants: an unchanged target is not disturbed by a reload and a removed one ends stale (`tests/reload.rs`);
+//! a series that vanishes from a target ends stale, all of them when the scrape fails (`tests/scrape_life.rs`);
+//! no body can make the process hold more than its limit (`tests/scrape_limits.rs`).
+//! Not here: storing (`tsdb`), this machine's own vitals (`collect`), HTTP pages about targets (`web`).
+//! Start at: [`Scraper::apply`].
+
+pub mod config;
+pub mod error;
+pub mod exposition;
+pub mod intake;
+pub mod limits;
+pub mod relabel;
+pub mod scrape;
+pub mod self_scrape;
+pub mod series_cache;
+pub mod telemetry;
+
+pub use config::{GlobalConfig, ScrapeConfig};
+pub use error::IngestError;
+pub use scrape::status::{DroppedTarget, Health, TargetNews, TargetStatus, Targets};
+pub use scrape::{Scraper, ScraperDeps};
+pub use self_scrape::SelfScrape;
+pub use telemetry::Telemetry;

@@ -1,0 +1,294 @@
+//! What to scrape and how: Prometheus' own `global` and `scrape_configs` sections.
+//!
+//! In: YAML or any other text form, through serde.  Out: [`GlobalConfig`], [`ScrapeConfig`]; resolved against each other
+//! they make a [`Job`].
+//! Owns: nothing; plain data.
+//! Invariants: what Prometheus refuses is refused, with the place (`config::tests`); secrets never print
+//! (`config::tests::secrets_do_not_print`).
+//! Not here: reading files of targets (`scrape::file_sd`), the other sections of the file (the roof).
+//! Start at: [`validate`].
+
+pub mod discovery;
+pub mod http;
+pub mod job;
+pub mod names;
+pub mod protocol;
+pub mod secret;
+pub mod size;
+pub(crate) mod validate;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use stdx::HumanDuration;
+
+use crate::relabel::Rule;
+pub use discovery::{FileDiscovery, TargetGroup};
+pub use http::{Authorization, BasicAuth, HttpHeader, TlsConfig};
+pub use job::Job;
+pub use protocol::ScrapeProtocol;
+pub use secret::Secret;
+pub use size::ByteSize;
+pub use validate::validate;
+
+use discovery::NotInThisBuild;
+
+/// The `global` section. Keys that concern other rooms are read here too, because they stand in one section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GlobalConfig {
+    /// Time between scrapes of a target.
+    pub scrape_interval: HumanDuration,
+    /// The most a scrape may take; without it 10 s, or the interval where that is shorter.
+    pub scrape_timeout: Option<HumanDuration>,
+    /// Formats to ask targets for, best first.
+    pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
+    /// Time between evaluations of rules.
+    pub evaluation_interval: HumanDuration,
+    /// How far in the past rules are evaluated.
+    pub rule_query_offset: HumanDuration,
+    /// The file that queries are logged to.
+    pub query_log_file: Option<String>,
+    /// The file that failed scrapes are logged to.
+    pub scrape_failure_log_file: Option<String>,
+    /// Labels for whoever receives data or alerts from here.
+    pub external_labels: BTreeMap<String, String>,
+    /// Limit for all jobs that name none.
+    pub body_size_limit: ByteSize,
+    /// Limit for all jobs that name none.
+    pub sample_limit: u64,
+    /// Limit for all jobs that name none.
+    pub target_limit: u64,
+    /// Limit for all jobs that name none.
+    pub label_limit: u64,
+    /// Limit for all jobs that name none.
+    pub label_name_length_limit: u64,
+    /// Limit for all jobs that name none.
+    pub label_value_length_limit: u64,
+    /// Limit for all jobs that name none.
+    pub keep_dropped_targets: u64,
+    /// Which names are allowed: `utf8` or `legacy`.
+    pub metric_name_validation_scheme: Option<NameValidation>,
+    /// How names are asked for.
+    pub metric_name_escaping_scheme: Option<NameEscaping>,
+    /// Concerns native histograms, which this build does not read; without effect.
+    pub convert_classic_histograms_to_nhcb: bool,
+    /// Concerns native histograms, which this build does not read; without effect.
+    pub always_scrape_classic_histograms: bool,
+    /// Concerns native histograms, which this build does not read; without effect.
+    pub scrape_native_histograms: Option<bool>,
+    /// Whether each target gets `scrape_timeout_seconds`, `scrape_sample_limit` and `scrape_body_size_bytes`.
+    pub extra_scrape_metrics: bool,
+    /// Go runtime settings, without meaning here.
+    pub runtime: Runtime,
+}
+
+/// Go runtime settings of Prometheus; read so that its files load, without effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Runtime {
+    /// Percentage of heap growth between collections.
+    pub gogc: Option<i64>,
+}
+
+/// Which label and metric names are allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NameValidation {
+    /// Any UTF-8.
+    Utf8,
+    /// Letters, digits, underscores; colons in metric names.
+    Legacy,
+}
+
+/// How a target is asked to write names that are not legacy names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameEscaping {
+    /// As they are.
+    #[serde(rename = "allow-utf-8")]
+    AllowUtf8,
+    /// Foreign characters as underscores.
+    Underscores,
+    /// Dots as `_dot_`, foreign characters as underscores.
+    Dots,
+    /// As `U__` and code points.
+    Values,
+}
+
+/// One entry of `scrape_configs`. `None` says that the key is absent and the global section decides.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScrapeConfig {
+    /// The `job` label of its targets; unique.
+    pub job_name: String,
+    /// Time between scrapes.
+    pub scrape_interval: Option<HumanDuration>,
+    /// The most a scrape may take.
+    pub scrape_timeout: Option<HumanDuration>,
+    /// Formats to ask for, best first.
+    pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
+    /// What a body is taken for whose type says nothing known.
+    pub fallback_scrape_protocol: Option<ScrapeProtocol>,
+    /// The path of the URL; `/metrics` where absent.
+    pub metrics_path: Option<String>,
+    /// `http` or `https`; `http` where absent.
+    pub scheme: Option<String>,
+    /// Query parameters of the URL.
+    pub params: BTreeMap<String, Vec<String>>,
+    /// Whether labels of the body win over those of the target.
+    pub honor_labels: bool,
+    /// Whether time stamps of the body are used; yes where absent.
+    pub honor_timestamps: Option<bool>,
+    /// Whether series with time stamps of their own end with a marker.
+    pub track_timestamps_staleness: bool,
+    /// Whether compressed bodies are asked for; yes where absent.
+    pub enable_compression: Option<bool>,
+    /// Uncompressed bytes of a body.
+    pub body_size_limit: Option<ByteSize>,
+    /// Samples of a scrape after relabelling.
+    pub sample_limit: Option<u64>,
+    /// Targets of the job.
+    pub target_limit: Option<u64>,
+    /// Labels of a series.
+    pub label_limit: Option<u64>,
+    /// Bytes of a label name.
+    pub label_name_length_limit: Option<u64>,
+    /// Bytes of a label value.
+    pub label_value_length_limit: Option<u64>,
+    /// Dropped targets that are listed.
+    pub keep_dropped_targets: Option<u64>,
+    /// Concerns native histograms, which this build does not read; without effect.
+    pub native_histogram_bucket_limit: Option<u64>,
+    /// Concerns native histograms, which this build does not read; without effect.
+    pub native_histogram_min_bucket_factor: Option<f64>,
+    /// Concerns native histograms, which this build does not read; without effect.
+    pub always_scrape_classic_histograms: Option<bool>,
+    /// Concerns native histograms, which this build does not read; without effect.
+    pub convert_classic_histograms_to_nhcb: Option<bool>,
+    /// Concerns native histograms, which this build does not read; without effect.
+    pub scrape_native_histograms: Option<bool>,
+    /// Whether the targets get the three further `scrape_*` series.
+    pub extra_scrape_metrics: Option<bool>,
+    /// Which names are allowed.
+    pub metric_name_validation_scheme: Option<NameValidation>,
+    /// How names are asked for.
+    pub metric_name_escaping_scheme: Option<NameEscaping>,
+    /// The file that failed scrapes are logged to; failures are logged with the process' own log.
+    pub scrape_failure_log_file: Option<String>,
+    /// Rules for targets.
+    pub relabel_configs: Vec<Rule>,
+    /// Rules for series.
+    pub metric_relabel_configs: Vec<Rule>,
+    /// Targets written here.
+    pub static_configs: Vec<TargetGroup>,
+    /// Targets in files.
+    pub file_sd_configs: Vec<FileDiscovery>,
+
+    /// User name and password.
+    pub basic_auth: Option<BasicAuth>,
+    /// Scheme and credentials of the `Authorization` header.
+    pub authorization: Option<Authorization>,
+    /// Short for `authorization` with a token.
+    pub bearer_token: Option<Secret>,
+    /// Short for `authorization` with a file.
+    pub bearer_token_file: Option<String>,
+    /// How TLS connections are made.
+    pub tls_config: TlsConfig,
+    /// Whether redirects are followed; yes where absent.
+    pub follow_redirects: Option<bool>,
+    /// Whether HTTP/2 may be used; yes where absent.
+    pub enable_http2: Option<bool>,
+    /// Further headers.
+    pub http_headers: BTreeMap<String, HttpHeader>,
+    /// The proxy that requests go through.
+    pub proxy_url: Option<String>,
+    /// Hosts that are reached without the proxy, separated by commas.
+    pub no_proxy: Option<String>,
+    /// Whether the proxy is named by the environment.
+    pub proxy_from_environment: bool,
+    /// Headers for the proxy.
+    pub proxy_connect_header: BTreeMap<String, Vec<Secret>>,
+
+    oauth2: NotInThisBuild,
+    azure_sd_configs: NotInThisBuild,
+    aws_sd_configs: NotInThisBuild,
+    consul_sd_configs: NotInThisBuild,
+    digitalocean_sd_configs: NotInThisBuild,
+    dns_sd_configs: NotInThisBuild,
+    docker_sd_configs: NotInThisBuild,
+    dockerswarm_sd_configs: NotInThisBuild,
+    ec2_sd_configs: NotInThisBuild,
+    eureka_sd_configs: NotInThisBuild,
+    gce_sd_configs: NotInThisBuild,
+    hetzner_sd_configs: NotInThisBuild,
+    http_sd_configs: NotInThisBuild,
+    ionos_sd_configs: NotInThisBuild,
+    kubernetes_sd_configs: NotInThisBuild,
+    kuma_sd_configs: NotInThisBuild,
+    lightsail_sd_configs: NotInThisBuild,
+    linode_sd_configs: NotInThisBuild,
+    marathon_sd_configs: NotInThisBuild,
+    nerve_sd_configs: NotInThisBuild,
+    nomad_sd_configs: NotInThisBuild,
+    openstack_sd_configs: NotInThisBuild,
+    ovhcloud_sd_configs: NotInThisBuild,
+    puppetdb_sd_configs: NotInThisBuild,
+    scaleway_sd_configs: NotInThisBuild,
+    serverset_sd_configs: NotInThisBuild,
+    stackit_sd_configs: NotInThisBuild,
+    triton_sd_configs: NotInThisBuild,
+    uyuni_sd_configs: NotInThisBuild,
+    vultr_sd_configs: NotInThisBuild,
+}
+
+impl GlobalConfig {
+    /// Time between scrapes where nothing is configured.
+    pub const SCRAPE_INTERVAL_DEFAULT: HumanDuration = HumanDuration::from_secs(15);
+    /// The most a scrape may take where nothing is configured.
+    pub const SCRAPE_TIMEOUT_DEFAULT: HumanDuration = HumanDuration::from_secs(10);
+}
+
+impl Default for GlobalConfig {
+    fn default() -> Self {
+        Self {
+            scrape_interval: Self::SCRAPE_INTERVAL_DEFAULT,
+            scrape_timeout: None,
+            scrape_protocols: None,
+            evaluation_interval: HumanDuration::from_secs(15),
+            rule_query_offset: HumanDuration::default(),
+            query_log_file: None,
+            scrape_failure_log_file: None,
+            external_labels: BTreeMap::new(),
+            body_size_limit: ByteSize::default(),
+            sample_limit: 0,
+            target_limit: 0,
+            label_limit: 0,
+            label_name_length_limit: 0,
+            label_value_length_limit: 0,
+            keep_dropped_targets: 0,
+            metric_name_validation_scheme: None,
+            metric_name_escaping_scheme: None,
+            convert_classic_histograms_to_nhcb: false,
+            always_scrape_classic_histograms: false,
+            scrape_native_histograms: None,
+            extra_scrape_metrics: false,
+            runtime: Runtime::default(),
+        }
+    }
+}
+
+impl NameEscaping {
+    /// The word in configuration files and `Accept` headers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AllowUtf8 => "allow-utf-8",
+            Self::Underscores => "underscores",
+            Self::Dots => "dots",
+            Self::Values => "values",
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What hearing may cost: sizes, counts and times that no target can exceed.
+
+use std::time::Duration;
+
+/// Bytes of a scraped body after decompression, where the configuration names no `body_size_limit`.
+pub const BODY_BYTES_MAX: u64 = 50 * 1024 * 1024;
+
+/// Redirects that one scrape follows; Go's HTTP client, which Prometheus uses, stops at as many.
+pub const REDIRECTS_MAX: usize = 10;
+
+/// Characters of a series that an error message repeats.
+pub const ERROR_SNIPPET_CHARS_MAX: usize = 80;
+
+/// Idle connections that the pool of one job keeps per host.
+pub const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 4;
+
+/// How far a scrape may lie after its planned moment and still carry the planned time stamp, so that steady
+/// scrapes have evenly spaced time stamps (Prometheus' `ScrapeTimestampTolerance`).
+pub const TIMESTAMP_TOLERANCE: Duration = Duration::from_millis(2);
+
+/// The wait before a target's loop starts again after it panicked.
+pub const RESTART_AFTER_PANIC: Duration = Duration::from_secs(5);
+
+/// Dropped targets that are listed per job where the configuration names no `keep_dropped_targets`.
+pub const DROPPED_TARGETS_LISTED_MAX: usize = 10_000;
+
+/// Bytes of a `file_sd_configs` file.
+pub const TARGETS_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Bytes of a file that holds a password, token or header value.
+pub const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;

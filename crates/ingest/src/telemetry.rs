@@ -1,0 +1,120 @@
+//! What this room counts about itself.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The counters of the scraper; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    /// Scrapes by outcome.
+    pub scrapes: Family<Outcome, Counter>,
+    /// Samples that the store took in.
+    pub samples_stored: Counter,
+    /// Samples that were not stored, by reason.
+    pub samples_refused: Family<Reason, Counter>,
+    /// Batches that the store did not take in at all.
+    pub write_failures: Counter,
+    /// Uncompressed bytes of bodies that were read.
+    pub body_bytes: Counter,
+    /// Exemplars that were parsed and not kept.
+    pub exemplars_dropped: Counter,
+    /// Staleness markers that were written.
+    pub stale_markers: Counter,
+    /// Series whose labels had to be parsed because they were new to their target.
+    pub series_parsed: Counter,
+    /// Loops that panicked and were started again.
+    pub loops_restarted: Counter,
+    /// Targets that are scraped now.
+    pub targets_active: Gauge,
+    /// Files of `file_sd_configs` that could not be read or understood.
+    pub target_files_failed: Counter,
+}
+
+/// How a scrape ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Outcome {
+    /// `ok` or `failed`.
+    pub outcome: &'static str,
+}
+
+/// Why a sample was not stored.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Reason {
+    /// A refusal of the store, or `duplicate` within one body.
+    pub reason: &'static str,
+}
+
+impl Telemetry {
+    /// Adds every metric to the registry of the process.
+    pub fn register(&self, registry: &mut Registry) {
+        let room = registry.sub_registry_with_prefix("watchkeeper_ingest");
+        room.register("scrapes", "Scrapes by outcome", self.scrapes.clone());
+        room.register(
+            "samples_stored",
+            "Scraped samples that were stored",
+            self.samples_stored.clone(),
+        );
+        room.register(
+            "samples_refused",
+            "Scraped samples that were not stored, by reason",
+            self.samples_refused.clone(),
+        );
+        room.register(
+            "write_failures",
+            "Batches of scraped samples that the store did not take in",
+            self.write_failures.clone(),
+        );
+        room.register_with_unit(
+            "body",
+            "Uncompressed size of scraped bodies",
+            Unit::Bytes,
+            self.body_bytes.clone(),
+        );
+        room.register(
+            "exemplars_dropped",
+            "Exemplars that were parsed and not kept",
+            self.exemplars_dropped.clone(),
+        );
+        room.register(
+            "stale_markers",
+            "Staleness markers written",
+            self.stale_markers.clone(),
+        );
+        room.register(
+            "series_parsed",
+            "Series whose labels were parsed because they were new to their target",
+            self.series_parsed.clone(),
+        );
+        room.register(
+            "loops_restarted",
+            "Scrape loops that panicked and were started again",
+            self.loops_restarted.clone(),
+        );
+        room.register(
+            "targets_active",
+            "Targets that are scraped",
+            self.targets_active.clone(),
+        );
+        room.register(
+            "target_files_failed",
+            "Files of file_sd_configs that could not be used",
+            self.target_files_failed.clone(),
+        );
+    }
+
+    pub(crate) fn count_scrape(&self, ok: bool) {
+        let outcome = if ok { "ok" } else { "failed" };
+        self.scrapes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(crate) fn count_refused(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            self.samples_refused
+                .get_or_create(&Reason { reason })
+                .inc_by(count);
+        }
+    }
+}
