@@ -22,7 +22,11 @@ const BUNDLED = ['clsx', 'esm-env', 'svelte', 'uplot'];
 function sourcePaths(): string[] {
   const inside = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1).replaceAll('\\', '/'));
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(ROOT.length + 1)
+        .replaceAll('\\', '/'),
+    );
   return [...inside, ...CONFIG_FILES].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
@@ -81,6 +85,6 @@ export default defineConfig({
       },
     },
   },
-  server: { proxy: { '/api': process.env.WATCHKEEPER_URL ?? 'http://127.0.0.1:9464' } },
+  server: { proxy: { '/api': process.env.WATCHKEEPER_URL ?? 'http://127.0.0.1:9595' } },
   test: { environment: 'happy-dom', include: ['src/**/*.test.ts'] },
 });

@@ -5,7 +5,16 @@ const DARK = ['#80aaff', '#fcac79', '#8ffcd4', '#8b6ee0', '#a37c1e', '#d35196', 
 /** The last colour is grey: it is kept for "other" and for limits. */
 const OTHER = 7;
 /** Lines after the fourth colour are dashed as a second cue for eyes that see fewer colours. */
-const DASHES: (number[] | undefined)[] = [undefined, undefined, undefined, undefined, [8, 3], [4, 3], [10, 3, 3, 3], [2, 3]];
+const DASHES: (number[] | undefined)[] = [
+  undefined,
+  undefined,
+  undefined,
+  undefined,
+  [8, 3],
+  [4, 3],
+  [10, 3, 3, 3],
+  [2, 3],
+];
 
 /** FNV-1a, 32 bits: small, and spreads short names well. */
 export function hash(text: string): number {
@@ -16,7 +25,7 @@ export function hash(text: string): number {
 
 /**
  * A slot of the palette for each name. The hash decides; where two names of one chart want the same slot the later one
- * in alphabetical order takes the next free slot, so that a set of names always gets the same colours.
+ * in alphabetical order takes the next free one, so that a set of names always gets the same colours.
  */
 export function slots(names: string[]): Map<string, number> {
   const taken = new Set<number>();
@@ -27,7 +36,9 @@ export function slots(names: string[]): Map<string, number> {
   }
   for (const name of [...names].sort().filter((n) => !result.has(n))) {
     let slot = hash(name) % OTHER;
-    for (let tries = 0; taken.has(slot) && tries <= OTHER; tries += 1) slot = (slot + 1) % (OTHER + 1);
+    for (let tries = 1; taken.has(slot) && tries < OTHER; tries += 1) slot = (slot + 1) % OTHER;
+    // Grey is the last resort: it is the colour of what matters least.
+    if (taken.has(slot)) slot = OTHER;
     taken.add(slot);
     result.set(name, slot);
   }

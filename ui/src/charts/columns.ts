@@ -17,7 +17,9 @@ export interface Columns {
 
 export const EMPTY: Columns = { step_ms: 1000, t0_ms: 0, count: 0, series: [] };
 
-const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
+const STEPS_S = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800,
+];
 
 /** The shortest step people would pick that keeps `span_ms` within `points` points. */
 export function stepFor(span_ms: number, points: number): number {
@@ -36,7 +38,8 @@ export function fromResponse(response: SeriesResponse, ids: Map<string, string>)
   for (const result of response.results) {
     const query = ids.get(result.id);
     if (query === undefined) continue;
-    for (const { labels, values } of result.series) series.push({ key: seriesKey(query, labels), query, labels, values });
+    for (const { labels, values } of result.series)
+      series.push({ key: seriesKey(query, labels), query, labels, values });
   }
   return { step_ms: response.step_ms, t0_ms: response.t0_ms, count: response.count, series };
 }

@@ -68,7 +68,11 @@ export function linesOf(columns: Columns, queries: Query[], stacked: boolean, or
   let other: Line | null = null;
   if (plain.length > LINES_MAX) {
     plain.sort((a, b) => weight(b.line.values) - weight(a.line.values) || byName(a.line, b.line));
-    other = rest(plain.slice(LINES_MAX).map((p) => p.series), stacked, columns.count);
+    other = rest(
+      plain.slice(LINES_MAX).map((p) => p.series),
+      stacked,
+      columns.count,
+    );
     plain = plain.slice(0, LINES_MAX);
   }
   const rank = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
@@ -113,6 +117,7 @@ export function summarise(line: Line): Summary {
   const mean = (part: number[]) => part.reduce((a, b) => a + b, 0) / part.length;
   const change = mean(known.slice(-quarter)) - mean(known.slice(0, quarter));
   const peak = Math.max(Math.abs(min), Math.abs(max));
-  const trend = known.length < 4 ? 'unknown' : Math.abs(change) <= peak / 10 ? 'steady' : change > 0 ? 'rising' : 'falling';
+  const trend =
+    known.length < 4 ? 'unknown' : Math.abs(change) <= peak / 10 ? 'steady' : change > 0 ? 'rising' : 'falling';
   return { name: line.name, min, max, last: lastValue(line.values), trend };
 }

@@ -2,7 +2,7 @@
 import uPlot from 'uplot';
 import { colour, dash, slots, token } from './colours';
 import type { Line } from './lines';
-import { formatTick, formatValue, type Unit } from './units';
+import { formatShort, formatTick, type Unit } from './units';
 
 export interface PlotSpec {
   lines: Line[];
@@ -22,7 +22,9 @@ export interface PlotHooks {
 
 export type PlotData = [number[], ...(number | null)[][]];
 
-const AXIS_WIDTH = 60;
+const AXIS_WIDTH = 66;
+/** So few lines are told apart by colour alone, whatever the eye; more get dashes as a second cue. */
+const UNDASHED_LINES = 4;
 const ZOOM_PX_MIN = 6;
 const SYNC_KEY = 'page';
 const DAY_MS = 86_400_000;
@@ -45,8 +47,8 @@ function axes(spec: PlotSpec): uPlot.Axis[] {
       font,
       grid,
       ticks: { show: false },
-      gap: 4,
-      size: 22,
+      gap: 8,
+      size: 28,
       space: 68,
       incrs: TIME_INCREMENTS,
       values: (_, splits, __, ___, step) => splits.map((at) => formatTick(at, step, spec.utc)),
@@ -60,7 +62,7 @@ function axes(spec: PlotSpec): uPlot.Axis[] {
       size: AXIS_WIDTH,
       space: 32,
       ...(binary ? { incrs: BINARY_INCREMENTS } : {}),
-      values: (_, splits) => splits.map((value) => formatValue(value, spec.unit)),
+      values: (_, splits) => splits.map((value) => formatShort(value, spec.unit)),
     },
   ];
 }
@@ -83,10 +85,29 @@ function seriesOptions(spec: PlotSpec): uPlot.Series[] {
     const slot = slotOf.get(line.name) ?? 0;
     const stroke = colour(slot, spec.dark);
     const fill = spec.stacked ? `${stroke}59` : many ? undefined : `${stroke}1f`;
-    const pattern = spec.stacked ? undefined : dash(slot);
-    return { stroke, width: spec.stacked ? 1 : 1.5, ...(fill ? { fill } : {}), ...(pattern ? { dash: pattern } : {}), points: { size: 4 } };
+    const pattern = spec.stacked || spec.lines.length <= UNDASHED_LINES ? undefined : dash(slot);
+    return {
+      stroke,
+      width: spec.stacked ? 1 : 1.5,
+      ...(fill ? { fill } : {}),
+      ...(pattern ? { dash: pattern } : {}),
+      points: LONE_POINTS,
+    };
   });
 }
+
+/** A point between two gaps has no line to be seen by, so it is drawn as a dot; all others are not. */
+const LONE_POINTS: uPlot.Series.Points = {
+  size: 4,
+  show: () => false,
+  filter: (u, series) => {
+    const values = u.data[series] ?? [];
+    const known = (i: number) => values[i] !== null && values[i] !== undefined;
+    const lone: number[] = [];
+    for (let i = 0; i < values.length; i += 1) if (known(i) && !known(i - 1) && !known(i + 1)) lone.push(i);
+    return lone.length > 0 ? lone : null;
+  },
+};
 
 /** In a stack each layer is filled down to the layer below it. */
 function bands(spec: PlotSpec): uPlot.Band[] {
@@ -98,11 +119,17 @@ function bands(spec: PlotSpec): uPlot.Band[] {
 export class Plot {
   readonly #u: uPlot;
 
-  constructor(host: HTMLElement, spec: PlotSpec, data: PlotData, size: { width: number; height: number }, hooks: PlotHooks) {
+  constructor(
+    host: HTMLElement,
+    spec: PlotSpec,
+    data: PlotData,
+    size: { width: number; height: number },
+    hooks: PlotHooks,
+  ) {
     const options: uPlot.Options = {
       ...size,
       ms: 1,
-      padding: [8, 12, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       ...(spec.utc ? { tzDate: (ms: number) => uPlot.tzDate(new Date(ms), 'Etc/UTC') } : {}),
       scales: { x: { time: true }, y: { range: verticalRange(spec.top) } },
@@ -114,7 +141,11 @@ export class Plot {
         points: { size: 6, width: 1 },
         drag: { x: true, y: false, setScale: false, dist: ZOOM_PX_MIN },
         bind: { dblclick: () => null },
-        sync: { key: SYNC_KEY, scales: ['x', null], filters: { pub: (type) => TRAVELS.has(type), sub: (type) => TRAVELS.has(type) } },
+        sync: {
+          key: SYNC_KEY,
+          scales: ['x', null],
+          filters: { pub: (type) => TRAVELS.has(type), sub: (type) => TRAVELS.has(type) },
+        },
       },
       hooks: {
         setCursor: [(u) => hooks.onCursor((u.cursor.left ?? -1) < 0 ? null : (u.cursor.idx ?? null))],

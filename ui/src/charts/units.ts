@@ -1,14 +1,6 @@
 // Numbers as people read them, in the unit of what was measured.
 
-export type Unit =
-  | 'bytes'
-  | 'bytes_per_second'
-  | 'ratio'
-  | 'count'
-  | 'per_second'
-  | 'seconds'
-  | 'celsius'
-  | 'cores';
+export type Unit = 'bytes' | 'bytes_per_second' | 'ratio' | 'count' | 'per_second' | 'seconds' | 'celsius' | 'cores';
 
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P'];
@@ -67,9 +59,16 @@ export function formatValue(value: number | null | undefined, unit: Unit): strin
       return digits(value);
     default: {
       const text = count(value);
-      return per ? `${text}${/[a-zA-Z]$/.test(text) ? '' : ' '}${per}`.replace(' /s', ' /s') : text;
+      return per ? `${text}${/[a-zA-Z]$/.test(text) ? '' : ' '}${per}` : text;
     }
   }
+}
+
+/** As `formatValue`, without digits that say nothing: for the round numbers of an axis. */
+export function formatShort(value: number, unit: Unit): string {
+  return formatValue(value, unit)
+    .replace(/(\.\d*?)0+(?=\D|$)/, '$1')
+    .replace(/\.(?=\D|$)/, '');
 }
 
 /** `3 h 10 min`: the two largest units of a length of time. */

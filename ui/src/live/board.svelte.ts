@@ -58,7 +58,13 @@ function deliver(response: SeriesResponse, feeds: Feed[], take: (feed: Feed, col
   });
 }
 
-function ask(feeds: Feed[], from_ms: number, to_ms: number, step_ms: number, signal: AbortSignal): Promise<SeriesResponse> {
+function ask(
+  feeds: Feed[],
+  from_ms: number,
+  to_ms: number,
+  step_ms: number,
+  signal: AbortSignal,
+): Promise<SeriesResponse> {
   const queries = feeds.flatMap((feed, index) =>
     feed.queries.map((query) => ({ id: `${index}.${query.id}`, expr: query.expr })),
   );

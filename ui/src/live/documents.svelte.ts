@@ -1,6 +1,7 @@
 // The documents that more than one part of the page reads.
-import type { Bootstrap, Catalog, Overview } from '../api/types';
+
 import { get } from '../api/client';
+import type { Bootstrap, Catalog, Overview } from '../api/types';
 import { clock } from './clock.svelte';
 import { Resource } from './resource.svelte';
 

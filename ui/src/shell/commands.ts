@@ -36,14 +36,34 @@ async function copyLink(): Promise<void> {
 
 function actions(): Command[] {
   const themes: Theme[] = ['system', 'light', 'dark'];
-  const action = (id: string, title: string, run: () => void, keywords = ''): Command => ({ id, kind: 'Action', title, run, keywords });
+  const action = (id: string, title: string, run: () => void, keywords = ''): Command => ({
+    id,
+    kind: 'Action',
+    title,
+    run,
+    keywords,
+  });
   return [
     action('live', board.live ? 'Pause' : 'Go live', togglePause, 'live pause resume'),
     action('window', 'Set window…', () => dialogs.show('window'), 'time range'),
-    ...PRESETS_MS.map((ms) => action(`last-${ms}`, `Show the last ${formatDuration(ms)}`, () => route.setWindow(relative(ms)), 'window time range')),
+    ...PRESETS_MS.map((ms) =>
+      action(
+        `last-${ms}`,
+        `Show the last ${formatDuration(ms)}`,
+        () => route.setWindow(relative(ms)),
+        'window time range',
+      ),
+    ),
     action('link', 'Copy link with fixed times', () => void copyLink(), 'share'),
-    ...themes.map((theme) => action(`theme-${theme}`, `Theme: ${theme}`, () => (settings.theme = theme), 'colour mode dark light')),
-    action('utc', settings.utc ? 'Show times in my time zone' : 'Show times in UTC', () => (settings.utc = !settings.utc), 'clock'),
+    ...themes.map((theme) =>
+      action(`theme-${theme}`, `Theme: ${theme}`, () => (settings.theme = theme), 'colour mode dark light'),
+    ),
+    action(
+      'utc',
+      settings.utc ? 'Show times in my time zone' : 'Show times in UTC',
+      () => (settings.utc = !settings.utc),
+      'clock',
+    ),
     action('help', 'Help and keys', () => dialogs.show('help'), 'shortcuts keyboard'),
   ];
 }
@@ -51,15 +71,26 @@ function actions(): Command[] {
 export function commands(catalog: Catalog | null): Command[] {
   return [
     ...PAGES.map((page) => goTo(`page-${page.path}`, 'Page', page.title, () => route.href(page.path))),
-    ...SECTIONS.map((s) => goTo(`section-${s.id}`, 'Host', s.title, () => route.href(`/host#${s.id}`), { keywords: s.keywords })),
+    ...SECTIONS.map((s) =>
+      goTo(`section-${s.id}`, 'Host', s.title, () => route.href(`/host#${s.id}`), { keywords: s.keywords }),
+    ),
     ...actions(),
-    ...(catalog?.alerts ?? []).map((name) => goTo(`alert-${name}`, 'Alert', name, () => route.href('/alerts', { q: name }))),
-    ...(catalog?.hosts ?? []).map((name) => goTo(`host-${name}`, 'Host', name, () => route.href('/host', { host: name }))),
+    ...(catalog?.alerts ?? []).map((name) =>
+      goTo(`alert-${name}`, 'Alert', name, () => route.href('/alerts', { q: name })),
+    ),
+    ...(catalog?.hosts ?? []).map((name) =>
+      goTo(`host-${name}`, 'Host', name, () => route.href('/host', { host: name })),
+    ),
     ...(catalog?.targets ?? []).map((t) =>
-      goTo(`target-${t.job}-${t.instance}`, 'Target', `${t.job} ${t.instance}`, () => route.href('/#targets', { target: t.instance })),
+      goTo(`target-${t.job}-${t.instance}`, 'Target', `${t.job} ${t.instance}`, () =>
+        route.href('/#targets', { target: t.instance }),
+      ),
     ),
     ...(catalog?.metrics ?? []).map((m) =>
-      goTo(`metric-${m.name}`, 'Metric', m.name, () => route.href('/metric', { name: m.name }), { detail: m.help, keywords: m.help }),
+      goTo(`metric-${m.name}`, 'Metric', m.name, () => route.href('/metric', { name: m.name }), {
+        detail: m.help,
+        keywords: m.help,
+      }),
     ),
   ];
 }

@@ -10,7 +10,18 @@ export const DAY = 24 * HOUR;
 export const SPAN_MS_MIN = 10 * SECOND;
 export const SPAN_MS_MAX = 400 * DAY;
 export const DEFAULT_WINDOW: Window = { kind: 'relative', span_ms: 15 * MINUTE };
-export const PRESETS_MS = [5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 30 * DAY];
+export const PRESETS_MS = [
+  5 * MINUTE,
+  15 * MINUTE,
+  HOUR,
+  3 * HOUR,
+  6 * HOUR,
+  12 * HOUR,
+  DAY,
+  2 * DAY,
+  7 * DAY,
+  30 * DAY,
+];
 
 const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY, w: 7 * DAY };
 
@@ -26,7 +37,12 @@ export function parseDuration(text: string): number | null {
 export function durationText(ms: number): string {
   let rest = Math.max(1, Math.round(ms / SECOND));
   let text = '';
-  for (const [unit, seconds] of [['d', 86400], ['h', 3600], ['m', 60], ['s', 1]] as const) {
+  for (const [unit, seconds] of [
+    ['d', 86400],
+    ['h', 3600],
+    ['m', 60],
+    ['s', 1],
+  ] as const) {
     const count = Math.floor(rest / seconds);
     rest -= count * seconds;
     if (count > 0) text += `${count}${unit}`;
@@ -101,10 +117,13 @@ export function scaled(window: Window, factor: number, now_ms: number, about_ms?
   return from + span >= now_ms + span / 2 ? relative(span) : absolute(from, from + span);
 }
 
-/** The window one half of its length earlier (-1) or later (1); a step past now goes live again. */
+/**
+ * The window one half of its length earlier (-1) or later (1). A step to now, or to within a twentieth of the window of
+ * it, goes live again: a step back and one forth must end where they began, though time went on between them.
+ */
 export function stepped(window: Window, direction: -1 | 1, now_ms: number): Window {
   const { from_ms, to_ms } = bounds(window, now_ms);
   const shift = (direction * (to_ms - from_ms)) / 2;
-  if (to_ms + shift >= now_ms) return relative(to_ms - from_ms);
+  if (to_ms + shift >= now_ms - (to_ms - from_ms) / 20) return relative(to_ms - from_ms);
   return absolute(from_ms + shift, to_ms + shift);
 }

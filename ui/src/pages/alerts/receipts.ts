@@ -9,6 +9,7 @@ export function toldText(receipts: Receipt[]): { text: string; title: string } {
   const failed = count('failed');
   const pending = count('pending');
   if (failed > 0) return { text: `✕ ${failed} failed`, title };
-  if (pending > 0) return { text: receipts.some((r) => r.attempts > 0 && r.status === 'pending') ? '… retrying' : '… sending', title };
+  if (pending > 0)
+    return { text: receipts.some((r) => r.attempts > 0 && r.status === 'pending') ? '… retrying' : '… sending', title };
   return { text: `✓ ${receipts.map((r) => r.channel).join(', ')}`, title };
 }

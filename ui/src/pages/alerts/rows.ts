@@ -42,7 +42,13 @@ export interface Slice {
  * The rows in sight of a list whose rows are `row_px` high, some of them higher by `extra` (index to pixels).
  * `top_px` is how far the list's top has been scrolled out of sight.
  */
-export function visibleSlice(count: number, row_px: number, extra: Map<number, number>, top_px: number, view_px: number): Slice {
+export function visibleSlice(
+  count: number,
+  row_px: number,
+  extra: Map<number, number>,
+  top_px: number,
+  view_px: number,
+): Slice {
   if (count < VIRTUAL_ROWS_MIN) return { first: 0, end: count, before_px: 0, after_px: 0 };
   const opened = [...extra].filter(([index]) => index < count).sort(([a], [b]) => a - b);
   const offset = (index: number) => opened.reduce((px, [at, more]) => (at < index ? px + more : px), index * row_px);

@@ -227,7 +227,9 @@ export function systemCharts(host: string): ChartSpec[] {
       hint: 'In cores, summed over the processes of an executable',
       unit: 'cores',
       stacked: true,
-      queries: [one(rateBy(host, 'process_executable_name', 'process_cpu_time_seconds_total'), '{process_executable_name}')],
+      queries: [
+        one(rateBy(host, 'process_executable_name', 'process_cpu_time_seconds_total'), '{process_executable_name}'),
+      ],
     },
     {
       title: 'Memory by program',
@@ -235,7 +237,10 @@ export function systemCharts(host: string): ChartSpec[] {
       unit: 'bytes',
       stacked: true,
       queries: [
-        one(`sum by (process_executable_name) (${vital(host, 'process_memory_usage_bytes')})`, '{process_executable_name}'),
+        one(
+          `sum by (process_executable_name) (${vital(host, 'process_memory_usage_bytes')})`,
+          '{process_executable_name}',
+        ),
       ],
     },
   ];

@@ -36,5 +36,9 @@ export function metricChart(name: string, kind: string, unit: string): ChartSpec
   }
   const counts = kind === 'counter' || (kind === '' && /_(total|count|sum|bucket)$/.test(name));
   const expr = counts ? `rate(${of}[$__interval])` : of;
-  return { title: name, unit: counts ? rateUnit(name, unit) : gaugeUnit(name, unit), queries: [{ id: 'a', expr, legend: '' }] };
+  return {
+    title: name,
+    unit: counts ? rateUnit(name, unit) : gaugeUnit(name, unit),
+    queries: [{ id: 'a', expr, legend: '' }],
+  };
 }
