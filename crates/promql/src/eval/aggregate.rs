@@ -1,0 +1,400 @@
+//! Aggregations: series are grouped by labels once, then each group's columns are summed up step by step.
+
+use model::Labels;
+use model::labels::METRIC_NAME;
+use model::number::format_float;
+use rustc_hash::FxHashMap;
+
+use super::column::{ABSENT, Column, Evaluated, is_present, sample_count, without_name};
+use super::{Evaluator, Grid, merge_same_labels};
+use crate::ast::AggregateOp;
+use crate::error::EvalError;
+use crate::functions::over_time::quantile_of;
+use crate::functions::sum::{Mean, Sum, Variance};
+use crate::plan::{AggregatePlan, Op, Plan};
+
+/// The series of one group.
+struct Group {
+    labels: Labels,
+    drops_name: bool,
+    members: Vec<usize>,
+}
+
+impl Evaluator<'_> {
+    /// An aggregation's value at every step.
+    pub(super) fn aggregate(
+        &mut self,
+        plan: &AggregatePlan,
+        _at: usize,
+        grid: Grid,
+    ) -> Result<Evaluated, EvalError> {
+        if plan.op == AggregateOp::CountValues {
+            return self.count_values(plan, grid);
+        }
+        let params = match &plan.parameter {
+            Some(parameter) => self.scalar(parameter, grid)?,
+            None => Vec::new(),
+        };
+        let params_at = plan.parameter.as_ref().map_or(0, |parameter| parameter.at);
+        let params = self.checked(plan.op, params, params_at)?;
+        let columns = self.vector(&plan.inner, grid)?;
+        let before = sample_count(&columns);
+        let groups = group(plan, &columns);
+        let mut results = match plan.op {
+            AggregateOp::Topk | AggregateOp::Bottomk => ranked(plan.op, &params, &columns, &groups, grid),
+            AggregateOp::Limitk | AggregateOp::LimitRatio => {
+                limited(plan.op, &params, &columns, &groups, grid)
+            }
+            _ => Vec::with_capacity(groups.len()),
+        };
+        if results.is_empty() && !keeps_series(plan.op) {
+            for (turn, group) in groups.iter().enumerate() {
+                self.check_at(turn)?;
+                let values = summed(plan.op, &params, &columns, group, grid);
+                results.push(Column {
+                    labels: group.labels.clone(),
+                    drops_name: group.drops_name,
+                    values,
+                });
+            }
+        }
+        self.hold(sample_count(&results))?;
+        self.release(before);
+        Ok(Evaluated::Vector(results))
+    }
+
+    /// Refuses or notes parameters that make no sense, and brings the others into range.
+    fn checked(&mut self, op: AggregateOp, mut params: Vec<f64>, at: usize) -> Result<Vec<f64>, EvalError> {
+        match op {
+            AggregateOp::Quantile => {
+                for q in &params {
+                    self.doubt_quantile(*q, at);
+                }
+            }
+            AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk => {
+                if params.iter().any(|k| k.is_nan()) {
+                    return Err(EvalError::execution("Parameter value is NaN"));
+                }
+                if let Some(k) = params.iter().find(|k| k.abs() >= i64::MAX as f64) {
+                    return Err(EvalError::execution(format!(
+                        "Scalar value {} overflows int64",
+                        format_float(*k)
+                    )));
+                }
+            }
+            AggregateOp::LimitRatio => {
+                for ratio in &mut params {
+                    if ratio.is_nan() {
+                        return Err(EvalError::execution("Ratio value is NaN"));
+                    }
+                    let capped = ratio.clamp(-1.0, 1.0);
+                    if capped != *ratio {
+                        let text = format!(
+                            "ratio value should be between -1 and 1, got {}, capping to {}",
+                            format_float(*ratio),
+                            format_float(capped)
+                        );
+                        self.warn(at, &text);
+                        *ratio = capped;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(params)
+    }
+
+    fn count_values(&mut self, plan: &AggregatePlan, grid: Grid) -> Result<Evaluated, EvalError> {
+        let label = self.label_of(plan.parameter.as_ref())?;
+        let columns = self.vector(&plan.inner, grid)?;
+        let groups = group(plan, &columns);
+        let mut results = Vec::new();
+        for group in &groups {
+            self.check()?;
+            // Keyed by the bits, all NaNs being one value.
+            let mut counts: FxHashMap<u64, Column> = FxHashMap::default();
+            for column in group.members.iter().filter_map(|place| columns.get(*place)) {
+                for (step, value) in column
+                    .values
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, value)| is_present(**value))
+                {
+                    let bits = if value.is_nan() {
+                        f64::NAN.to_bits()
+                    } else {
+                        value.to_bits()
+                    };
+                    let counted = counts.entry(bits).or_insert_with(|| {
+                        let mut labels = group.labels.to_builder();
+                        labels.set(label.as_str(), format_go(*value));
+                        Column {
+                            labels: labels.build(),
+                            drops_name: group.drops_name,
+                            values: vec![ABSENT; grid.steps],
+                        }
+                    });
+                    if let Some(cell) = counted.values.get_mut(step) {
+                        *cell = if is_present(*cell) { *cell + 1.0 } else { 1.0 };
+                    }
+                }
+            }
+            results.extend(counts.into_values());
+        }
+        self.hold(sample_count(&results))?;
+        self.release(sample_count(&columns));
+        results.sort_by(|left, right| left.labels.cmp(&right.labels));
+        merge_same_labels(results).map(Evaluated::Vector)
+    }
+
+    /// The name of the label that `count_values` sets.
+    fn label_of(&self, parameter: Option<&Plan>) -> Result<String, EvalError> {
+        match parameter.map(|plan| &plan.op) {
+            Some(Op::Text {
+                not_utf8: Some(quoted),
+                ..
+            }) => Err(EvalError::execution(format!("invalid label name {quoted}"))),
+            Some(Op::Text { value, .. }) if !value.is_empty() => Ok(value.clone()),
+            _ => Err(EvalError::execution("invalid label name \"\"")),
+        }
+    }
+}
+
+/// As Go's `FormatFloat(v, 'f', -1, 64)`: never with an exponent.
+fn format_go(value: f64) -> String {
+    if value.is_finite() {
+        format!("{value}")
+    } else {
+        format_float(value)
+    }
+}
+
+fn keeps_series(op: AggregateOp) -> bool {
+    matches!(
+        op,
+        AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio
+    )
+}
+
+/// Groups columns, in the order in which groups first appear.
+fn group(plan: &AggregatePlan, columns: &[Column]) -> Vec<Group> {
+    let mut places: FxHashMap<Labels, usize> = FxHashMap::default();
+    let mut groups: Vec<Group> = Vec::new();
+    let by_name = !plan.without && plan.labels.iter().any(|label| label == METRIC_NAME);
+    for (member, column) in columns.iter().enumerate() {
+        let labels = if plan.without {
+            without_name(&column.labels).retain(|name| !plan.labels.iter().any(|label| label == name))
+        } else if plan.labels.is_empty() {
+            Labels::empty()
+        } else {
+            column
+                .labels
+                .retain(|name| plan.labels.iter().any(|label| label == name))
+        };
+        let place = *places.entry(labels.clone()).or_insert_with(|| {
+            groups.push(Group {
+                labels,
+                drops_name: false,
+                members: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(place) {
+            group.members.push(member);
+            group.drops_name |= by_name && column.drops_name;
+        }
+    }
+    groups
+}
+
+/// The values of a group's members at one step.
+fn members_at<'a>(
+    columns: &'a [Column],
+    group: &'a Group,
+    step: usize,
+) -> impl Iterator<Item = (usize, f64)> + 'a {
+    group
+        .members
+        .iter()
+        .filter_map(move |place| Some((*place, columns.get(*place)?.at(step)?)))
+}
+
+/// One value a step from all members of a group.
+fn summed(op: AggregateOp, params: &[f64], columns: &[Column], group: &Group, grid: Grid) -> Vec<f64> {
+    let members = || group.members.iter().filter_map(|place| columns.get(*place));
+    match op {
+        AggregateOp::Sum => fold(members(), grid, Sum::add, Sum::value),
+        AggregateOp::Avg => fold(members(), grid, Mean::add, Mean::value),
+        AggregateOp::Stdvar => fold(members(), grid, Variance::add, Variance::value),
+        AggregateOp::Stddev => fold(members(), grid, Variance::add, |variance| variance.value().sqrt()),
+        AggregateOp::Count => fold(
+            members(),
+            grid,
+            |count: &mut f64, _| *count += 1.0,
+            |count| *count,
+        ),
+        AggregateOp::Group => fold(members(), grid, |_: &mut f64, _| {}, |_| 1.0),
+        AggregateOp::Min => fold(
+            members(),
+            grid,
+            |least: &mut Option<f64>, value| keep_better(least, value, |value, least| value < least),
+            |least| least.unwrap_or(ABSENT),
+        ),
+        AggregateOp::Max => fold(
+            members(),
+            grid,
+            |most: &mut Option<f64>, value| keep_better(most, value, |value, most| value > most),
+            |most| most.unwrap_or(ABSENT),
+        ),
+        _ => {
+            let mut values = Vec::new();
+            let steps = (0..grid.steps).map(|step| {
+                values.clear();
+                values.extend(members_at(columns, group, step).map(|(_, value)| value));
+                if values.is_empty() {
+                    ABSENT
+                } else {
+                    quantile_of(params.get(step).copied().unwrap_or(f64::NAN), &mut values)
+                }
+            });
+            steps.collect()
+        }
+    }
+}
+
+fn keep_better(best: &mut Option<f64>, value: f64, better: fn(f64, f64) -> bool) {
+    if best.is_none_or(|best| better(value, best) || best.is_nan()) {
+        *best = Some(value);
+    }
+}
+
+/// Walks column after column, with one running summary a step.
+fn fold<'a, S: Default + Clone>(
+    columns: impl Iterator<Item = &'a Column>,
+    grid: Grid,
+    add: impl Fn(&mut S, f64),
+    value: impl Fn(&S) -> f64,
+) -> Vec<f64> {
+    let mut summaries = vec![S::default(); grid.steps];
+    let mut present = vec![false; grid.steps];
+    for column in columns {
+        for ((summary, present), value) in summaries.iter_mut().zip(&mut present).zip(&column.values) {
+            if is_present(*value) {
+                *present = true;
+                add(summary, *value);
+            }
+        }
+    }
+    let present = present.into_iter();
+    summaries
+        .iter()
+        .zip(present)
+        .map(|(summary, present)| if present { value(summary) } else { ABSENT })
+        .collect()
+}
+
+/// `topk` and `bottomk`: of every group the first so many by value, NaN last.
+fn ranked(op: AggregateOp, params: &[f64], columns: &[Column], groups: &[Group], grid: Grid) -> Vec<Column> {
+    let mut chosen = Chosen::new(columns.len());
+    let mut members = Vec::new();
+    for group in groups {
+        for step in 0..grid.steps {
+            let count = wanted_count(params, step);
+            members.clear();
+            members.extend(members_at(columns, group, step));
+            let compare = |left: &(usize, f64), right: &(usize, f64)| {
+                let by_value = if op == AggregateOp::Topk {
+                    right.1.partial_cmp(&left.1)
+                } else {
+                    left.1.partial_cmp(&right.1)
+                };
+                let by_nan = left.1.is_nan().cmp(&right.1.is_nan());
+                by_nan
+                    .then(by_value.unwrap_or(std::cmp::Ordering::Equal))
+                    .then(left.0.cmp(&right.0))
+            };
+            if count < members.len() && count > 0 {
+                members.select_nth_unstable_by(count - 1, compare);
+            }
+            members.truncate(count);
+            members.sort_unstable_by(compare);
+            for (place, value) in &members {
+                chosen.add(*place, step, *value, columns, grid);
+            }
+        }
+    }
+    chosen.columns
+}
+
+/// `limitk` and `limit_ratio`: of every group some series, the same ones at every step.
+fn limited(op: AggregateOp, params: &[f64], columns: &[Column], groups: &[Group], grid: Grid) -> Vec<Column> {
+    let mut chosen = Chosen::new(columns.len());
+    for group in groups {
+        for step in 0..grid.steps {
+            let ratio = params.get(step).copied().unwrap_or(0.0);
+            let count = if op == AggregateOp::Limitk {
+                wanted_count(params, step)
+            } else {
+                usize::MAX
+            };
+            members_at(columns, group, step)
+                .filter(|(place, _)| op == AggregateOp::Limitk || falls_within(columns.get(*place), ratio))
+                .take(count)
+                .for_each(|(place, value)| chosen.add(place, step, value, columns, grid));
+        }
+    }
+    chosen.columns
+}
+
+/// How many series are wanted at a step; none of a negative number.
+fn wanted_count(params: &[f64], step: usize) -> usize {
+    params.get(step).copied().unwrap_or(0.0).max(0.0) as usize
+}
+
+/// Whether a series belongs to the share `ratio` of all, by the hash of its labels; a negative ratio takes from the
+/// other end, so that `r` and `r - 1` together take every series once.
+fn falls_within(column: Option<&Column>, ratio: f64) -> bool {
+    let Some(column) = column else { return false };
+    let place = (column.labels.id().0 >> 64) as u64 as f64 / u64::MAX as f64;
+    if ratio >= 0.0 {
+        place < ratio || ratio == 1.0
+    } else {
+        place >= 1.0 + ratio
+    }
+}
+
+/// Series that were chosen at some steps, in the order in which they first were.
+struct Chosen {
+    places: Vec<Option<usize>>,
+    columns: Vec<Column>,
+}
+
+impl Chosen {
+    fn new(count: usize) -> Self {
+        Self {
+            places: vec![None; count],
+            columns: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, place: usize, step: usize, value: f64, columns: &[Column], grid: Grid) {
+        let (Some(known), Some(column)) = (self.places.get_mut(place), columns.get(place)) else {
+            return;
+        };
+        let chosen = *known.get_or_insert_with(|| {
+            self.columns.push(Column {
+                labels: column.labels.clone(),
+                drops_name: column.drops_name,
+                values: vec![ABSENT; grid.steps],
+            });
+            self.columns.len() - 1
+        });
+        if let Some(cell) = self
+            .columns
+            .get_mut(chosen)
+            .and_then(|column| column.values.get_mut(step))
+        {
+            *cell = value;
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Range vectors: windows that slide over the samples of one series at a time.
+
+use model::{Labels, SampleColumns, is_stale};
+
+use super::column::{ABSENT, Column, Evaluated, is_present, sample_count};
+use super::select::{shifted_ends, span};
+use super::{Evaluator, Grid};
+use crate::answer::MatrixSeries;
+use crate::ast::Extended;
+use crate::error::EvalError;
+use crate::functions::{Window, WindowBody, extended};
+use crate::plan::{CallPlan, Shift, Source, WindowPlan};
+
+/// Computes a window's value.
+type Compute = fn(&Window<'_>) -> Option<f64>;
+
+impl Evaluator<'_> {
+    /// A function over a range vector, at every step.
+    pub(super) fn window_call(
+        &mut self,
+        call: &CallPlan,
+        body: WindowBody,
+        grid: Grid,
+    ) -> Result<Evaluated, EvalError> {
+        let Some((window, window_at)) = call.window() else {
+            return Err(EvalError::execution(format!(
+                "expected a range vector in call to function {:?}",
+                call.function.name
+            )));
+        };
+        let params = self.params(call, grid)?;
+        self.check_params(call, &params, grid)?;
+        let compute = match &window.source {
+            Source::Series(selector) => match selector.extended {
+                Some(extended) => extended::body(call.function, extended).map_err(EvalError::Execution)?,
+                None => body.compute,
+            },
+            Source::Subquery { .. } => body.compute,
+        };
+        let counts_up = matches!(call.function.name, "rate" | "increase");
+        let mut columns = Vec::new();
+        self.for_each_series(window, grid, &mut |evaluator, series, samples| {
+            let values = slide(evaluator, window, samples, grid, &params, compute);
+            let mut column = Column::new(series.labels.clone(), values);
+            if column.is_empty() {
+                return Ok(());
+            }
+            if counts_up {
+                evaluator.doubt_counter(&series.labels, window_at);
+            }
+            column.drops_name = series.drops_name || !body.keeps_name;
+            evaluator.hold(grid.steps)?;
+            columns.push(column);
+            Ok(())
+        })?;
+        self.release(params.iter().map(Vec::len).sum());
+        Ok(Evaluated::Vector(columns))
+    }
+
+    /// Whether any series has a sample in the window, at every step.
+    pub(crate) fn window_presence(
+        &mut self,
+        window: &WindowPlan,
+        grid: Grid,
+    ) -> Result<Vec<bool>, EvalError> {
+        let mut present = vec![false; grid.steps];
+        self.for_each_series(window, grid, &mut |evaluator, _, samples| {
+            let values = slide(
+                evaluator,
+                window,
+                samples,
+                grid,
+                &[],
+                crate::functions::over_time::present,
+            );
+            for (present, value) in present.iter_mut().zip(values) {
+                *present |= is_present(value);
+            }
+            Ok(())
+        })?;
+        Ok(present)
+    }
+
+    /// The samples themselves, of the window at the first step.
+    pub(super) fn raw_window(
+        &mut self,
+        window: &WindowPlan,
+        grid: Grid,
+    ) -> Result<Vec<MatrixSeries>, EvalError> {
+        let grid = grid.first();
+        let (_, end_ms) = shifted_ends(window.shift, grid);
+        let oldest_ms = self.oldest_of_window(end_ms - window.range_ms);
+        let mut matrix = Vec::new();
+        self.for_each_series(window, grid, &mut |evaluator, series, samples| {
+            let mut kept = SampleColumns::default();
+            for sample in samples.iter() {
+                if (oldest_ms..=end_ms).contains(&sample.at_ms) {
+                    kept.push(sample.at_ms, sample.value);
+                }
+            }
+            if kept.is_empty() {
+                return Ok(());
+            }
+            evaluator.hold(kept.len())?;
+            let labels = if series.drops_name {
+                super::column::without_name(&series.labels)
+            } else {
+                series.labels.clone()
+            };
+            matrix.push(MatrixSeries {
+                labels,
+                samples: kept,
+            });
+            Ok(())
+        })?;
+        matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
+        if matrix
+            .windows(2)
+            .any(|pair| matches!(pair, [left, right] if left.labels == right.labels))
+        {
+            return Err(EvalError::execution(
+                "vector cannot contain metrics with the same labelset",
+            ));
+        }
+        Ok(matrix)
+    }
+
+    /// Hands over every series with its samples, stale markers removed, one after the other in the same buffer.
+    fn for_each_series(
+        &mut self,
+        window: &WindowPlan,
+        grid: Grid,
+        visit: &mut dyn FnMut(&mut Self, SeriesHead<'_>, &SampleColumns) -> Result<(), EvalError>,
+    ) -> Result<(), EvalError> {
+        let (first_ms, last_ms) = shifted_ends(window.shift, grid);
+        let mut samples = SampleColumns::default();
+        match &window.source {
+            Source::Series(selector) => {
+                let (before_ms, behind_ms) = self.reach(window);
+                let range = span(first_ms - window.range_ms - before_ms, last_ms + behind_ms);
+                for (turn, series) in self.find(selector, range)?.iter().enumerate() {
+                    self.check_at(turn)?;
+                    self.read(series, range, &mut samples)?;
+                    drop_stale(&mut samples);
+                    let head = SeriesHead {
+                        labels: series.labels(),
+                        drops_name: false,
+                    };
+                    visit(self, head, &samples)?;
+                }
+            }
+            Source::Subquery { inner, step_ms } => {
+                let Some(steps) = self.subquery_grid(first_ms - window.range_ms, last_ms, *step_ms)? else {
+                    return Ok(());
+                };
+                let columns = self.vector(inner, steps)?;
+                let held = sample_count(&columns);
+                for (turn, column) in columns.iter().enumerate() {
+                    self.check_at(turn)?;
+                    samples.clear();
+                    for (at_ms, value) in steps.times().zip(&column.values) {
+                        if is_present(*value) {
+                            samples.push(at_ms, *value);
+                        }
+                    }
+                    let head = SeriesHead {
+                        labels: &column.labels,
+                        drops_name: column.drops_name,
+                    };
+                    visit(self, head, &samples)?;
+                }
+                self.release(held);
+            }
+        }
+        Ok(())
+    }
+
+    /// How far before its start and behind its end a window looks, in milliseconds.
+    fn reach(&self, window: &WindowPlan) -> (i64, i64) {
+        let Source::Series(selector) = &window.source else {
+            return (0, 0);
+        };
+        match selector.extended {
+            Some(Extended::Anchored) => (self.options.lookback_ms, 0),
+            Some(Extended::Smoothed) => (self.options.lookback_ms, self.options.lookback_ms),
+            None => (0, 0),
+        }
+    }
+
+    /// The steps of a subquery: multiples of its step within the window, whatever the query's own steps are.
+    fn subquery_grid(&self, from_ms: i64, to_ms: i64, step_ms: i64) -> Result<Option<Grid>, EvalError> {
+        let oldest_ms = self.oldest_of_window(from_ms);
+        let first_ms = oldest_ms.div_euclid(step_ms) * step_ms;
+        let first_ms = if first_ms < oldest_ms {
+            first_ms + step_ms
+        } else {
+            first_ms
+        };
+        if first_ms > to_ms {
+            return Ok(None);
+        }
+        Grid::new(first_ms, to_ms, step_ms).map(Some)
+    }
+
+    /// The scalar arguments at every step, argument by argument.
+    pub(super) fn params(&mut self, call: &CallPlan, grid: Grid) -> Result<Vec<Vec<f64>>, EvalError> {
+        call.scalars().map(|plan| self.scalar(plan, grid)).collect()
+    }
+
+    /// Refuses or notes scalar arguments that make no sense.
+    fn check_params(&mut self, call: &CallPlan, params: &[Vec<f64>], _grid: Grid) -> Result<(), EvalError> {
+        match call.function.name {
+            "quantile_over_time" => {
+                let at = call.args.first().map_or(call.at, |arg| arg.at);
+                for q in params.iter().flatten() {
+                    self.doubt_quantile(*q, at);
+                }
+                Ok(())
+            }
+            "double_exponential_smoothing" | "holt_winters" => {
+                for (values, name) in params.iter().zip(["smoothing", "trend"]) {
+                    let bad = values.iter().find(|factor| !(0.0..=1.0).contains(*factor));
+                    if let Some(factor) = bad {
+                        return Err(EvalError::execution(format!(
+                            "invalid {name} factor. Expected: 0 <= {name} factor <= 1, got: {factor}"
+                        )));
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes a quantile outside of 0 to 1.
+    pub(crate) fn doubt_quantile(&mut self, q: f64, at: usize) {
+        if !(0.0..=1.0).contains(&q) {
+            let q = model::number::format_float(q);
+            self.warn(at, &format!("quantile value should be between 0 and 1, got {q}"));
+        }
+    }
+
+    /// Notes a metric that is counted up although neither its type nor its name says that it is a counter.
+    fn doubt_counter(&mut self, labels: &Labels, at: usize) {
+        let name = labels.metric_name();
+        if name.is_empty() {
+            return;
+        }
+        match labels.get("__type__") {
+            Some("counter" | "histogram") => {}
+            Some(kind) => self.inform(
+                at,
+                &format!("metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got {kind:?}: {name:?}"),
+            ),
+            None => {
+                let fits = ["_total", "_sum", "_count", "_bucket"]
+                    .iter()
+                    .any(|suffix| name.ends_with(suffix));
+                if !fits {
+                    self.inform(
+                        at,
+                        &format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The labels of a series in a range vector.
+#[derive(Debug, Clone, Copy)]
+struct SeriesHead<'a> {
+    labels: &'a Labels,
+    drops_name: bool,
+}
+
+/// Slides a window over the samples of one series, step by step; both of its ends only ever move forward.
+fn slide(
+    evaluator: &Evaluator<'_>,
+    plan: &WindowPlan,
+    samples: &SampleColumns,
+    grid: Grid,
+    params: &[Vec<f64>],
+    compute: Compute,
+) -> Vec<f64> {
+    let (before_ms, behind_ms) = evaluator.reach(plan);
+    let mut values = Vec::with_capacity(grid.steps);
+    let (mut first, mut end) = (0, 0);
+    let mut now_params = vec![0.0; params.len()];
+    for (step, now_ms) in grid.times().enumerate() {
+        let (start_ms, end_ms) = bounds(plan.shift, now_ms, plan.range_ms);
+        let oldest_ms = evaluator.oldest_of_window(start_ms - before_ms);
+        while samples
+            .at_ms
+            .get(end)
+            .is_some_and(|at_ms| *at_ms <= end_ms + behind_ms)
+        {
+            end += 1;
+        }
+        while first < end && samples.at_ms.get(first).is_some_and(|at_ms| *at_ms < oldest_ms) {
+            first += 1;
+        }
+        for (now, all) in now_params.iter_mut().zip(params) {
+            *now = all.get(step).copied().unwrap_or(f64::NAN);
+        }
+        let window = Window {
+            at_ms: samples.at_ms.get(first..end).unwrap_or_default(),
+            values: samples.values.get(first..end).unwrap_or_default(),
+            start_ms,
+            end_ms,
+            now_ms,
+            params: &now_params,
+        };
+        let value = if window.values.is_empty() {
+            None
+        } else {
+            compute(&window)
+        };
+        values.push(value.unwrap_or(ABSENT));
+    }
+    values
+}
+
+fn bounds(shift: Shift, now_ms: i64, range_ms: i64) -> (i64, i64) {
+    let end_ms = shift.at_ms.unwrap_or(now_ms) - shift.offset_ms;
+    (end_ms - range_ms, end_ms)
+}
+
+fn drop_stale(samples: &mut SampleColumns) {
+    if !samples.values.iter().any(|value| is_stale(*value)) {
+        return;
+    }
+    let mut kept = SampleColumns::default();
+    for sample in samples.iter().filter(|sample| !is_stale(sample.value)) {
+        kept.push(sample.at_ms, sample.value);
+    }
+    *samples = kept;
+}

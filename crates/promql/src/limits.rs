@@ -1,0 +1,28 @@
+//! Limits of the language and of one evaluation.
+
+/// How far back an instant selector looks unless the options say otherwise: 5 minutes, as Prometheus.
+pub const LOOKBACK_MS: i64 = 300_000;
+
+/// Samples one query may hold in memory at one time unless the options say otherwise, as Prometheus.
+pub const SAMPLES_MAX: usize = 50_000_000;
+
+/// The step of a subquery that names none unless the options say otherwise: 1 minute, as Prometheus.
+pub const SUBQUERY_STEP_MS: i64 = 60_000;
+
+/// Steps that one range query or subquery may have.
+pub const STEPS_MAX: usize = 5_000_000;
+
+/// Bytes of an expression.
+pub const EXPRESSION_BYTES_MAX: usize = 1 << 20;
+
+/// Nested parts of an expression; keeps recursion far from the end of a thread's stack.
+pub const NESTING_MAX: usize = 256;
+
+/// The longest duration and offset that may be written, in seconds: what fits into 64 bits of nanoseconds.
+pub const DURATION_SECONDS_MAX: f64 = 9_223_372_036.0;
+
+/// Steps or series between two looks at the clock and at the cancel flag.
+pub const CHECK_EVERY: usize = 256;
+
+/// Operators of an expression; bounds its depth together with [`NESTING_MAX`].
+pub const OPERATORS_MAX: usize = 500;

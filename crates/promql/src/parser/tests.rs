@@ -1,0 +1,161 @@
+use proptest::prelude::*;
+
+use super::parse;
+use crate::limits;
+
+fn check_error(source: &str, expected: &str) {
+    assert_eq!(parse(source).unwrap_err().to_string(), expected, "{source}");
+}
+
+fn check_print(source: &str, expected: &str) {
+    assert_eq!(parse(source).unwrap().to_string(), expected, "{source}");
+}
+
+#[test]
+fn errors_name_the_place() {
+    check_error("", "1:1: parse error: no expression found in input");
+    check_error("1 +", "1:4: parse error: unexpected end of input");
+    check_error(
+        "sum(\n  foo",
+        "2:6: parse error: unexpected end of input in function call, expected \",\"",
+    );
+    check_error(
+        "rate(foo)",
+        "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector",
+    );
+    check_error(
+        "irat(foo[5m])",
+        "1:1: parse error: unknown function with name \"irat\", did you mean \"irate\"?",
+    );
+    check_error(
+        "{job=~\".*\"}",
+        "1:1: parse error: vector selector must contain at least one non-empty matcher",
+    );
+}
+
+#[test]
+fn operators_bind_as_in_prometheus() {
+    let check_same = |source: &str, same: &str| {
+        let value = |text: &str| {
+            let expr = parse(text).unwrap();
+            let store = testkit::MemorySeries::new();
+            crate::instant(&expr, store.as_ref(), 0, &crate::Options::default())
+                .unwrap()
+                .value
+        };
+        assert_eq!(value(source), value(same), "{source}");
+    };
+    check_same("-2 ^ 2", "-4");
+    check_same("2 ^ 3 ^ 2", "512");
+    check_same("1 - 2 - 3", "-4");
+    check_same("10 % 4 * 3", "6");
+    check_same("1 + 2 == bool 3", "1");
+    check_same("0755", "493");
+    check_same("0x1p4", "16");
+    check_same("1_000", "1000");
+    check_same("1h30m", "5400");
+}
+
+#[test]
+fn canonical_form() {
+    check_print("SUM(foo) BY (b,a)", "sum by (b, a) (foo)");
+    check_print("{\"my.metric\", \"a.b\"=\"c\"}", "{\"my.metric\",\"a.b\"=\"c\"}");
+    check_print("{__name__=\"up\"}", "{__name__=\"up\"}");
+    check_print("foo[90s:]offset -5", "foo[1m30s:] offset -5s");
+    check_print("a * on (x) group_left b", "a * on (x) group_left () b");
+    check_print("foo{b='x',a=~\"y\"} @ 1.5", "foo{a=~\"y\",b=\"x\"} @ 1.500");
+}
+
+#[test]
+fn metric_names_of_selectors() {
+    let names = |source: &str| parse(source).unwrap().metric_names();
+    assert_eq!(
+        names("rate(b[5m]) / on (x) {__name__=\"a\"}"),
+        Some(vec!["a".to_owned(), "b".to_owned()])
+    );
+    assert_eq!(names("a + {job=\"x\"}"), None);
+    assert_eq!(names("1"), Some(Vec::new()));
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    for (open, close) in [("(", ")"), ("-", ""), ("abs(", ")"), ("sum(", ")")] {
+        let count = 100_000;
+        let source = format!("{}foo{}", open.repeat(count), close.repeat(count));
+        let error = parse(&source).unwrap_err().to_string();
+        assert!(error.contains("deeper"), "{error}");
+    }
+    let chain = vec!["a"; limits::OPERATORS_MAX + 2].join(" + ");
+    assert!(parse(&chain).unwrap_err().to_string().contains("operators"));
+}
+
+#[test]
+fn the_longest_chain_is_evaluated() {
+    let chain = vec!["1"; limits::OPERATORS_MAX].join(" + ");
+    let expr = parse(&chain).unwrap();
+    let store = testkit::MemorySeries::new();
+    let answer = crate::instant(&expr, store.as_ref(), 0, &crate::Options::default()).unwrap();
+    let value = limits::OPERATORS_MAX as f64;
+    assert_eq!(answer.value, crate::Value::Scalar { at_ms: 0, value });
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(source in ".{0,200}") {
+        let _ = parse(&source);
+    }
+
+    #[test]
+    fn no_sequence_of_tokens_panics(tokens in proptest::collection::vec(
+        prop::sample::select(vec![
+            "foo", "sum", "rate", "by", "on", "(", ")", "[", "]", "{", "}", ":", ",", "+", "-", "^", "==", "5m", "1",
+            "offset", "@", "bool", "group_left", "\"x\"", "=", "=~", "and", "start", "step", "fill", "smoothed",
+        ]),
+        0..24,
+    )) {
+        printed_reads_back(&tokens.join(" "))?;
+    }
+
+    #[test]
+    fn printed_expressions_read_back(source in expression()) {
+        prop_assert!(parse(&source).is_ok(), "{}: {:?}", source, parse(&source));
+        printed_reads_back(&source)?;
+    }
+}
+
+fn printed_reads_back(source: &str) -> Result<(), TestCaseError> {
+    if let Ok(expr) = parse(source) {
+        let printed = expr.to_string();
+        let again = parse(&printed);
+        prop_assert!(again.is_ok(), "{} printed as {}: {:?}", source, printed, again);
+        prop_assert_eq!(again.unwrap().to_string(), printed);
+    }
+    Ok(())
+}
+
+/// Valid expressions of type instant vector.
+fn expression() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "[a-z_]{3,8}".prop_map(|name| format!("m_{name}")),
+        ("[a-z]{1,6}", "[a-zA-Z0-9 üß.*'-]{0,6}")
+            .prop_map(|(name, value)| format!("m{{{name}=\"{value}\"}}")),
+        (1u32..9999).prop_map(|seconds| format!("rate(m[{seconds}s])")),
+        (-999i32..999).prop_map(|seconds| format!("m offset {seconds}s")),
+    ];
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            (
+                inner.clone(),
+                inner.clone(),
+                prop::sample::select(vec!["+", "/ on (a)", "and", "== bool", "^"])
+            )
+                .prop_map(|(left, right, op)| format!("{left} {op} {right}")),
+            inner.clone().prop_map(|inner| format!("sum by (a) ({inner})")),
+            inner.clone().prop_map(|inner| format!("topk(3, {inner})")),
+            inner
+                .clone()
+                .prop_map(|inner| format!("max_over_time(({inner})[5m:1m])")),
+            inner.prop_map(|inner| format!("-({inner})")),
+        ]
+    })
+}

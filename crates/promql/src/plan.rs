@@ -1,0 +1,321 @@
+//! What is to be computed: the expression with its durations and times bound to one query.
+
+use model::Matcher;
+
+use crate::ast::{
+    Aggregate, AggregateOp, AtModifier, BinaryOp, DurationKind, DurationNode, Expr, Extended, Kind, Matching,
+    Node, TimeShift, UnaryOp, ValueType,
+};
+use crate::error::EvalError;
+use crate::eval::Grid;
+use crate::functions::{Body, Function};
+use crate::options::Options;
+
+/// A part of a query.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) op: Op,
+    /// Its value is the same at every step.
+    pub(crate) is_constant: bool,
+    /// Byte offset in the source.
+    pub(crate) at: usize,
+}
+
+#[derive(Debug)]
+pub(crate) enum Op {
+    Number(f64),
+    Text { value: String, not_utf8: Option<String> },
+    Selector(SelectorPlan),
+    Window(Box<WindowPlan>),
+    Negate(Box<Plan>),
+    Binary(Box<BinaryPlan>),
+    Aggregate(Box<AggregatePlan>),
+    Call(CallPlan),
+}
+
+#[derive(Debug)]
+pub(crate) struct SelectorPlan {
+    pub(crate) matchers: Vec<Matcher>,
+    pub(crate) shift: Shift,
+    pub(crate) extended: Option<Extended>,
+}
+
+/// Which time a step looks at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shift {
+    /// A fixed time instead of the step's, in milliseconds since the Unix epoch.
+    pub(crate) at_ms: Option<i64>,
+    pub(crate) offset_ms: i64,
+}
+
+/// Samples over a time, of series in the store or of an expression.
+#[derive(Debug)]
+pub(crate) struct WindowPlan {
+    pub(crate) source: Source,
+    pub(crate) shift: Shift,
+    pub(crate) range_ms: i64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Source {
+    Series(SelectorPlan),
+    Subquery { inner: Plan, step_ms: i64 },
+}
+
+#[derive(Debug)]
+pub(crate) struct BinaryPlan {
+    pub(crate) op: BinaryOp,
+    pub(crate) left: Plan,
+    pub(crate) right: Plan,
+    pub(crate) return_bool: bool,
+    pub(crate) matching: Matching,
+}
+
+#[derive(Debug)]
+pub(crate) struct AggregatePlan {
+    pub(crate) op: AggregateOp,
+    pub(crate) inner: Plan,
+    pub(crate) parameter: Option<Plan>,
+    pub(crate) without: bool,
+    pub(crate) labels: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CallPlan {
+    pub(crate) function: &'static Function,
+    pub(crate) args: Vec<Plan>,
+    pub(crate) at: usize,
+}
+
+/// Binds an expression to the steps of a query.
+pub(crate) fn plan(expr: &Expr, query: Grid, options: &Options) -> Result<Plan, EvalError> {
+    let binder = Binder { query, options };
+    binder.bind(&expr.root)
+}
+
+/// Functions whose value depends on the step even where their arguments do not.
+const DEPEND_ON_STEP: [&str; 11] = [
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "days_in_month",
+    "hour",
+    "minute",
+    "month",
+    "predict_linear",
+    "time",
+    "timestamp",
+    "year",
+];
+
+struct Binder<'a> {
+    query: Grid,
+    options: &'a Options,
+}
+
+impl Binder<'_> {
+    fn bind(&self, node: &Node) -> Result<Plan, EvalError> {
+        let (op, is_constant) = match &node.kind {
+            Kind::Number(literal) => (Op::Number(literal.value), true),
+            Kind::Text(literal) => {
+                let op = Op::Text {
+                    value: literal.value.clone(),
+                    not_utf8: literal.not_utf8.clone(),
+                };
+                (op, true)
+            }
+            Kind::Selector(selector) => {
+                let plan = self.selector(selector)?;
+                let fixed = plan.shift.at_ms.is_some();
+                (Op::Selector(plan), fixed)
+            }
+            Kind::Matrix(matrix) => {
+                let selector = self.selector(&matrix.selector)?;
+                let shift = selector.shift;
+                let range_ms = self.range(&matrix.range)?;
+                self.window(Source::Series(selector), shift, range_ms)
+            }
+            Kind::Subquery(subquery) => {
+                let inner = self.bind(&subquery.inner)?;
+                let shift = self.shift(&subquery.time)?;
+                let range_ms = self.range(&subquery.range)?;
+                let step_ms = match &subquery.step {
+                    Some(step) => self.range(step)?,
+                    None => self.options.subquery_step_ms.max(1),
+                };
+                self.window(Source::Subquery { inner, step_ms }, shift, range_ms)
+            }
+            Kind::Paren(inner) => return self.bind(inner),
+            Kind::Unary(UnaryOp::Plus, inner) => return self.bind(inner),
+            Kind::Unary(UnaryOp::Minus, inner) => {
+                let inner = self.bind(inner)?;
+                let is_constant = inner.is_constant;
+                (Op::Negate(Box::new(inner)), is_constant)
+            }
+            Kind::Binary(binary) => {
+                let plan = BinaryPlan {
+                    op: binary.op,
+                    left: self.bind(&binary.left)?,
+                    right: self.bind(&binary.right)?,
+                    return_bool: binary.return_bool,
+                    matching: binary.matching.clone(),
+                };
+                let is_constant = plan.left.is_constant && plan.right.is_constant;
+                (Op::Binary(Box::new(plan)), is_constant)
+            }
+            Kind::Aggregate(aggregate) => self.aggregate(aggregate)?,
+            Kind::Call(call) => {
+                let args = call.args.iter().map(|arg| self.bind(arg));
+                let plan = CallPlan {
+                    function: call.function,
+                    args: args.collect::<Result<_, _>>()?,
+                    at: node.at,
+                };
+                let depends = DEPEND_ON_STEP.contains(&call.function.name);
+                let is_constant = !depends && plan.args.iter().all(|arg| arg.is_constant);
+                // Refused here so that it is refused even where no series is found.
+                if let (Some(extended), Body::Window(_)) = (plan.extended(), call.function.body) {
+                    crate::functions::extended::body(call.function, extended)
+                        .map_err(EvalError::Execution)?;
+                }
+                (Op::Call(plan), is_constant)
+            }
+        };
+        Ok(Plan {
+            op,
+            is_constant,
+            at: node.at,
+        })
+    }
+
+    fn aggregate(&self, aggregate: &Aggregate) -> Result<(Op, bool), EvalError> {
+        let parameter = aggregate.parameter.as_ref().map(|node| self.bind(node));
+        let plan = AggregatePlan {
+            op: aggregate.op,
+            inner: self.bind(&aggregate.inner)?,
+            parameter: parameter.transpose()?,
+            without: aggregate.without,
+            labels: aggregate.labels.clone(),
+        };
+        let is_constant = plan.inner.is_constant
+            && plan
+                .parameter
+                .as_ref()
+                .is_none_or(|parameter| parameter.is_constant);
+        Ok((Op::Aggregate(Box::new(plan)), is_constant))
+    }
+
+    fn window(&self, source: Source, shift: Shift, range_ms: i64) -> (Op, bool) {
+        let plan = WindowPlan {
+            source,
+            shift,
+            range_ms,
+        };
+        (Op::Window(Box::new(plan)), shift.at_ms.is_some())
+    }
+
+    fn selector(&self, selector: &crate::ast::Selector) -> Result<SelectorPlan, EvalError> {
+        Ok(SelectorPlan {
+            matchers: selector.matchers.clone(),
+            shift: self.shift(&selector.time)?,
+            extended: selector.extended,
+        })
+    }
+
+    fn shift(&self, time: &TimeShift) -> Result<Shift, EvalError> {
+        let at_ms = time.at.map(|at| match at {
+            AtModifier::Time(at_ms) => at_ms,
+            AtModifier::Start => self.query.start_ms,
+            AtModifier::End => self.query.end_ms(),
+        });
+        let offset_ms = match &time.offset {
+            Some(node) => self.millis(node)?,
+            None => 0,
+        };
+        Ok(Shift { at_ms, offset_ms })
+    }
+
+    /// A duration that must be positive, in milliseconds.
+    fn range(&self, node: &DurationNode) -> Result<i64, EvalError> {
+        let millis = self.millis(node)?;
+        if millis > 0 {
+            Ok(millis)
+        } else {
+            Err(EvalError::execution(format!(
+                "duration must be greater than 0, but {node} is {} s",
+                millis as f64 / 1000.0
+            )))
+        }
+    }
+
+    fn millis(&self, node: &DurationNode) -> Result<i64, EvalError> {
+        let seconds = self.seconds(node);
+        if seconds.abs() <= crate::limits::DURATION_SECONDS_MAX {
+            Ok((seconds * 1000.0).round() as i64)
+        } else {
+            Err(EvalError::execution(format!("duration {node} is out of range")))
+        }
+    }
+
+    fn seconds(&self, node: &DurationNode) -> f64 {
+        match &node.kind {
+            DurationKind::Literal(literal) => literal.value,
+            DurationKind::Step => self.query.asked_step_ms() as f64 / 1000.0,
+            DurationKind::Range => self.query.length_ms() as f64 / 1000.0,
+            DurationKind::MinOf(first, second) => self.seconds(first).min(self.seconds(second)),
+            DurationKind::MaxOf(first, second) => self.seconds(first).max(self.seconds(second)),
+            DurationKind::Negative(inner) => -self.seconds(inner),
+            DurationKind::Paren(inner) => self.seconds(inner),
+            DurationKind::Binary(op, left, right) => {
+                let (left, right) = (self.seconds(left), self.seconds(right));
+                match op {
+                    BinaryOp::Add => left + right,
+                    BinaryOp::Sub => left - right,
+                    BinaryOp::Mul => left * right,
+                    BinaryOp::Div => left / right,
+                    BinaryOp::Mod => left % right,
+                    BinaryOp::Pow => left.powf(right),
+                    // The reader lets no other operator in.
+                    _ => f64::NAN,
+                }
+            }
+        }
+    }
+}
+
+impl CallPlan {
+    /// The window among the arguments.
+    pub(crate) fn window(&self) -> Option<(&WindowPlan, usize)> {
+        self.args.iter().find_map(|arg| match &arg.op {
+            Op::Window(window) => Some((window.as_ref(), arg.at)),
+            _ => None,
+        })
+    }
+
+    fn extended(&self) -> Option<Extended> {
+        match &self.window()?.0.source {
+            Source::Series(selector) => selector.extended,
+            Source::Subquery { .. } => None,
+        }
+    }
+
+    /// The arguments that are numbers, in order.
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = &Plan> {
+        let types = (0..).map(|place| self.function.arg_type(place));
+        self.args
+            .iter()
+            .zip(types)
+            .filter(|(_, found)| *found == Some(ValueType::Scalar))
+            .map(|(arg, _)| arg)
+    }
+}
+
+impl Plan {
+    /// The text of a text argument.
+    pub(crate) fn as_text(&self) -> &str {
+        match &self.op {
+            Op::Text { value, .. } => value,
+            _ => "",
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! No query outlives its deadline, its asker or its limits.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use promql::{Answer, EvalError, Options};
+use testkit::MemorySeries;
+
+fn ask(query: &str, options: &Options) -> Result<Answer, EvalError> {
+    let store = MemorySeries::new();
+    for job in 0..50 {
+        let job = job.to_string();
+        let samples: Vec<(i64, f64)> = (0..100).map(|place| (place * 1000, place as f64)).collect();
+        store.add(&[("__name__", "up"), ("job", &job)], &samples);
+    }
+    let expr = promql::parse(query).unwrap();
+    promql::range(&expr, store.as_ref(), 0, 100_000, 1000, options)
+}
+
+#[test]
+fn a_passed_deadline_ends_the_query() {
+    let deadline = Instant::now().checked_sub(Duration::from_millis(1));
+    let options = Options {
+        deadline,
+        ..Options::default()
+    };
+    assert!(matches!(
+        ask("sum(rate(up[1m]))", &options),
+        Err(EvalError::Timeout)
+    ));
+}
+
+#[test]
+fn an_asker_that_left_ends_the_query() {
+    let cancel = Some(Arc::new(AtomicBool::new(true)));
+    let options = Options {
+        cancel,
+        ..Options::default()
+    };
+    assert!(matches!(ask("up", &options), Err(EvalError::Cancelled)));
+}
+
+#[test]
+fn too_many_samples_are_refused() {
+    let options = Options {
+        samples_max: 1000,
+        ..Options::default()
+    };
+    for query in [
+        "up",
+        "sum(up)",
+        "rate(up[1m])",
+        "max_over_time((up * 2)[1m:10s])",
+        "up + up",
+    ] {
+        let result = ask(query, &options);
+        assert!(
+            matches!(result, Err(EvalError::TooManySamples { samples_max: 1000 })),
+            "{query}: {result:?}"
+        );
+    }
+    let answer = ask("sum(up)", &Options::default()).unwrap();
+    assert_eq!(answer.statistics.series_selected, 50);
+    assert_eq!(answer.statistics.samples_read, 5000);
+    assert!(answer.statistics.samples_held_max >= 5000);
+}
+
+#[test]
+fn bad_steps_are_refused() {
+    let store = MemorySeries::new();
+    let expr = promql::parse("up").unwrap();
+    let text = |from_ms, to_ms, step_ms| {
+        promql::range(
+            &expr,
+            store.as_ref(),
+            from_ms,
+            to_ms,
+            step_ms,
+            &Options::default(),
+        )
+        .unwrap_err()
+        .to_string()
+    };
+    assert!(text(0, 10, 0).contains("positive"));
+    assert!(text(10, 0, 1).contains("before start"));
+    assert!(text(0, i64::MAX, 1).contains("beyond all time"));
+    assert!(text(0, 1_000_000_000_000, 1).contains("exceed the limit"));
+}

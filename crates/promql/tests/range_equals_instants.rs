@@ -1,0 +1,96 @@
+//! The value at a step of a range query is that of an instant query at the step's time.
+
+use promql::{Options, Value};
+use proptest::prelude::*;
+use testkit::MemorySeries;
+
+const QUERIES: [&str; 26] = [
+    "gauge",
+    "gauge offset 35s",
+    "gauge @ 200 + gauge",
+    "rate(counter_total[2m])",
+    "increase(counter_total[45s] offset -30s)",
+    "irate(counter_total[90s])",
+    "delta(gauge[1m] smoothed)",
+    "increase(counter_total[1m] anchored)",
+    "gauge smoothed",
+    "avg_over_time(gauge[1m:7s])",
+    "quantile_over_time(0.3, gauge[3m])",
+    "predict_linear(gauge[3m] @ 300, 60)",
+    "deriv(gauge[2m])",
+    "sum by (job) (gauge)",
+    "quantile without (job) (0.5, gauge)",
+    "stddev(gauge)",
+    "gauge > 3",
+    "3 < bool gauge",
+    "gauge and on (job) counter_total",
+    "gauge or counter_total",
+    "gauge unless ignoring (job) counter_total",
+    "gauge * on (job) group_left counter_total",
+    "gauge + on (job) fill (1) counter_total{job=\"a\"}",
+    "absent_over_time(gauge{job=\"a\"}[20s])",
+    "timestamp(gauge)",
+    "count_values(\"value\", floor(gauge))",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_step_is_an_instant(
+        samples in proptest::collection::vec((0i64..600, -9i32..10, 0usize..3), 1..80),
+        from in 0i64..400,
+        step in 1i64..90,
+        query in prop::sample::select(QUERIES.to_vec()),
+    ) {
+        let store = MemorySeries::new();
+        for (place, (at, value, which)) in samples.iter().enumerate() {
+            let at_ms = at * 1000;
+            // Every now and then a series ends.
+            let value = if place % 11 == 10 { model::STALE_NAN } else { f64::from(*value) };
+            match which {
+                0 => store.add(&[("__name__", "gauge"), ("job", "a")], &[(at_ms, value)]),
+                1 => store.add(&[("__name__", "gauge"), ("job", "b")], &[(at_ms, value)]),
+                _ => store.add(&[("__name__", "counter_total"), ("job", "a")], &[(at_ms, value.abs())]),
+            }
+        }
+        let expr = promql::parse(query).unwrap();
+        let options = Options { lookback_ms: 60_000, ..Options::default() };
+        let (from_ms, to_ms, step_ms) = (from * 1000, (from + 8 * step) * 1000, step * 1000);
+        let range = promql::range(&expr, store.as_ref(), from_ms, to_ms, step_ms, &options);
+        let Ok(range) = range else {
+            // What fails over a range fails at one of its steps.
+            let fails = (0..=8).any(|place| {
+                promql::instant(&expr, store.as_ref(), from_ms + place * step_ms, &options).is_err()
+            });
+            prop_assert!(fails);
+            return Ok(());
+        };
+        let Value::Matrix(matrix) = range.value else { panic!("a range query gives a matrix") };
+        for place in 0..=8 {
+            let at_ms = from_ms + place * step_ms;
+            let instant = promql::instant(&expr, store.as_ref(), at_ms, &options).unwrap();
+            let Value::Vector(mut vector) = instant.value else { panic!("not a vector") };
+            vector.sort_by(|left, right| left.labels.cmp(&right.labels));
+            let wanted: Vec<(String, u64)> =
+                vector.iter().map(|s| (s.labels.to_string(), bits(s.value))).collect();
+            let got: Vec<(String, u64)> = matrix
+                .iter()
+                .filter_map(|series| {
+                    let sample = series.samples.iter().find(|sample| sample.at_ms == at_ms)?;
+                    Some((series.labels.to_string(), bits(sample.value)))
+                })
+                .collect();
+            prop_assert_eq!(got, wanted, "{} at {}", query, at_ms);
+        }
+    }
+}
+
+/// All NaNs are one.
+fn bits(value: f64) -> u64 {
+    if value.is_nan() {
+        f64::NAN.to_bits()
+    } else {
+        value.to_bits()
+    }
+}

@@ -1,0 +1,81 @@
+//! What the tests of this room share: where the conformance data lies, how values compare, how scripts run.
+
+#![allow(dead_code, reason = "every test program uses its own part of this module")]
+
+pub mod script;
+pub mod series;
+
+use std::path::PathBuf;
+
+/// A folder of the conformance data; `None`, with a printed reason, where the data is not there.
+pub fn conformance(area: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("WATCHKEEPER_CONFORMANCE_DIR").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
+        PathBuf::from,
+    );
+    let folder = root.join(area);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no conformance data at {}", folder.display());
+    None
+}
+
+/// Counts cases and prints the line that `cargo x conformance` looks for.
+#[derive(Debug)]
+pub struct Tally {
+    area: &'static str,
+    passed: usize,
+    failed: Vec<String>,
+}
+
+impl Tally {
+    pub fn new(area: &'static str) -> Self {
+        Self {
+            area,
+            passed: 0,
+            failed: Vec::new(),
+        }
+    }
+
+    pub fn add(&mut self, name: impl Into<String>, outcome: Result<(), String>) {
+        match outcome {
+            Ok(()) => self.passed += 1,
+            Err(reason) => self.failed.push(format!("{}: {reason}", name.into())),
+        }
+    }
+
+    /// Prints the totals and holds the number of passed cases to what was reached before.
+    pub fn finish(self, floor: usize) {
+        if std::env::var_os("WATCHKEEPER_CONFORMANCE_VERBOSE").is_some() {
+            for failed in &self.failed {
+                println!("failed {failed}");
+            }
+        }
+        println!(
+            "conformance {}: {} cases, {} passed, {} failed",
+            self.area,
+            self.passed + self.failed.len(),
+            self.passed,
+            self.failed.len()
+        );
+        assert!(
+            self.passed >= floor,
+            "{} passed only {} cases, the floor is {floor}",
+            self.area,
+            self.passed
+        );
+    }
+}
+
+/// Equal to 1e-6 relative, NaN to NaN.
+pub fn is_close(left: f64, right: f64) -> bool {
+    if left == right || (left.is_nan() && right.is_nan()) {
+        return true;
+    }
+    if !left.is_finite() || !right.is_finite() {
+        return false;
+    }
+    let difference = (left - right).abs();
+    difference <= 1e-6 * left.abs().max(right.abs()) || difference < 1e-300
+}
