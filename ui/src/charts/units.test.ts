@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatDuration, formatMoment, formatShort, formatTick, formatValue, type Unit } from './units';
+import { formatAge, formatDuration, formatMoment, formatShort, formatTick, formatValue, type Unit } from './units';
 
 describe('values', () => {
   it.each<[number | null, Unit, string]>([
@@ -42,6 +42,12 @@ describe('times', () => {
     expect(formatDuration(3_600_000)).toBe('1 h');
     expect(formatDuration(86_460_000)).toBe('1 d');
     expect(formatDuration(-5)).toBe('0 s');
+  });
+
+  it('ages have no seconds after the first minute', () => {
+    expect(formatAge(42_000)).toBe('42 s');
+    expect(formatAge(302_000)).toBe('5 min');
+    expect(formatAge(3_661_000)).toBe('1 h 1 min');
   });
 
   it('moments are in 24 hours', () => {

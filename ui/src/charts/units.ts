@@ -89,6 +89,11 @@ export function formatDuration(ms: number): string {
     .join(' ');
 }
 
+/** How long ago, calmly: seconds in the first minute only, so that a list of ages does not flicker. */
+export function formatAge(ms: number): string {
+  return formatDuration(ms < 60_000 ? ms : Math.floor(ms / 60_000) * 60_000);
+}
+
 function two(n: number): string {
   return String(n).padStart(2, '0');
 }
