@@ -123,6 +123,13 @@ describe('many alerts', () => {
     expect(await rows.count()).toBeLessThan(120);
   });
 
+  it('one that a link names is opened and in sight', async () => {
+    const { page } = await open('/alerts?open=f777', { prepare: manyAlerts(2000) });
+    await expect.poll(() => page.locator('tr.detail').textContent()).toContain('host-777');
+    expect(await page.getByRole('button', { name: 'Alert777', exact: true }).isVisible()).toBe(true);
+    expect(await page.evaluate(() => scrollY)).toBeGreaterThan(1000);
+  });
+
   it('are filtered by what is typed, and the URL keeps it', async () => {
     const { page } = await open('/alerts', { prepare: manyAlerts(300) });
     await page.keyboard.press('/');

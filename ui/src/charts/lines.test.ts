@@ -30,6 +30,12 @@ describe('the lines of a chart', () => {
     });
   });
 
+  it('have names of their own though their labels give the same', () => {
+    const series = ['a', 'b'].map((key) => ({ key, query: 'a', labels: { name: 'cpu', id: key }, values: [1] }));
+    const names = linesOf({ step_ms: 1, t0_ms: 0, count: 1, series }, [QUERY], false).map((l) => l.name);
+    expect(names).toEqual(['cpu', 'cpu (2)']);
+  });
+
   it('eight lines stay eight', () => {
     const rows = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`s${i}`, [i]]));
     expect(linesOf(columns(rows), [QUERY], false).map((l) => l.name)).not.toContain('other');

@@ -77,7 +77,17 @@ export function linesOf(columns: Columns, queries: Query[], stacked: boolean, or
   }
   const rank = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
   const lines = plain.map((p) => p.line).sort((a, b) => rank(a.name) - rank(b.name) || byName(a, b));
-  return [...lines, ...(other ? [other] : []), ...limits];
+  return namedApart([...lines, ...(other ? [other] : []), ...limits]);
+}
+
+/** Series that differ only in labels their names leave out are numbered: each line has a name of its own. */
+function namedApart(lines: Line[]): Line[] {
+  const seen = new Map<string, number>();
+  return lines.map((line) => {
+    const count = (seen.get(line.name) ?? 0) + 1;
+    seen.set(line.name, count);
+    return count === 1 ? line : { ...line, name: `${line.name} (${count})` };
+  });
 }
 
 /** What is drawn: running sums from the bottom up for a stack, the values themselves otherwise. Limits stay. */

@@ -19,8 +19,10 @@ export class Feed {
   /** The window has changed and its data is still under way: old data stays, dimmed. */
   stale = $state(true);
   error = $state<string | null>(null);
-  /** The answer is not whole, and why. */
+  /** What the server remarks on the answer. */
   note = $state<string | null>(null);
+  /** The answer is not whole; the note says why. */
+  partial = $state(false);
   loaded = $state(false);
   visible = false;
   key = '';
@@ -52,8 +54,9 @@ function deliver(response: SeriesResponse, feeds: Feed[], take: (feed: Feed, col
     const ids = new Map(feed.queries.map((query) => [`${index}.${query.id}`, query.id]));
     const own = response.results.filter((result) => ids.has(result.id));
     feed.error = own.find((result) => result.error)?.error ?? null;
-    const notes = own.flatMap((result) => result.warnings);
-    feed.note = response.partial ? (response.reason ?? 'The answer is not whole') : (notes[0] ?? null);
+    feed.note = own.flatMap((result) => result.warnings).join('\n') || null;
+    // The answer as a whole is partial; which panels that touches, their own warnings tell.
+    feed.partial = response.partial && feed.note !== null;
     take(feed, fromResponse({ ...response, results: own }, ids));
   });
 }
@@ -82,6 +85,7 @@ class Board {
   #step_ms = 1000;
   #scheduled = false;
   #advancing = false;
+  #pausedAt_ms = 0;
 
   add(feed: Feed): () => void {
     this.#feeds.add(feed);
@@ -107,6 +111,11 @@ class Board {
     };
   }
 
+  /** While paused, panels that come into sight are filled up to the moment of the pause. */
+  #now(): number {
+    return this.paused ? this.#pausedAt_ms : clock.now();
+  }
+
   get live(): boolean {
     return route.window.kind === 'relative' && !this.paused;
   }
@@ -120,6 +129,7 @@ class Board {
   }
 
   setPaused(paused: boolean): void {
+    this.#pausedAt_ms = clock.now();
     this.paused = paused;
     if (!paused) this.reload();
   }
@@ -129,7 +139,7 @@ class Board {
     if (this.paused) return;
     this.#loads.abort();
     this.#loads = new AbortController();
-    const { from_ms, to_ms } = bounds(route.window, clock.now());
+    const { from_ms, to_ms } = bounds(route.window, this.#now());
     this.#step_ms = stepFor(to_ms - from_ms, POINTS_MAX);
     for (const feed of this.#feeds) {
       feed.key = '';
@@ -166,7 +176,7 @@ class Board {
   async #load(feeds: Feed[]): Promise<void> {
     const key = this.#key;
     const { signal } = this.#loads;
-    const { from_ms, to_ms } = bounds(route.window, clock.now());
+    const { from_ms, to_ms } = bounds(route.window, this.#now());
     for (const feed of feeds) feed.key = key;
     try {
       const response = await ask(feeds, from_ms, to_ms, this.#step_ms, signal);
@@ -192,7 +202,7 @@ class Board {
   async #advance(): Promise<void> {
     if (!this.live || this.#advancing) return;
     this.#redraw();
-    const { from_ms, to_ms } = bounds(route.window, clock.now());
+    const { from_ms, to_ms } = bounds(route.window, this.#now());
     const step = this.#step_ms;
     const newest = Math.floor(to_ms / step) * step;
     const seen = [...this.#feeds].filter((f) => f.visible);

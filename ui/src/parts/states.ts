@@ -4,8 +4,8 @@ import type { StateName } from './Glyph.svelte';
 
 export function ofSeverity(severity: string): StateName {
   if (severity === 'critical' || severity === 'page') return 'critical';
-  if (severity === 'warning') return 'warning';
-  return severity === 'info' || severity === '' ? 'info' : 'unknown';
+  // A word of somebody's own is shown as a warning, as the server counts it: it must not be overlooked.
+  return severity === 'info' || severity === 'none' ? 'info' : 'warning';
 }
 
 export function ofHealth(health: Health): StateName {
@@ -27,7 +27,7 @@ export function sinceOf(alert: Alert): number | null {
 /** The order of triage: firing before pending before resolved, then the most severe, then the newest. */
 export function byUrgency(a: Alert, b: Alert): number {
   const states = ['firing', 'pending', 'resolved'];
-  const severities = ['critical', 'warning', 'info', 'unknown'];
+  const severities = ['critical', 'warning', 'info'];
   const place = (alert: Alert) => severities.indexOf(ofSeverity(alert.severity));
   return (
     states.indexOf(a.state) - states.indexOf(b.state) ||

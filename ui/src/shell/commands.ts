@@ -68,8 +68,13 @@ function actions(): Command[] {
   ];
 }
 
+/** Each once: two targets that differ in their path alone lead to the same place. */
+function unique(list: Command[]): Command[] {
+  return [...new Map(list.map((command) => [command.id, command])).values()];
+}
+
 export function commands(catalog: Catalog | null): Command[] {
-  return [
+  return unique([
     ...PAGES.map((page) => goTo(`page-${page.path}`, 'Page', page.title, () => route.href(page.path))),
     ...SECTIONS.map((s) =>
       goTo(`section-${s.id}`, 'Host', s.title, () => route.href(`/host#${s.id}`), { keywords: s.keywords }),
@@ -92,5 +97,5 @@ export function commands(catalog: Catalog | null): Command[] {
         keywords: m.help,
       }),
     ),
-  ];
+  ]);
 }

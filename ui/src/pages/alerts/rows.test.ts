@@ -43,6 +43,9 @@ describe('the list of alerts', () => {
   it('is filtered by state, severity and every word', () => {
     expect(names({ state: 'firing', severity: 'warning' })).toEqual(['mild']);
     expect(names({ text: 'instance=web OLD' })).toEqual(['old']);
+    expect(
+      shownAlerts([alert('own', 'firing', 'ticket', 1)], { state: '', severity: 'warning', text: '' }),
+    ).toHaveLength(1);
     expect(names({ text: 'nothing' })).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 // Which alerts are shown, in which order, and which rows of a long list are drawn.
 import type { Alert } from '../../api/types';
-import { byUrgency } from '../../parts/states';
+import { byUrgency, ofSeverity } from '../../parts/states';
 
 export interface Filter {
   state: string;
@@ -19,10 +19,15 @@ function matchesText(alert: Alert, text: string): boolean {
     .every((word) => hay.includes(word));
 }
 
+/** The word itself, or a word of the same weight: `warning` finds what counts as a warning under another name. */
+export function isOfSeverity(alert: Alert, severity: string): boolean {
+  return alert.severity === severity || ofSeverity(alert.severity) === severity;
+}
+
 export function shownAlerts(alerts: Alert[], filter: Filter): Alert[] {
   return alerts
     .filter((a) => !filter.state || a.state === filter.state)
-    .filter((a) => !filter.severity || a.severity === filter.severity)
+    .filter((a) => !filter.severity || isOfSeverity(a, filter.severity))
     .filter((a) => matchesText(a, filter.text))
     .sort(byUrgency);
 }

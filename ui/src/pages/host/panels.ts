@@ -36,12 +36,27 @@ export function cpuModes(host: string): ChartSpec {
   };
 }
 
-export function cpuCharts(host: string): ChartSpec[] {
+export function loadAverages(host: string): ChartSpec {
   const load = (window: string, id: string): Query => ({
     id,
     expr: vital(host, `system_cpu_load_average_${window}`),
     legend: `${window.slice(0, -1)} min`,
   });
+  return {
+    title: 'Load average',
+    hint: 'Tasks that run or wait; the dashed line is the number of CPUs that may be used',
+    unit: 'cores',
+    order: ['1 min', '5 min', '15 min'],
+    queries: [
+      load('1m', 'a'),
+      load('5m', 'b'),
+      load('15m', 'c'),
+      { id: 'limit', expr: vital(host, 'system_cpu_limit_cores'), legend: 'CPUs', limit: true },
+    ],
+  };
+}
+
+export function cpuCharts(host: string): ChartSpec[] {
   const pressure = rateBy(host, 'resource, kind', 'system_pressure_stalled_seconds_total');
   return [
     cpuModes(host),
@@ -59,17 +74,7 @@ export function cpuCharts(host: string): ChartSpec[] {
       top: 1,
       queries: [one(vital(host, 'system_cpu_utilization_ratio'), 'busy')],
     },
-    {
-      title: 'Load average',
-      hint: 'Tasks that run or wait; the dashed line is the number of CPUs that may be used',
-      unit: 'cores',
-      queries: [
-        load('1m', 'a'),
-        load('5m', 'b'),
-        load('15m', 'c'),
-        { id: 'limit', expr: vital(host, 'system_cpu_limit_cores'), legend: 'CPUs', limit: true },
-      ],
-    },
+    loadAverages(host),
     {
       title: 'Pressure',
       hint: 'Share of time in which some or all tasks waited for a resource (PSI)',
@@ -192,15 +197,6 @@ export function networkCharts(host: string): ChartSpec[] {
       queries: [one(`sum by (state) (${vital(host, 'system_network_connections')})`, '{state}')],
     },
   ];
-}
-
-export function pressureNow(host: string): ChartSpec {
-  return {
-    title: 'Pressure',
-    hint: 'Share of time in which some tasks waited for a resource (PSI)',
-    unit: 'ratio',
-    queries: [one(rateBy(host, 'resource', 'system_pressure_stalled_seconds_total', 'kind="some"'), '{resource}')],
-  };
 }
 
 export function systemCharts(host: string): ChartSpec[] {
