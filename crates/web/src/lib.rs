@@ -1,1 +1,35 @@
-//! placeholder
+//! The door to people and programs: everything that Watchkeeper says over HTTP.
+//!
+//! In: requests; the rooms of the services' floor and the [`model::SeriesRead`] door, handed in as [`Deps`].
+//! Out: answers of the Prometheus HTTP API, of the embedded page and its own API, and the operators' endpoints.
+//! Owns: the listening socket, its connections, the bounded workers that evaluate queries, the stream of events.
+//! Invariants: what a client asks for never runs on the async runtime and never without a deadline
+//! (`workers::tests`); a client that leaves cancels its query (`tests/limits.rs`); nothing under `/api` is ever
+//! answered with the page (`tests/page.rs`); a foreign page can neither read nor change anything (`tests/guard.rs`).
+//! Not here: decisions about what is true. Rooms decide, this one translates; PromQL lives in `promql`, the
+//! configuration file in the binary.
+//! Start at: [`serve`].
+
+mod app;
+mod config;
+mod deps;
+mod error;
+mod guard;
+mod json;
+mod limits;
+mod operators;
+mod page;
+mod params;
+mod prometheus;
+mod router;
+mod server;
+mod telemetry;
+mod text_exposition;
+mod ui_api;
+mod workers;
+
+pub use config::Config;
+pub use deps::{About, ConfigView, Control, Deps, ReplayProgress};
+pub use error::Error;
+pub use server::{Listener, bind, serve};
+pub use telemetry::Telemetry;

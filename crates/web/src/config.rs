@@ -1,0 +1,147 @@
+//! The `server:` section: where to listen, who may ask, and how much a query may use.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use stdx::HumanDuration;
+use url::Url;
+
+use crate::error::Error;
+
+/// Where to listen, who may ask, and how much a query may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address and port of the HTTP server. Loopback unless told otherwise.
+    #[serde(deserialize_with = "listen_address")]
+    pub listen: SocketAddr,
+    /// Where people reach the server, when that is not the listening address: behind a proxy, for links in pages.
+    pub external_url: Option<Url>,
+    /// Further host names under which browsers may ask a server that listens on loopback.
+    pub allowed_hosts: Vec<String>,
+    /// No query runs longer, whatever its `timeout` parameter says.
+    pub query_timeout: HumanDuration,
+    /// Queries that run at the same time; one per CPU, at least two, where it is not set.
+    pub query_concurrency: Option<usize>,
+    /// Samples that one query may load.
+    pub query_samples_max: usize,
+    /// How far back an instant selector looks for a sample.
+    pub query_lookback: HumanDuration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9595)),
+            external_url: None,
+            allowed_hosts: Vec::new(),
+            query_timeout: HumanDuration::from_secs(120),
+            query_concurrency: None,
+            query_samples_max: 50_000_000,
+            query_lookback: HumanDuration::from_secs(300),
+        }
+    }
+}
+
+impl Config {
+    /// Everything that is wrong with the section, each with its key and the mend.
+    pub fn validate(&self) -> Vec<Error> {
+        let mut faults = Vec::new();
+        let mut fault = |key: &'static str, problem: String| faults.push(Error::Config { key, problem });
+        if let Some(url) = &self.external_url {
+            if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+                fault(
+                    "external_url",
+                    format!(
+                        "`{url}` is not an address of a web server; write for example https://watch.example.org"
+                    ),
+                );
+            }
+        }
+        for host in &self.allowed_hosts {
+            let clean = host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+            if host.is_empty() || !clean {
+                fault(
+                    "allowed_hosts",
+                    format!(
+                        "{host:?} is not a host name; write it without scheme, port and path, for example watch.lan"
+                    ),
+                );
+            }
+        }
+        if self.query_timeout.0.is_zero() {
+            fault(
+                "query_timeout",
+                "must be longer than 0; write for example 2m".to_owned(),
+            );
+        }
+        if self.query_concurrency == Some(0) {
+            fault(
+                "query_concurrency",
+                "must be at least 1; leave the key out for one per CPU".to_owned(),
+            );
+        }
+        if self.query_samples_max == 0 {
+            fault(
+                "query_samples_max",
+                "must be at least 1; the default is 50000000".to_owned(),
+            );
+        }
+        if self.query_lookback.0.is_zero() {
+            fault(
+                "query_lookback",
+                "must be longer than 0; the default is 5m".to_owned(),
+            );
+        }
+        faults
+    }
+}
+
+fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        serde::de::Error::custom(format!(
+            "{text:?} is not an address to listen on; write an IP address and a port, for example 127.0.0.1:9595 \
+             or [::1]:9595, or 0.0.0.0:9595 for every interface"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_listens_on_loopback_and_is_valid() {
+        let config = Config::default();
+        assert!(config.listen.ip().is_loopback());
+        assert!(config.validate().is_empty());
+    }
+
+    #[test]
+    fn every_fault_names_its_key_and_the_mend() {
+        let config: Config = serde_json::from_str(
+            r#"{"external_url": "ftp://x/", "allowed_hosts": ["http://a"], "query_timeout": "0s", "query_concurrency": 0}"#,
+        )
+        .unwrap();
+        let faults: Vec<String> = config.validate().iter().map(ToString::to_string).collect();
+        assert_eq!(faults.len(), 4, "{faults:?}");
+        for (fault, key) in faults.iter().zip([
+            "external_url",
+            "allowed_hosts",
+            "query_timeout",
+            "query_concurrency",
+        ]) {
+            assert!(fault.starts_with(&format!("server.{key}: ")), "{fault}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_addresses_are_refused() {
+        let refused = |text: &str| serde_json::from_str::<Config>(text).unwrap_err().to_string();
+        assert!(refused(r#"{"tls": {}}"#).contains("unknown field `tls`"));
+        assert!(refused(r#"{"listen": "localhost"}"#).contains("127.0.0.1:9595"));
+    }
+}

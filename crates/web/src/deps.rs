@@ -1,0 +1,114 @@
+//! What the roof hands in: the rooms behind the answers, and the handle on the process as a whole.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use model::SeriesRead;
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use stdx::clock::SharedClock;
+use stdx::outlet::Outlet;
+
+use crate::telemetry::Telemetry;
+
+/// The rooms behind the answers.
+#[derive(Debug)]
+pub struct Deps {
+    /// What the process is.
+    pub about: About,
+    /// Where series are read.
+    pub reader: Arc<dyn SeriesRead>,
+    /// What time it is.
+    pub clock: SharedClock,
+    /// Who scrapes, and how its targets do.
+    pub scraper: Arc<ingest::Scraper>,
+    /// Who watches this machine; none where `collect.host` is off.
+    pub host: Option<Arc<collect::Host>>,
+    /// Who judges.
+    pub alerting: Arc<alerting::Alerting>,
+    /// The process' own metrics, all rooms' together.
+    pub registry: Arc<Mutex<Registry>>,
+    /// This room's own metrics; registered by the roof.
+    pub telemetry: Telemetry,
+    /// A vital was stored.
+    pub ticks: Outlet<collect::Tick>,
+    /// An alert changed its state.
+    pub alert_news: Outlet<alerting::AlertNews>,
+    /// A target's health changed.
+    pub target_news: Outlet<ingest::TargetNews>,
+    /// A reload succeeded or was refused.
+    pub config_news: Outlet<ConfigView>,
+    /// The process as a whole.
+    pub control: Arc<dyn Control>,
+}
+
+/// What the process is; fixed from start to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The version, without a leading `v`.
+    pub version: String,
+    /// The commit it was built from, or the empty string.
+    pub revision: String,
+    /// This machine's name.
+    pub host_name: String,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// When the process started.
+    pub started_at_ms: i64,
+    /// How long samples are kept, for people: `15d`, `15d or 100GiB`.
+    pub retention: String,
+}
+
+/// What the web room may ask of the process as a whole.
+pub trait Control: Send + Sync + Debug {
+    /// Whether everything is loaded and answers are complete.
+    fn is_ready(&self) -> bool;
+
+    /// Reads the configuration again. When it is refused, nothing has changed and the error says why, in the words
+    /// that the page shows.
+    fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// The configuration that runs, and what became of the last reload.
+    fn config_view(&self) -> ConfigView;
+
+    /// The command line's flags with their values, secrets masked.
+    fn flags(&self) -> Vec<(String, String)>;
+
+    /// Samples stored since the process started, all writers together.
+    fn samples_stored(&self) -> u64;
+
+    /// How far the log is read back after a start.
+    fn replay(&self) -> ReplayProgress;
+}
+
+/// The configuration that runs, and what became of the last reload.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConfigView {
+    /// The file, or none where the defaults run.
+    pub path: Option<String>,
+    /// When the running configuration was loaded.
+    pub loaded_at_ms: i64,
+    /// Whether the last reload was taken over.
+    pub ok: bool,
+    /// Why the last reload was refused: file, line and mend.
+    pub error: Option<String>,
+    /// What works but deserves a look.
+    pub warnings: Vec<String>,
+    /// The running configuration as YAML, secrets masked.
+    pub yaml: String,
+}
+
+/// How far the log is read back after a start, in segments of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReplayProgress {
+    /// The first segment.
+    pub first: u64,
+    /// The last segment.
+    pub last: u64,
+    /// The segment that is read now; the last one when all is read.
+    pub current: u64,
+    /// Records that were damaged and set aside.
+    pub damaged: u64,
+}

@@ -1,0 +1,57 @@
+//! What a client may use at most.
+
+use std::time::Duration;
+
+/// Connections open at the same time; further ones wait in the system's queue.
+pub(crate) const CONNECTIONS_MAX: usize = 1024;
+/// A client has this long to send the head of a request, idle connections included.
+pub(crate) const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Header fields of one request.
+pub(crate) const HEADERS_PER_REQUEST_MAX: usize = 64;
+/// Bytes of a request's head; HTTP/1 buffers no more than this.
+pub(crate) const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Requests at the same time on one HTTP/2 connection.
+pub(crate) const STREAMS_PER_CONNECTION_MAX: u32 = 64;
+/// Bytes of a form or JSON body.
+pub(crate) const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// A client has this long to send a body.
+pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests that are under way get this long when the server stops.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// Queries that may wait for a free worker.
+pub(crate) const QUERIES_WAITING_MAX: usize = 64;
+/// Points that one series of a range query may have (Prometheus' limit).
+pub(crate) const POINTS_PER_SERIES_MAX: i64 = 11_000;
+/// Bytes of a response that are encoded at a time; small enough not to hold up the runtime.
+pub(crate) const ENCODE_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Queries in one request of the page.
+pub(crate) const PAGE_QUERIES_MAX: usize = 64;
+/// Series in one answer to the page, so that one broad expression cannot fill a browser's memory.
+pub(crate) const PAGE_SERIES_PER_QUERY_MAX: usize = 500;
+/// All queries of one request of the page together run no longer; the page itself waits for 30 s.
+pub(crate) const PAGE_QUERY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Points per series where the page does not say.
+pub(crate) const PAGE_POINTS_DEFAULT: i64 = 600;
+/// No step that the server chooses is finer.
+pub(crate) const PAGE_STEP_MS_MIN: i64 = 1000;
+/// `$__interval` spans at least so many collection intervals.
+pub(crate) const COLLECTION_INTERVALS_PER_WINDOW: i64 = 4;
+/// Metrics whose collection interval is remembered.
+pub(crate) const INTERVALS_REMEMBERED_MAX: usize = 4096;
+/// A remembered collection interval is learnt anew after this long.
+pub(crate) const INTERVAL_MEMORY: Duration = Duration::from_secs(60);
+/// Alerts in the overview.
+pub(crate) const OVERVIEW_ALERTS_MAX: usize = 50;
+/// Changes of alerts that are shown.
+pub(crate) const ALERT_CHANGES_MAX: usize = 200;
+/// Metric names in the catalogue.
+pub(crate) const CATALOG_METRICS_MAX: usize = 20_000;
+
+/// Clients of the event stream.
+pub(crate) const STREAM_CLIENTS_MAX: usize = 256;
+/// Events held for clients that come back, and for the slowest one that is there.
+pub(crate) const STREAM_EVENTS_HELD: usize = 512;
+/// A comment is sent on a silent stream this often, so that proxies keep it open.
+pub(crate) const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);

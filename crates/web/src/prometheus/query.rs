@@ -1,0 +1,255 @@
+//! Queries: at one moment, over a range, and the expression printed in its canonical form.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use model::TenantId;
+use promql::{Answer, Expr, Value, ValueType};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::limits::POINTS_PER_SERIES_MAX;
+use crate::params::{Params, TIME_MS_MAX, TIME_MS_MIN, duration_from_ms, parse_duration_ms};
+use crate::prometheus::answer::{ApiError, Success, json_bytes};
+use crate::prometheus::result_body::ResultBody;
+use crate::workers::Task;
+
+/// `/api/v1/query`
+pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let limit = params.limit()?;
+    let at_ms = params.time_or("time", app.deps.clock.now_ms())?;
+    let terms = Terms::read(&app, &params)?;
+    let expr = parse_query(&params)?;
+    let reader = Arc::clone(&app.deps.reader);
+    let evaluate = move |options: &promql::Options| promql::instant(&expr, &*reader, at_ms, options);
+    answer(&app, terms, limit, evaluate).await
+}
+
+/// `/api/v1/query_range`
+pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let limit = params.limit()?;
+    let (from_ms, to_ms, step_ms) = grid(&params)?;
+    let terms = Terms::read(&app, &params)?;
+    let expr = parse_query(&params)?;
+    if !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
+        return Err(ApiError::bad_data(format!(
+            "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+            expr.value_type().as_str()
+        )));
+    }
+    let reader = Arc::clone(&app.deps.reader);
+    let evaluate =
+        move |options: &promql::Options| promql::range(&expr, &*reader, from_ms, to_ms, step_ms, options);
+    answer(&app, terms, limit, evaluate).await
+}
+
+/// `/api/v1/query_exemplars`: the store keeps no exemplars, so that no expression has any.
+pub(crate) async fn exemplars(params: Params) -> Result<Success<[(); 0]>, ApiError> {
+    let from_ms = params.time_or("start", TIME_MS_MIN)?;
+    let to_ms = params.time_or("end", TIME_MS_MAX)?;
+    if to_ms < from_ms {
+        return Err(ApiError::bad_data(
+            "end timestamp must not be before start timestamp".to_owned(),
+        ));
+    }
+    promql::parse(params.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
+    Ok(Success::of([]))
+}
+
+/// `/api/v1/format_query`
+pub(crate) async fn format(params: Params) -> Result<Success<String>, ApiError> {
+    Ok(Success::of(parse_query(&params)?.pretty()))
+}
+
+/// What a request says about how to evaluate.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    timeout: Duration,
+    lookback_ms: i64,
+    samples_max: usize,
+    with_statistics: bool,
+}
+
+impl Terms {
+    fn read(app: &App, params: &Params) -> Result<Self, ApiError> {
+        let config = &app.config;
+        let asked = params.duration_ms_if_given("timeout")?.map(duration_from_ms);
+        let lookback_ms = match params.get("lookback_delta") {
+            "" => config.query_lookback.as_millis_i64(),
+            text => parse_duration_ms(text).map_err(|reason| {
+                ApiError::bad_data(format!("error parsing lookback delta duration: {reason}"))
+            })?,
+        };
+        let default_if_not_positive = |asked: i64| {
+            if asked > 0 {
+                asked
+            } else {
+                config.query_lookback.as_millis_i64()
+            }
+        };
+        Ok(Self {
+            timeout: asked.map_or(config.query_timeout.0, |asked| asked.min(config.query_timeout.0)),
+            lookback_ms: default_if_not_positive(lookback_ms),
+            samples_max: config.query_samples_max,
+            with_statistics: !params.get("stats").is_empty(),
+        })
+    }
+
+    fn options(&self, task: &Task) -> promql::Options {
+        promql::Options {
+            tenant: TenantId::DEFAULT,
+            lookback_ms: self.lookback_ms,
+            samples_max: self.samples_max,
+            deadline: Some(task.deadline),
+            cancel: Some(Arc::clone(&task.cancel)),
+            ..promql::Options::default()
+        }
+    }
+}
+
+fn parse_query(params: &Params) -> Result<Expr, ApiError> {
+    promql::parse(params.get("query")).map_err(|error| ApiError::bad_parameter("query", error))
+}
+
+/// Start, end and step of a range query, within Prometheus' limit of points.
+fn grid(params: &Params) -> Result<(i64, i64, i64), ApiError> {
+    let from_ms = params.time("start")?;
+    let to_ms = params.time("end")?;
+    if to_ms < from_ms {
+        return Err(ApiError::bad_parameter(
+            "end",
+            "end timestamp must not be before start time",
+        ));
+    }
+    let step_ms = params.duration_ms("step")?;
+    if step_ms <= 0 {
+        return Err(ApiError::bad_parameter(
+            "step",
+            "zero or negative query resolution step widths are not accepted. Try a positive integer",
+        ));
+    }
+    if (to_ms - from_ms) / step_ms > POINTS_PER_SERIES_MAX {
+        return Err(ApiError::bad_data(
+            "exceeded maximum resolution of 11,000 points per timeseries. \
+             Try decreasing the query resolution (?step=XX)"
+                .to_owned(),
+        ));
+    }
+    Ok((from_ms, to_ms, step_ms))
+}
+
+/// Evaluates on a worker and starts the body.
+async fn answer(
+    app: &App,
+    terms: Terms,
+    limit: Option<usize>,
+    evaluate: impl FnOnce(&promql::Options) -> Result<Answer, promql::EvalError> + Send + 'static,
+) -> Result<Response, ApiError> {
+    let work = move |task: &Task| {
+        let started = Instant::now();
+        let result = evaluate(&terms.options(task));
+        (result, Timings::new(task.queued, started.elapsed()))
+    };
+    let (result, timings) = app.workers.run(terms.timeout, work).await?;
+    let mut answer = result.map_err(|error| {
+        let error = ApiError::from(error);
+        app.deps.telemetry.count_query_failure(error.kind());
+        error
+    })?;
+    if truncate(&mut answer.value, limit) {
+        answer
+            .annotations
+            .warnings
+            .insert("results truncated due to limit".to_owned());
+    }
+    let tail = tail(&answer, terms.with_statistics.then_some(timings));
+    Ok(json_bytes(
+        StatusCode::OK,
+        ResultBody::new(answer.value, tail).into_body(),
+    ))
+}
+
+fn truncate(value: &mut Value, limit: Option<usize>) -> bool {
+    let Some(limit) = limit else { return false };
+    match value {
+        Value::Vector(samples) if samples.len() > limit => samples.truncate(limit),
+        Value::Matrix(series) if series.len() > limit => series.truncate(limit),
+        _ => return false,
+    }
+    true
+}
+
+/// How long the parts of a query took, in seconds, under Prometheus' names.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Timings {
+    eval_total_time: f64,
+    result_sort_time: f64,
+    query_preparation_time: f64,
+    inner_eval_time: f64,
+    exec_queue_time: f64,
+    exec_total_time: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct StatisticsJson {
+    timings: Timings,
+    samples: SamplesJson,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SamplesJson {
+    total_queryable_samples: u64,
+    peak_samples: u64,
+}
+
+impl Timings {
+    /// The engine sorts and prepares inside of its evaluation, so these shares are not told apart.
+    fn new(queued: Duration, evaluated: Duration) -> Self {
+        Self {
+            eval_total_time: evaluated.as_secs_f64(),
+            result_sort_time: 0.0,
+            query_preparation_time: 0.0,
+            inner_eval_time: evaluated.as_secs_f64(),
+            exec_queue_time: queued.as_secs_f64(),
+            exec_total_time: (queued + evaluated).as_secs_f64(),
+        }
+    }
+}
+
+/// What follows the result: statistics, the end of `data`, annotations, the end.
+fn tail(answer: &Answer, timings: Option<Timings>) -> Vec<u8> {
+    let mut out = Vec::new();
+    if let Some(timings) = timings {
+        let statistics = StatisticsJson {
+            timings,
+            samples: SamplesJson {
+                total_queryable_samples: answer.statistics.samples_read,
+                peak_samples: answer.statistics.samples_held_max,
+            },
+        };
+        write_member(&mut out, "stats", &statistics);
+    }
+    out.push(b'}');
+    for (name, texts) in [
+        ("warnings", &answer.annotations.warnings),
+        ("infos", &answer.annotations.infos),
+    ] {
+        if !texts.is_empty() {
+            write_member(&mut out, name, texts);
+        }
+    }
+    out.push(b'}');
+    out
+}
+
+fn write_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
+    // Numbers and texts are always valid JSON.
+    if let Ok(json) = serde_json::to_string(value) {
+        out.extend_from_slice(format!(",\"{name}\":{json}").as_bytes());
+    }
+}

@@ -1,0 +1,252 @@
+//! The answer to a query as a body that is encoded while it is sent: the result stays in columns, the text is never
+//! held in whole, and no worker waits for a slow client.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::Stream;
+use promql::{MatrixSeries, Value, VectorSample};
+
+use crate::json::{write_float, write_labels, write_text, write_timestamp};
+use crate::limits::ENCODE_CHUNK_BYTES;
+
+/// A query's value, followed by a tail that is encoded already, as a stream of JSON.
+#[derive(Debug)]
+pub(crate) struct ResultBody {
+    value: Value,
+    tail: Vec<u8>,
+    place: Place,
+}
+
+/// How far the encoder has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Head,
+    /// The next series or element, and the next of its samples.
+    Result {
+        index: usize,
+        sample: usize,
+    },
+    Tail,
+    Done,
+}
+
+impl ResultBody {
+    /// A body for `value`. The `tail` closes what the head opens: it begins after the member `result` and ends the
+    /// document, so it holds at least two closing braces.
+    pub(crate) fn new(value: Value, tail: Vec<u8>) -> Self {
+        Self {
+            value,
+            tail,
+            place: Place::Head,
+        }
+    }
+
+    /// The body of a response.
+    pub(crate) fn into_body(self) -> Body {
+        Body::from_stream(self)
+    }
+
+    /// Encodes the next piece; none when all is written.
+    fn next_chunk(&mut self) -> Option<Bytes> {
+        let mut out = Vec::with_capacity(ENCODE_CHUNK_BYTES + 1024);
+        while out.len() < ENCODE_CHUNK_BYTES {
+            self.place = match self.place {
+                Place::Head => {
+                    write_head(&mut out, &self.value);
+                    Place::Result { index: 0, sample: 0 }
+                }
+                Place::Result { index, sample } => match &self.value {
+                    Value::Matrix(series) => write_matrix(&mut out, series, index, sample),
+                    Value::Vector(samples) => write_vector(&mut out, samples, index),
+                    Value::Scalar { at_ms, value } => {
+                        write_point(&mut out, *at_ms, *value);
+                        Place::Tail
+                    }
+                    Value::String { at_ms, value } => {
+                        out.push(b'[');
+                        write_timestamp(&mut out, *at_ms);
+                        out.push(b',');
+                        write_text(&mut out, value);
+                        out.push(b']');
+                        Place::Tail
+                    }
+                },
+                Place::Tail => {
+                    out.extend_from_slice(&self.tail);
+                    Place::Done
+                }
+                Place::Done => break,
+            };
+        }
+        (!out.is_empty()).then(|| Bytes::from(out))
+    }
+}
+
+impl Stream for ResultBody {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.get_mut().next_chunk().map(Ok))
+    }
+}
+
+fn write_head(out: &mut Vec<u8>, value: &Value) {
+    let kind = match value {
+        Value::Matrix(_) => "matrix",
+        Value::Vector(_) => "vector",
+        Value::Scalar { .. } => "scalar",
+        Value::String { .. } => "string",
+    };
+    out.extend_from_slice(br#"{"status":"success","data":{"resultType":""#);
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(br#"","result":"#);
+    if matches!(value, Value::Matrix(_) | Value::Vector(_)) {
+        out.push(b'[');
+    }
+}
+
+/// Writes samples of one series until the chunk is full or the series ends.
+fn write_matrix(out: &mut Vec<u8>, all: &[MatrixSeries], index: usize, sample: usize) -> Place {
+    let Some(series) = all.get(index) else {
+        out.push(b']');
+        return Place::Tail;
+    };
+    if sample == 0 {
+        out.extend_from_slice(if index > 0 {
+            br#",{"metric":"#
+        } else {
+            br#"{"metric":"#
+        });
+        write_labels(out, &series.labels);
+        out.extend_from_slice(br#","values":["#);
+    }
+    let mut next = sample;
+    for point in series.samples.iter().skip(sample) {
+        if out.len() >= ENCODE_CHUNK_BYTES {
+            return Place::Result { index, sample: next };
+        }
+        if next > 0 {
+            out.push(b',');
+        }
+        write_point(out, point.at_ms, point.value);
+        next += 1;
+    }
+    out.extend_from_slice(b"]}");
+    Place::Result {
+        index: index + 1,
+        sample: 0,
+    }
+}
+
+fn write_vector(out: &mut Vec<u8>, all: &[VectorSample], index: usize) -> Place {
+    let Some(element) = all.get(index) else {
+        out.push(b']');
+        return Place::Tail;
+    };
+    out.extend_from_slice(if index > 0 {
+        br#",{"metric":"#
+    } else {
+        br#"{"metric":"#
+    });
+    write_labels(out, &element.labels);
+    out.extend_from_slice(br#","value":"#);
+    write_point(out, element.at_ms, element.value);
+    out.push(b'}');
+    Place::Result {
+        index: index + 1,
+        sample: 0,
+    }
+}
+
+/// `[1700010600.123,"4"]`
+fn write_point(out: &mut Vec<u8>, at_ms: i64, value: f64) {
+    out.push(b'[');
+    write_timestamp(out, at_ms);
+    out.extend_from_slice(b",\"");
+    write_float(out, value);
+    out.extend_from_slice(b"\"]");
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Labels, SampleColumns};
+
+    use super::*;
+
+    fn text_of(value: Value) -> String {
+        let mut body = ResultBody::new(value, b"}}".to_vec());
+        let mut all = Vec::new();
+        while let Some(chunk) = body.next_chunk() {
+            all.extend_from_slice(&chunk);
+        }
+        String::from_utf8(all).unwrap()
+    }
+
+    fn series(name: &str, samples: &[(i64, f64)]) -> MatrixSeries {
+        let mut columns = SampleColumns::default();
+        for &(at_ms, value) in samples {
+            columns.push(at_ms, value);
+        }
+        MatrixSeries {
+            labels: Labels::from_pairs([("__name__", name)]),
+            samples: columns,
+        }
+    }
+
+    #[test]
+    fn each_kind_of_value_has_its_shape() {
+        let check = |value: Value, data: &str| {
+            assert_eq!(text_of(value), format!(r#"{{"status":"success","data":{data}}}"#));
+        };
+        check(
+            Value::Scalar {
+                at_ms: 1500,
+                value: 2.0,
+            },
+            r#"{"resultType":"scalar","result":[1.500,"2"]}"#,
+        );
+        check(
+            Value::String {
+                at_ms: 1000,
+                value: "a\"b".into(),
+            },
+            r#"{"resultType":"string","result":[1,"a\"b"]}"#,
+        );
+        check(Value::Vector(vec![]), r#"{"resultType":"vector","result":[]}"#);
+        check(
+            Value::Matrix(vec![
+                series("a", &[(1000, 1.0), (2000, f64::NAN)]),
+                series("b", &[]),
+            ]),
+            concat!(
+                r#"{"resultType":"matrix","result":[{"metric":{"__name__":"a"},"values":[[1,"1"],[2,"NaN"]]},"#,
+                r#"{"metric":{"__name__":"b"},"values":[]}]}"#
+            ),
+        );
+    }
+
+    #[test]
+    fn a_large_result_comes_in_small_chunks_and_whole() {
+        let points: Vec<(i64, f64)> = (0..11_000).map(|i| (i * 1000, i as f64 / 7.0)).collect();
+        let value = Value::Matrix((0..5).map(|i| series(&format!("m{i}"), &points)).collect());
+        let mut body = ResultBody::new(value, b"}}".to_vec());
+        let mut all = Vec::new();
+        while let Some(chunk) = body.next_chunk() {
+            assert!(chunk.len() < ENCODE_CHUNK_BYTES + 1024);
+            all.extend_from_slice(&chunk);
+        }
+        let read: serde_json::Value = serde_json::from_slice(&all).unwrap();
+        for i in 0..5 {
+            let values = read["data"]["result"][i]["values"].as_array().unwrap();
+            assert_eq!(values.len(), 11_000);
+            assert_eq!(
+                values[10_999][1].as_str().unwrap().parse::<f64>().unwrap(),
+                10_999.0 / 7.0
+            );
+        }
+    }
+}

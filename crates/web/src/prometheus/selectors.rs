@@ -1,0 +1,23 @@
+//! The parameter `match[]`: series selectors, each an instant selector of PromQL.
+
+use model::Matcher;
+
+use crate::params::Params;
+use crate::prometheus::answer::ApiError;
+
+/// The selectors of a request. Each must hold at least one condition that an absent label does not meet, so that
+/// nobody asks for everything by accident.
+pub(crate) fn selectors(params: &Params, name: &str) -> Result<Vec<Vec<Matcher>>, ApiError> {
+    let mut selectors = Vec::new();
+    for text in params.all(name) {
+        let matchers = promql::parse_selector(text).map_err(|error| ApiError::bad_parameter(name, error))?;
+        if matchers.iter().all(Matcher::matches_empty) {
+            return Err(ApiError::bad_parameter(
+                name,
+                "match[] must contain at least one non-empty matcher",
+            ));
+        }
+        selectors.push(matchers);
+    }
+    Ok(selectors)
+}

@@ -1,0 +1,193 @@
+//! Which series there are: series, label names, label values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use model::{Labels, Matcher, ReadError, Selector, SeriesRead, TenantId, TimeRange};
+use serde::ser::{Serialize, Serializer};
+
+use crate::app::App;
+use crate::json::LabelsJson;
+use crate::params::{Params, TIME_MS_MAX, TIME_MS_MIN};
+use crate::prometheus::answer::{ApiError, Success};
+use crate::prometheus::selectors::selectors;
+
+/// The prefix of a label name that was escaped to fit the legacy character set (prometheus/common `model.EscapeName`).
+const ESCAPED_PREFIX: &str = "U__";
+
+/// `/api/v1/series`
+pub(crate) async fn series(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let limit = params.limit()?;
+    let range = range(&params)?;
+    let any_of = selectors(&params, "match[]")?;
+    if any_of.is_empty() {
+        return Err(ApiError::bad_data("no match[] parameter provided".to_owned()));
+    }
+    read(&app, move |reader| {
+        let found = select_any(reader, range, &any_of)?;
+        Ok(Success::truncated(found.into_iter().map(SeriesLabels).collect(), limit).into_response())
+    })
+    .await
+}
+
+/// `/api/v1/labels`
+pub(crate) async fn label_names(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let limit = params.limit()?;
+    let range = range(&params)?;
+    let any_of = selectors(&params, "match[]")?;
+    read(&app, move |reader| {
+        let names = reader.label_names(TenantId::DEFAULT, range, &any_of)?;
+        Ok(Success::truncated(names, limit).into_response())
+    })
+    .await
+}
+
+/// `/api/v1/label/{name}/values`
+pub(crate) async fn label_values(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let name = label_name(&name)?;
+    let limit = params.limit()?;
+    let range = range(&params)?;
+    let any_of = selectors(&params, "match[]")?;
+    read(&app, move |reader| {
+        let values = reader.label_values(TenantId::DEFAULT, &name, range, &any_of)?;
+        Ok(Success::truncated(values, limit).into_response())
+    })
+    .await
+}
+
+/// Runs a question to the store on a worker, answer written included.
+pub(super) async fn read(
+    app: &App,
+    ask: impl FnOnce(&dyn SeriesRead) -> Result<Response, ReadError> + Send + 'static,
+) -> Result<Response, ApiError> {
+    let reader = Arc::clone(&app.deps.reader);
+    let answer = app
+        .workers
+        .run(app.config.query_timeout.0, move |_| ask(&*reader))
+        .await?;
+    answer.map_err(ApiError::from)
+}
+
+/// The series of any selector, each once, in order.
+fn select_any(
+    reader: &dyn SeriesRead,
+    range: TimeRange,
+    any_of: &[Vec<Matcher>],
+) -> Result<Vec<Labels>, ReadError> {
+    let mut found = BTreeMap::new();
+    for matchers in any_of {
+        let selector = Selector {
+            tenant: TenantId::DEFAULT,
+            matchers: matchers.clone(),
+            range,
+        };
+        for series in reader.select(&selector)? {
+            found.insert(series.labels().clone(), ());
+        }
+    }
+    Ok(found.into_keys().collect())
+}
+
+/// `start` and `end`, all of time where they are absent. Ends in the wrong order are taken as the span between them:
+/// Prometheus looks at whole chunks there and answers too.
+fn range(params: &Params) -> Result<TimeRange, ApiError> {
+    let from_ms = params.time_or("start", TIME_MS_MIN)?;
+    let to_ms = params.time_or("end", TIME_MS_MAX)?;
+    TimeRange::new(from_ms.min(to_ms), from_ms.max(to_ms))
+        .map_err(|error| ApiError::bad_data(error.to_string()))
+}
+
+/// A label name of a path: in the legacy character set, or escaped into it.
+fn label_name(text: &str) -> Result<String, ApiError> {
+    let invalid = || ApiError::bad_data(format!("invalid label name: {text:?}"));
+    let is_legacy = |name: &str| {
+        let mut bytes = name.bytes();
+        bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    if !is_legacy(text) {
+        return Err(invalid());
+    }
+    match text.strip_prefix(ESCAPED_PREFIX) {
+        Some(escaped) => Ok(unescape(escaped).unwrap_or_else(|| text.to_owned())),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// Undoes the value escaping: `__` stands for `_`, `_hex_` for a code point. None where the text is not of that form;
+/// it is a plain name then.
+fn unescape(escaped: &str) -> Option<String> {
+    let mut name = String::with_capacity(escaped.len());
+    let mut rest = escaped;
+    while let Some((plain, after)) = rest.split_once('_') {
+        name.push_str(plain);
+        if let Some(next) = after.strip_prefix('_') {
+            name.push('_');
+            rest = next;
+            continue;
+        }
+        let (digits, next) = after.split_once('_')?;
+        if digits.is_empty() || digits.len() > 6 {
+            return None;
+        }
+        name.push(char::from_u32(u32::from_str_radix(digits, 16).ok()?)?);
+        rest = next;
+    }
+    name.push_str(rest);
+    (!name.is_empty()).then_some(name)
+}
+
+#[derive(Debug)]
+struct SeriesLabels(Labels);
+
+impl Serialize for SeriesLabels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        LabelsJson(&self.0).serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn label_names_are_legacy_or_escaped() {
+        let check = |text: &str, name: &str| assert_eq!(label_name(text).unwrap(), name);
+        check("job", "job");
+        check("__name__", "__name__");
+        check("U__a_2e_b", "a.b");
+        check("U__service__name_2f_x", "service_name/x");
+        check("U___1f600_", "😀");
+        check("U__a_zz_", "U__a_zz_");
+        check("U__a_2e", "U__a_2e");
+        for text in ["a-b", "", "1a", "a.b", "ü"] {
+            assert_eq!(
+                label_name(text).unwrap_err().message(),
+                format!("invalid label name: {text:?}")
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn escaped_names_come_back(name in "\\PC{1,12}") {
+            let mut escaped = ESCAPED_PREFIX.to_owned();
+            for letter in name.chars() {
+                match letter {
+                    '_' => escaped.push_str("__"),
+                    c if c.is_ascii_alphanumeric() => escaped.push(c),
+                    c => escaped.push_str(&format!("_{:x}_", u32::from(c))),
+                }
+            }
+            prop_assert_eq!(label_name(&escaped).unwrap(), name);
+        }
+    }
+}

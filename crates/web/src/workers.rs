@@ -1,0 +1,172 @@
+//! The bounded workers on which queries run: never on the async runtime, never more than there are slots, never
+//! without a deadline, and cancelled when nobody waits for the answer any more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+
+use crate::limits::QUERIES_WAITING_MAX;
+use crate::telemetry::Telemetry;
+
+/// Slots for work that blocks on CPU and disk.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    slots: Arc<Semaphore>,
+    slot_count: usize,
+    waiting: AtomicUsize,
+    telemetry: Telemetry,
+}
+
+/// What a piece of work is told about itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    /// Set once nobody waits for the answer.
+    pub(crate) cancel: Arc<AtomicBool>,
+    /// When it must have ended.
+    pub(crate) deadline: Instant,
+    /// How long it waited for a slot.
+    pub(crate) queued: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WorkerError {
+    /// Too many wait already.
+    #[error(
+        "too many queries: {running} run and {waiting} wait already; try again shortly, or raise server.query_concurrency"
+    )]
+    Busy {
+        /// Slots, all taken.
+        running: usize,
+        /// Queries that wait.
+        waiting: usize,
+    },
+    /// The deadline passed before a slot was free.
+    #[error("query timed out in query queue")]
+    QueueTimeout,
+    /// The work panicked; the log says where.
+    #[error("the query ended in a fault of the program, which was logged")]
+    Panicked,
+}
+
+impl Workers {
+    /// So many slots; one per CPU, at least two, where `count` is none.
+    pub(crate) fn new(count: Option<usize>, telemetry: Telemetry) -> Self {
+        let per_cpu = || std::thread::available_parallelism().map_or(2, |cpus| cpus.get().max(2));
+        let slot_count = count.unwrap_or_else(per_cpu).max(1);
+        Self {
+            slots: Arc::new(Semaphore::new(slot_count)),
+            slot_count,
+            waiting: AtomicUsize::new(0),
+            telemetry,
+        }
+    }
+
+    /// Runs `work` on a blocking thread once a slot is free. Dropping the future sets the task's `cancel` flag; the slot
+    /// stays taken until the work has really ended.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        work: impl FnOnce(&Task) -> T + Send + 'static,
+    ) -> Result<T, WorkerError> {
+        let asked = Instant::now();
+        let deadline = asked + timeout;
+        let slot = self.wait_for_slot(deadline).await?;
+        let task = Task {
+            cancel: Arc::default(),
+            deadline,
+            queued: asked.elapsed(),
+        };
+        let cancel_on_drop = CancelOnDrop(Arc::clone(&task.cancel));
+        let running = RunningCount::new(&self.telemetry);
+        let handle = tokio::task::spawn_blocking(move || {
+            let _held = (slot, running);
+            work(&task)
+        });
+        let result = handle.await;
+        drop(cancel_on_drop);
+        result.map_err(|error| {
+            tracing::error!(%error, "query panicked");
+            self.telemetry.panics.inc();
+            self.telemetry.count_query_failure("panic");
+            WorkerError::Panicked
+        })
+    }
+
+    async fn wait_for_slot(
+        &self,
+        deadline: Instant,
+    ) -> Result<tokio::sync::OwnedSemaphorePermit, WorkerError> {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(slot);
+        }
+        let Some(_place) = WaitingPlace::take(self) else {
+            self.telemetry.count_query_failure("busy");
+            return Err(WorkerError::Busy {
+                running: self.slot_count,
+                waiting: QUERIES_WAITING_MAX,
+            });
+        };
+        let slot = tokio::time::timeout_at(deadline.into(), Arc::clone(&self.slots).acquire_owned()).await;
+        slot.ok().and_then(Result::ok).ok_or_else(|| {
+            self.telemetry.count_query_failure("queue_timeout");
+            WorkerError::QueueTimeout
+        })
+    }
+}
+
+/// One of the places in the queue, given back when dropped.
+#[derive(Debug)]
+struct WaitingPlace<'a>(&'a Workers);
+
+impl<'a> WaitingPlace<'a> {
+    fn take(workers: &'a Workers) -> Option<Self> {
+        workers
+            .waiting
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
+                (waiting < QUERIES_WAITING_MAX).then_some(waiting + 1)
+            })
+            .ok()?;
+        workers.telemetry.queries_waiting.inc();
+        Some(Self(workers))
+    }
+}
+
+impl Drop for WaitingPlace<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.0.telemetry.queries_waiting.dec();
+    }
+}
+
+/// Sets the flag of a task when the one who waits for it is gone.
+#[derive(Debug)]
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Counts a query as running for as long as it lives.
+#[derive(Debug)]
+struct RunningCount(Telemetry);
+
+impl RunningCount {
+    fn new(telemetry: &Telemetry) -> Self {
+        telemetry.queries_running.inc();
+        Self(telemetry.clone())
+    }
+}
+
+impl Drop for RunningCount {
+    fn drop(&mut self) {
+        self.0.queries_running.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests;
