@@ -20,12 +20,12 @@ describe('series colours', () => {
     expect(new Set(slots(names).values()).size).toBe(8);
   });
 
-  it('keep grey for the rest', () => {
-    const found = slots(['other (sum of 3)', 'a', 'b', 'c', 'd', 'e', 'f', 'g']);
-    expect(found.get('other (sum of 3)')).toBe(7);
-    expect([...found].filter(([, slot]) => slot === 7)).toHaveLength(1);
-    expect(colour(7, false)).toBe('#6d737e');
-    expect(colour(7, true)).toBe('#a3abb0');
+  it('give the rest a colour of its own beside eight others', () => {
+    const names = ['other (sum of 3)', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    const found = slots(names);
+    expect(found.get('other (sum of 3)')).toBe(8);
+    expect(new Set(found.values()).size).toBe(9);
+    expect(new Set(names.map((name) => colour(found.get(name) ?? -1, true))).size).toBe(9);
   });
 
   it('a name alone has the colour of its hash', () => {

@@ -1,9 +1,11 @@
 // Series colours: the same name has the same colour on every page, in light and in dark.
 
-const LIGHT = ['#1e57c3', '#d37e38', '#40a29c', '#a57df8', '#816309', '#830a43', '#065177', '#6d737e'];
-const DARK = ['#80aaff', '#fcac79', '#8ffcd4', '#8b6ee0', '#a37c1e', '#d35196', '#5bd5f8', '#a3abb0'];
-/** The last colour is grey: it is kept for "other" and for limits. */
-const OTHER = 7;
+const LIGHT = ['#1e57c3', '#d37e38', '#40a29c', '#a57df8', '#816309', '#830a43', '#065177', '#6d737e', '#14181c'];
+const DARK = ['#80aaff', '#fcac79', '#8ffcd4', '#8b6ee0', '#a37c1e', '#d35196', '#5bd5f8', '#a3abb0', '#eef1f3'];
+/** Grey, the last of the palette, is given only when the seven colours are taken: it looks like what matters least. */
+const GREY = 7;
+/** The ninth is the colour of text and belongs to "other" alone. */
+const OTHER = 8;
 /** Lines after the fourth colour are dashed as a second cue for eyes that see fewer colours. */
 const DASHES: (number[] | undefined)[] = [
   undefined,
@@ -13,6 +15,7 @@ const DASHES: (number[] | undefined)[] = [
   [8, 3],
   [4, 3],
   [10, 3, 3, 3],
+  [6, 2],
   [2, 3],
 ];
 
@@ -30,15 +33,14 @@ export function hash(text: string): number {
 export function slots(names: string[]): Map<string, number> {
   const taken = new Set<number>();
   const result = new Map<string, number>();
-  for (const name of names.filter((n) => n.startsWith('other ('))) {
-    result.set(name, OTHER);
-    taken.add(OTHER);
-  }
-  for (const name of [...names].sort().filter((n) => !result.has(n))) {
-    let slot = hash(name) % OTHER;
-    for (let tries = 1; taken.has(slot) && tries < OTHER; tries += 1) slot = (slot + 1) % OTHER;
-    // Grey is the last resort: it is the colour of what matters least.
-    if (taken.has(slot)) slot = OTHER;
+  for (const name of [...names].sort()) {
+    if (name.startsWith('other (')) {
+      result.set(name, OTHER);
+      continue;
+    }
+    let slot = hash(name) % GREY;
+    for (let tries = 1; taken.has(slot) && tries < GREY; tries += 1) slot = (slot + 1) % GREY;
+    if (taken.has(slot)) slot = GREY;
     taken.add(slot);
     result.set(name, slot);
   }
