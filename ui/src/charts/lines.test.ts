@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Columns } from './columns';
-import { drawn, LINES_MAX, legendText, linesOf, type Query, summarise } from './lines';
+import { drawn, LINES_MAX, legendText, linesOf, type Query, summarise, withoutEmptyLayers } from './lines';
 
 const QUERY: Query = { id: 'a', expr: 'x', legend: '{name}' };
 
@@ -54,6 +54,14 @@ describe('the lines of a chart', () => {
       [99, 99, 99],
     ]);
     expect(drawn(lines, false)).toEqual(lines.map((l) => l.values));
+  });
+});
+
+describe('layers of a stack', () => {
+  it('that are zero all along are not drawn', () => {
+    const line = (name: string, values: (number | null)[], limit = false) => ({ name, values, limit });
+    const lines = [line('a', [0, 1]), line('zero', [0, 0]), line('gaps', [null, 0]), line('limit', [0, 0], true)];
+    expect(withoutEmptyLayers(lines).map((l) => l.name)).toEqual(['a', 'limit']);
   });
 });
 

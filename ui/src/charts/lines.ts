@@ -90,6 +90,11 @@ function namedApart(lines: Line[]): Line[] {
   });
 }
 
+/** A layer that is zero all along has no height: only its edge would be seen, on top of the layer below it. */
+export function withoutEmptyLayers(lines: Line[]): Line[] {
+  return lines.filter((line) => line.limit || line.values.some((value) => value !== null && value !== 0));
+}
+
 /** What is drawn: running sums from the bottom up for a stack, the values themselves otherwise. Limits stay. */
 export function drawn(lines: Line[], stacked: boolean): (number | null)[][] {
   if (!stacked) return lines.map((l) => l.values);

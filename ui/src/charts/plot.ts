@@ -1,11 +1,13 @@
 // The one place that knows uPlot: its options, its scales and its cursor, so that another library could take its place.
 import uPlot from 'uplot';
-import { colour, dash, slots, token } from './colours';
+import { colour, dash, token } from './colours';
 import type { Line } from './lines';
 import { formatShort, formatTick, type Unit } from './units';
 
 export interface PlotSpec {
   lines: Line[];
+  /** The slot of the palette of each line. */
+  slotOf: Map<string, number>;
   stacked: boolean;
   unit: Unit;
   /** The top of the axis where the unit has one (1 for shares). */
@@ -78,11 +80,10 @@ function verticalRange(top: number | undefined): uPlot.Range.Function {
 }
 
 function seriesOptions(spec: PlotSpec): uPlot.Series[] {
-  const slotOf = slots(spec.lines.filter((l) => !l.limit).map((l) => l.name));
   const many = spec.lines.length > 1;
   return spec.lines.map((line) => {
     if (line.limit) return { stroke: token('--line-strong'), width: 1, dash: [4, 4], points: { show: false } };
-    const slot = slotOf.get(line.name) ?? 0;
+    const slot = spec.slotOf.get(line.name) ?? 0;
     const stroke = colour(slot, spec.dark);
     const fill = spec.stacked ? `${stroke}59` : many ? undefined : `${stroke}1f`;
     const pattern = spec.stacked || spec.lines.length <= UNDASHED_LINES ? undefined : dash(slot);
