@@ -2,8 +2,9 @@
 //!
 //! In: a [`Tree`].  Out: [`Finding`]s that name the place and the mend, for `cargo x tidy`, CI and `tests/tidy.rs`.
 //! Owns: the ratchet file `crates/xtask/tidy-ratchet.toml`.
-//! Invariants: a check is a pure function of the tree, so each is shown to refuse a made-up tree (`tests` of each
-//! file); the floors in code are those of ARCHITECTURE.md (`floor_map::tests`, `tests/tidy.rs`).
+//! Invariants: a check is a pure function of the tree, so each is shown to refuse a made-up tree (`arrows::tests`, and
+//! likewise beside every other check); the real tree has no finding and the floors in code are those of ARCHITECTURE.md
+//! (`tests/tidy.rs`).
 //! Not here: formatting, lints and licences; rustfmt, clippy and cargo-deny hold those.
 //! Start at: [`all`].
 
@@ -14,6 +15,7 @@ use crate::tree::Tree;
 pub mod arrows;
 pub mod banned_names;
 pub mod circles;
+pub mod doc_paths;
 pub mod floor_map;
 pub mod floors;
 pub mod foreign_words;
@@ -22,6 +24,7 @@ pub mod lengths;
 pub mod log_style;
 pub mod manifests;
 pub mod module_docs;
+pub mod named_tests;
 pub mod orphans;
 pub mod ratchet;
 pub mod stale_ui;
@@ -50,12 +53,14 @@ pub struct Finding {
 }
 
 /// Every check.
-pub fn all() -> [Check; 12] {
+pub fn all() -> [Check; 14] {
     [
         arrows::CHECK,
         circles::CHECK,
         floor_map::CHECK,
         module_docs::CHECK,
+        named_tests::CHECK,
+        doc_paths::CHECK,
         lengths::CHECK,
         banned_names::CHECK,
         orphans::CHECK,

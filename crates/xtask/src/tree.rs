@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Folders that hold what was built or fetched, never what somebody wrote.
+/// Folders that hold what was built, fetched or kept, never what somebody wrote.
 const SKIPPED_FOLDERS: [&str; 4] = [".git", "target", "node_modules", "proptest-regressions"];
 /// The same, by their place in the repository.
-const SKIPPED_PATHS: [&str; 4] = ["fuzz/corpus", "fuzz/artifacts", "ui/build", "ui/test-results"];
+const SKIPPED_PATHS: [&str; 4] = ["fuzz/corpus", "fuzz/artifacts", "ui/build", "watchkeeper-data"];
 
 /// A repository in memory. Paths are relative to its root and use `/`.
 #[derive(Debug, Default, Clone)]

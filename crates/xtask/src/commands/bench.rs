@@ -25,15 +25,21 @@ mod server;
 /// Examples whose names end so are benches: each prints its own figures.
 const BENCH_ENDINGS: [&str; 2] = ["_cost", "_speed"];
 
+/// The example of the roof that writes a day of one machine's vitals into a data folder.
+const DAY_OLD_EXAMPLE: &str = "day_old_folder";
+
 /// What to measure.
 #[derive(Debug, Args)]
 pub struct Options {
     /// How long the idle server is watched, in seconds
     #[arg(long, default_value_t = 60)]
     idle_seconds: u64,
-    /// A data folder to start on, for example one that is a day old; it is copied, not used itself
+    /// A data folder to start on instead of a day of vitals made for the purpose; it is copied, not used itself
     #[arg(long, value_name = "FOLDER")]
     aged: Option<PathBuf>,
+    /// Leave out the start on an aged data folder
+    #[arg(long, conflicts_with = "aged")]
+    no_aged: bool,
     /// Leave out the bench examples of the rooms
     #[arg(long)]
     no_examples: bool,
@@ -45,9 +51,10 @@ pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     let binary = build(root)?;
     let scratch = Scratch::create()?;
     measure_start_and_idling(&binary, &scratch.path.join("empty"), options.idle_seconds)?;
-    match &options.aged {
-        Some(folder) => measure_aged_start(&binary, folder, &scratch.path.join("aged"))?,
-        None => shell::say("start on an aged data folder: not taken, name one with --aged FOLDER"),
+    if !options.no_aged {
+        let folder = scratch.path.join("aged");
+        let name = aged_folder(root, options.aged.as_deref(), &folder)?;
+        measure_aged_start(&binary, &folder, &name)?;
     }
     if !options.no_examples {
         run_examples(root)?;
@@ -73,10 +80,24 @@ fn measure_start_and_idling(binary: &Path, folder: &Path, idle_seconds: u64) -> 
     server.stop()
 }
 
-fn measure_aged_start(binary: &Path, folder: &Path, copy: &Path) -> Result<()> {
-    copy_folder(folder, copy)?;
-    let server = Server::start(binary, copy)?;
-    let name = folder.display();
+/// Fills `folder` and says what it holds.
+fn aged_folder(root: &Path, given: Option<&Path>, folder: &Path) -> Result<String> {
+    if let Some(given) = given {
+        copy_folder(given, folder)?;
+        return Ok(given.display().to_string());
+    }
+    let place = folder.display().to_string();
+    let package = ["cargo", "run", "--quiet", "--release", "--package", "watchkeeper"];
+    let line = [package.as_slice(), &["--example", DAY_OLD_EXAMPLE, "--", &place]].concat();
+    ensure!(
+        shell::runs(root, &line)?,
+        "the example `{DAY_OLD_EXAMPLE}` failed"
+    );
+    Ok("a day of vitals".to_owned())
+}
+
+fn measure_aged_start(binary: &Path, folder: &Path, name: &str) -> Result<()> {
+    let server = Server::start(binary, folder)?;
     shell::say(&format!(
         "start on {name}: ready after {} ms",
         server.ready_after().as_millis()

@@ -1,8 +1,8 @@
 //! Refuses a decoder of foreign bytes that no fuzz target reaches, and fuzz targets that cannot run.
 //!
-//! A decoder is a `pub fn` called `decode…` or `parse…` that takes `&[u8]`. It is covered when a target calls it by
-//! name, or when its file says `//! Fuzz: NAME` because the target reaches it by another way. Any other file may say
-//! so too, and then the target must exist.
+//! A decoder is a `pub fn` called `decode…` or `parse…` that takes `&[u8]`. It is covered when a target names its crate
+//! and it, and its module too where the crate has several of that name; or when its file says `//! Fuzz: NAME` because
+//! the target reaches it by another way. Any other file may say so too, and then the target must exist.
 
 use std::collections::BTreeSet;
 
@@ -28,14 +28,13 @@ fn find(tree: &Tree) -> Vec<Finding> {
         .filter_map(|(path, text)| Some((path.strip_prefix(FOLDER)?.strip_suffix(".rs")?, mask(text))))
         .collect();
     let mut findings = manifest_findings(tree, &targets);
-    for (path, text) in tree.rust().filter(|(path, _)| is_product(path)) {
-        let marks: Vec<&str> = text
-            .lines()
-            .map_while(|line| line.strip_prefix("//!"))
-            .filter_map(|line| line.trim().strip_prefix("Fuzz:"))
-            .flat_map(|names| names.split(','))
-            .map(|name| name.trim().trim_matches(['`', '.']))
-            .collect();
+    let product: Vec<(&str, &str)> = tree.rust().filter(|(path, _)| is_product(path)).collect();
+    let decoders: Vec<Decoder<'_>> = product
+        .iter()
+        .flat_map(|(path, text)| decoders(path, &mask(text)))
+        .collect();
+    for (path, text) in product {
+        let marks = marks(text);
         for mark in marks
             .iter()
             .filter(|mark| !targets.iter().any(|(name, _)| name == *mark))
@@ -47,7 +46,11 @@ fn find(tree: &Tree) -> Vec<Finding> {
             ));
         }
         if marks.is_empty() {
-            findings.extend(uncovered_decoders(path, text, &targets));
+            let own = decoders.iter().filter(|decoder| decoder.path == path);
+            findings.extend(
+                own.filter(|decoder| !decoder.is_covered(&decoders, &targets))
+                    .map(Decoder::finding),
+            );
         }
     }
     findings
@@ -60,31 +63,77 @@ fn is_product(path: &str) -> bool {
         && !path.contains("/tests/")
 }
 
-fn uncovered_decoders(path: &str, text: &str, targets: &[(&str, String)]) -> Vec<Finding> {
-    let code = mask(text);
-    decoders(&code)
-        .filter(|(_, name)| !targets.iter().any(|(_, target)| words(target, name).next().is_some()))
-        .map(|(at, name)| {
-            let what = format!(
-                "`{name}` reads foreign bytes and no fuzz target calls it; add {FOLDER}NAME.rs, or say `//! Fuzz: NAME` \
-                 where a target reaches it by another way"
-            );
-            Finding::at(path, line_of(&code, at), what)
-        })
+/// The targets that the head of a file says reach it.
+fn marks(text: &str) -> Vec<&str> {
+    text.lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .filter_map(|line| line.trim().strip_prefix("Fuzz:"))
+        .flat_map(|names| names.split(','))
+        .map(|name| name.trim().trim_matches(['`', '.']))
         .collect()
 }
 
-/// Public functions that take bytes and are called `decode…` or `parse…`.
-fn decoders(code: &str) -> impl Iterator<Item = (usize, &str)> {
-    words(code, "fn").filter_map(move |at| {
-        let before = code.get(..at)?.trim_end();
-        let is_public = before.ends_with("pub") || before.ends_with("pub const");
-        let (name, rest) = name_after(code, at + "fn".len())?;
-        let is_reader = name.starts_with("decode") || name.starts_with("parse");
-        let open = code.len() - rest.len() + rest.find('(')?;
-        let takes_bytes = bracketed(code, open)?.contains("&[u8]");
-        (is_public && is_reader && takes_bytes).then_some((at, name))
-    })
+/// A public function that reads foreign bytes.
+struct Decoder<'a> {
+    path: &'a str,
+    line: usize,
+    name: String,
+}
+
+impl Decoder<'_> {
+    fn room(&self) -> &str {
+        self.path.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// The module it stands in.
+    fn module(&self) -> &str {
+        let mut parts = self.path.trim_end_matches(".rs").rsplit('/');
+        let last = parts.next().unwrap_or_default();
+        if last == "mod" {
+            parts.next().unwrap_or_default()
+        } else {
+            last
+        }
+    }
+
+    fn is_covered(&self, all: &[Decoder<'_>], targets: &[(&str, String)]) -> bool {
+        let namesakes = all
+            .iter()
+            .filter(|other| other.room() == self.room() && other.name == self.name);
+        let is_alone = namesakes.count() == 1;
+        targets.iter().any(|(_, code)| {
+            let names = |word| words(code, word).next().is_some();
+            names(self.room()) && names(&self.name) && (is_alone || names(self.module()))
+        })
+    }
+
+    fn finding(&self) -> Finding {
+        let what = format!(
+            "`{}` reads foreign bytes and no fuzz target calls it; add {FOLDER}NAME.rs, or say `//! Fuzz: NAME` where a \
+             target reaches it by another way",
+            self.name
+        );
+        Finding::at(self.path, self.line, what)
+    }
+}
+
+/// Public functions that take bytes and are called `decode…` or `parse…`; `code` is masked.
+fn decoders<'a>(path: &'a str, code: &str) -> Vec<Decoder<'a>> {
+    words(code, "fn")
+        .filter_map(|at| {
+            let before = code.get(..at)?.trim_end();
+            let is_public = before.ends_with("pub") || before.ends_with("pub const");
+            let (name, rest) = name_after(code, at + "fn".len())?;
+            let is_reader = name.starts_with("decode") || name.starts_with("parse");
+            let open = code.len() - rest.len() + rest.find('(')?;
+            let takes_bytes = bracketed(code, open)?.contains("&[u8]");
+            (is_public && is_reader && takes_bytes).then(|| Decoder {
+                path,
+                line: line_of(code, at),
+                name: name.to_owned(),
+            })
+        })
+        .collect()
 }
 
 fn manifest_findings(tree: &Tree, targets: &[(&str, String)]) -> Vec<Finding> {
@@ -185,7 +234,7 @@ mod tests {
         let tree = Tree::of([
             (
                 "crates/wire/src/a.rs",
-                "//! A.\n\npub fn decode_block<'a>(&self, bytes: &'a [u8], b: &[u8]) {}\n",
+                "//! A.\n\npub fn decode_block<'a>(&self, bytes: &[u8]) {}\n",
             ),
             ("crates/wire/src/b.rs", "//! B.\n//! Fuzz: `missing`.\n"),
         ]);
@@ -198,6 +247,22 @@ mod tests {
                 "crates/wire/src/b.rs:1: names the fuzz target `missing`; there is no fuzz/fuzz_targets/missing.rs",
             ],
         );
+    }
+
+    #[test]
+    fn namesakes_are_told_apart_by_their_modules() {
+        let decode = "pub fn decode(bytes: &[u8]) {}\n";
+        let tree = Tree::of([
+            ("crates/wire/src/frame.rs", decode),
+            ("crates/wire/src/block/mod.rs", decode),
+            (MANIFEST, DECLARED),
+            (
+                "fuzz/fuzz_targets/frames.rs",
+                "fuzz_target!(|data: &[u8]| { wire::block::decode(data); });",
+            ),
+        ]);
+        let found: Vec<_> = find(&tree).into_iter().map(|finding| finding.path).collect();
+        assert_eq!(found, ["crates/wire/src/frame.rs"]);
     }
 
     #[test]

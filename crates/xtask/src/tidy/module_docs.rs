@@ -38,7 +38,7 @@ fn find(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The lines of the inner doc comment at the head of a file; inner attributes may stand before it.
-fn opening(text: &str) -> Vec<&str> {
+pub(super) fn opening(text: &str) -> Vec<&str> {
     text.lines()
         .skip_while(|line| line.starts_with("#![") || line.trim().is_empty())
         .map_while(|line| line.strip_prefix("//!"))
