@@ -16,7 +16,7 @@ pub const STEPS_MAX: usize = 5_000_000;
 pub const EXPRESSION_BYTES_MAX: usize = 1 << 20;
 
 /// Nested parts of an expression; keeps recursion far from the end of a thread's stack.
-pub const NESTING_MAX: usize = 256;
+pub const NESTING_MAX: usize = 128;
 
 /// The longest duration and offset that may be written, in seconds: what fits into 64 bits of nanoseconds.
 pub const DURATION_SECONDS_MAX: f64 = 9_223_372_036.0;
@@ -25,4 +25,4 @@ pub const DURATION_SECONDS_MAX: f64 = 9_223_372_036.0;
 pub const CHECK_EVERY: usize = 256;
 
 /// Operators of an expression; bounds its depth together with [`NESTING_MAX`].
-pub const OPERATORS_MAX: usize = 500;
+pub const OPERATORS_MAX: usize = 200;

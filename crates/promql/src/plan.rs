@@ -3,8 +3,8 @@
 use model::Matcher;
 
 use crate::ast::{
-    Aggregate, AggregateOp, AtModifier, BinaryOp, DurationKind, DurationNode, Expr, Extended, Kind, Matching,
-    Node, TimeShift, UnaryOp, ValueType,
+    Aggregate, AggregateOp, AtModifier, BinaryOp, Call, DurationKind, DurationNode, Expr, Extended, Kind,
+    Matching, Node, TimeShift, UnaryOp, ValueType,
 };
 use crate::error::EvalError;
 use crate::eval::Grid;
@@ -164,28 +164,29 @@ impl Binder<'_> {
                 (Op::Binary(Box::new(plan)), is_constant)
             }
             Kind::Aggregate(aggregate) => self.aggregate(aggregate)?,
-            Kind::Call(call) => {
-                let args = call.args.iter().map(|arg| self.bind(arg));
-                let plan = CallPlan {
-                    function: call.function,
-                    args: args.collect::<Result<_, _>>()?,
-                    at: node.at,
-                };
-                let depends = DEPEND_ON_STEP.contains(&call.function.name);
-                let is_constant = !depends && plan.args.iter().all(|arg| arg.is_constant);
-                // Refused here so that it is refused even where no series is found.
-                if let (Some(extended), Body::Window(_)) = (plan.extended(), call.function.body) {
-                    crate::functions::extended::body(call.function, extended)
-                        .map_err(EvalError::Execution)?;
-                }
-                (Op::Call(plan), is_constant)
-            }
+            Kind::Call(call) => self.call(call, node.at)?,
         };
         Ok(Plan {
             op,
             is_constant,
             at: node.at,
         })
+    }
+
+    fn call(&self, call: &Call, at: usize) -> Result<(Op, bool), EvalError> {
+        let args = call.args.iter().map(|arg| self.bind(arg));
+        let plan = CallPlan {
+            function: call.function,
+            args: args.collect::<Result<_, _>>()?,
+            at,
+        };
+        let depends = DEPEND_ON_STEP.contains(&call.function.name);
+        let is_constant = !depends && plan.args.iter().all(|arg| arg.is_constant);
+        // Refused here so that it is refused even where no series is found.
+        if let (Some(extended), Body::Window(_)) = (plan.extended(), call.function.body) {
+            crate::functions::extended::body(call.function, extended).map_err(EvalError::Execution)?;
+        }
+        Ok((Op::Call(plan), is_constant))
     }
 
     fn aggregate(&self, aggregate: &Aggregate) -> Result<(Op, bool), EvalError> {

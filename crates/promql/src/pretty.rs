@@ -1,15 +1,20 @@
 //! Prints expressions over several lines, as Prometheus does (prometheus/promql/parser `prettier.go`).
 
-use crate::ast::{Expr, Kind, Node};
+use crate::ast::{Expr, Kind, Node, UnaryOp};
 use crate::print::{AggregateHead, Operator};
 
-/// Expressions up to this length stay on one line, but for calls and aggregations.
-const LINE_LENGTH_MAX: usize = 20;
+/// Parts up to this length stay on one line.
+const LINE_LENGTH_MAX: usize = 100;
 
 impl Expr {
     /// The expression over several lines, indented by two blanks a level.
     pub fn pretty(&self) -> String {
-        pretty(&self.root, 0)
+        self.pretty_within(LINE_LENGTH_MAX)
+    }
+
+    /// As [`Self::pretty`], breaking up parts that are longer than `line_length_max` bytes.
+    pub fn pretty_within(&self, line_length_max: usize) -> String {
+        pretty(&self.root, 0, line_length_max)
     }
 }
 
@@ -17,53 +22,44 @@ fn indent(level: usize) -> String {
     "  ".repeat(level)
 }
 
-fn needs_split(node: &Node) -> bool {
-    node.to_string().len() > LINE_LENGTH_MAX
-}
-
-fn pretty(node: &Node, level: usize) -> String {
+fn pretty(node: &Node, level: usize, longest: usize) -> String {
     let here = indent(level);
+    let flat = node.to_string();
+    if flat.len() <= longest {
+        return format!("{here}{flat}");
+    }
+    let deeper = |node: &Node| pretty(node, level + 1, longest);
     match &node.kind {
         Kind::Aggregate(aggregate) => {
-            let head = format!("{here}{}", AggregateHead(aggregate));
-            let mut args: Vec<&Node> = aggregate.parameter.iter().collect();
-            args.push(&aggregate.inner);
-            format!("{head}(\n{}\n{here})", list(&args, level + 1))
+            let head = AggregateHead(aggregate);
+            let args = aggregate.parameter.iter().chain([&aggregate.inner]);
+            let args: Vec<String> = args.map(deeper).collect();
+            format!("{here}{head}(\n{}\n{here})", args.join(",\n"))
         }
-        Kind::Binary(binary) if needs_split(node) => {
-            let left = pretty(&binary.left, level + 1);
-            let right = pretty(&binary.right, level + 1);
+        Kind::Binary(binary) => {
+            let (left, right) = (deeper(&binary.left), deeper(&binary.right));
             format!("{left}\n{here}{}\n{right}", Operator(binary))
         }
-        Kind::Call(call) if !call.args.is_empty() && (needs_split(node) || has_window(&call.args)) => {
-            let args: Vec<&Node> = call.args.iter().collect();
-            format!(
-                "{here}{}(\n{}\n{here})",
-                call.function.name,
-                list(&args, level + 1)
-            )
+        Kind::Call(call) if !call.args.is_empty() => {
+            let args: Vec<String> = call.args.iter().map(deeper).collect();
+            format!("{here}{}(\n{}\n{here})", call.function.name, args.join(",\n"))
         }
-        Kind::Paren(inner) if needs_split(node) => {
-            format!("{here}(\n{}\n{here})", pretty(inner, level + 1))
-        }
+        Kind::Paren(inner) => format!("{here}(\n{}\n{here})", deeper(inner)),
         Kind::Unary(op, inner) => {
             let sign = match op {
-                crate::ast::UnaryOp::Minus => "-",
-                crate::ast::UnaryOp::Plus => "+",
+                UnaryOp::Minus => "-",
+                UnaryOp::Plus => "+",
             };
-            let inner = pretty(inner, level);
+            let inner = pretty(inner, level, longest);
             format!("{here}{sign}{}", inner.trim_start())
         }
-        _ => format!("{here}{node}"),
+        Kind::Number(_)
+        | Kind::Text(_)
+        | Kind::Selector(_)
+        | Kind::Matrix(_)
+        | Kind::Subquery(_)
+        | Kind::Call(_) => {
+            format!("{here}{flat}")
+        }
     }
-}
-
-fn list(args: &[&Node], level: usize) -> String {
-    let printed: Vec<String> = args.iter().map(|arg| pretty(arg, level)).collect();
-    printed.join(",\n")
-}
-
-fn has_window(args: &[Node]) -> bool {
-    args.iter()
-        .any(|arg| matches!(arg.kind, Kind::Matrix(_) | Kind::Subquery(_)))
 }

@@ -40,7 +40,7 @@ fn our_own_scripts_hold() {
 }
 
 /// Raise it when more pass; never lower it.
-const FLOOR: usize = 0;
+const FLOOR: usize = 814;
 
 #[test]
 fn conformance_promql_eval() {

@@ -44,7 +44,7 @@ fn prints(case: &Value, print: impl Fn(&promql::Expr) -> String) -> Result<(), S
 }
 
 /// Raise it when more pass; never lower it.
-const FLOOR: usize = 0;
+const FLOOR: usize = 314;
 
 #[test]
 fn conformance_promql_syntax() {
@@ -68,7 +68,7 @@ fn conformance_promql_syntax() {
     for case in cases(&folder, "pretty.jsonl") {
         tally.add(
             format!("pretty {}", case["in"]),
-            prints(&case, promql::Expr::pretty),
+            prints(&case, |expr| expr.pretty_within(10)),
         );
     }
     for case in cases(&folder, "series-notation.jsonl") {

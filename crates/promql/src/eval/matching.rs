@@ -34,11 +34,9 @@ impl Evaluator<'_> {
         let matching = &plan.matching;
         let swapped = matching.cardinality == Cardinality::OneToMany;
         let (many, one) = if swapped { (right, left) } else { (left, right) };
-        let (fill_many, fill_one) = if swapped {
-            (matching.fill_right, matching.fill_left)
-        } else {
-            (matching.fill_left, matching.fill_right)
-        };
+        // With group_right upstream fills the sides the other way round, since it swaps the operands but not the fills;
+        // answers should not differ from there.
+        let (fill_many, fill_one) = (matching.fill_left, matching.fill_right);
         let pairing = Pairing {
             plan,
             swapped,

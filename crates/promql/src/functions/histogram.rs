@@ -323,13 +323,12 @@ fn rank_of(value: f64, buckets: &[Bucket]) -> f64 {
             return rank;
         }
         if value < bucket.bound {
-            if bucket.bound == f64::INFINITY || from == f64::NEG_INFINITY {
-                // No share of an infinite bucket can be told; what lies in it lies at its finite end.
-                return if from == f64::NEG_INFINITY {
-                    rank
-                } else {
-                    bucket.count
-                };
+            // No share of an infinite bucket can be told: what lies in it counts as lying at its infinite end.
+            if from == f64::NEG_INFINITY {
+                return bucket.count;
+            }
+            if bucket.bound == f64::INFINITY {
+                return rank;
             }
             return rank + (bucket.count - rank) * (value - from) / (bucket.bound - from);
         }

@@ -2,13 +2,13 @@
 
 #![allow(dead_code, reason = "every test program uses its own part of this module")]
 
-pub mod script;
-pub mod series;
+pub(crate) mod script;
+pub(crate) mod series;
 
 use std::path::PathBuf;
 
 /// A folder of the conformance data; `None`, with a printed reason, where the data is not there.
-pub fn conformance(area: &str) -> Option<PathBuf> {
+pub(crate) fn conformance(area: &str) -> Option<PathBuf> {
     let root = std::env::var_os("WATCHKEEPER_CONFORMANCE_DIR").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
         PathBuf::from,
@@ -23,14 +23,14 @@ pub fn conformance(area: &str) -> Option<PathBuf> {
 
 /// Counts cases and prints the line that `cargo x conformance` looks for.
 #[derive(Debug)]
-pub struct Tally {
+pub(crate) struct Tally {
     area: &'static str,
     passed: usize,
     failed: Vec<String>,
 }
 
 impl Tally {
-    pub fn new(area: &'static str) -> Self {
+    pub(crate) fn new(area: &'static str) -> Self {
         Self {
             area,
             passed: 0,
@@ -38,7 +38,7 @@ impl Tally {
         }
     }
 
-    pub fn add(&mut self, name: impl Into<String>, outcome: Result<(), String>) {
+    pub(crate) fn add(&mut self, name: impl Into<String>, outcome: Result<(), String>) {
         match outcome {
             Ok(()) => self.passed += 1,
             Err(reason) => self.failed.push(format!("{}: {reason}", name.into())),
@@ -46,7 +46,7 @@ impl Tally {
     }
 
     /// Prints the totals and holds the number of passed cases to what was reached before.
-    pub fn finish(self, floor: usize) {
+    pub(crate) fn finish(self, floor: usize) {
         if std::env::var_os("WATCHKEEPER_CONFORMANCE_VERBOSE").is_some() {
             for failed in &self.failed {
                 println!("failed {failed}");
@@ -69,7 +69,7 @@ impl Tally {
 }
 
 /// Equal to 1e-6 relative, NaN to NaN.
-pub fn is_close(left: f64, right: f64) -> bool {
+pub(crate) fn is_close(left: f64, right: f64) -> bool {
     if left == right || (left.is_nan() && right.is_nan()) {
         return true;
     }

@@ -1,5 +1,6 @@
 //! Runs scripts in the language of promqltest: `load`, `clear`, `eval instant`, `eval range`, `expect …`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Labels, SeriesBatch, SeriesWrite, TenantId, is_stale};
@@ -10,10 +11,10 @@ use super::{is_close, series};
 
 /// One `eval` and what came of it.
 #[derive(Debug)]
-pub struct Outcome {
-    pub line: usize,
-    pub query: String,
-    pub result: Result<(), String>,
+pub(crate) struct Outcome {
+    pub(crate) line: usize,
+    pub(crate) query: String,
+    pub(crate) result: Result<(), String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +30,7 @@ struct Expected {
 }
 
 /// Runs a whole script; one outcome for every `eval`.
-pub fn run(text: &str) -> Vec<Outcome> {
+pub(crate) fn run(text: &str) -> Vec<Outcome> {
     let lines: Vec<&str> = text.lines().collect();
     let mut store = MemorySeries::new();
     let mut outcomes = Vec::new();
@@ -86,19 +87,22 @@ fn millis(text: &str) -> i64 {
 }
 
 fn load(store: &Arc<MemorySeries>, step_ms: i64, body: &[String]) {
-    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    // A series that stands twice in one load is the one that stands last.
+    let mut lines: BTreeMap<Labels, Vec<Option<f64>>> = BTreeMap::new();
     for line in body {
-        let Ok(parsed) = series::parse(line) else { continue };
         // Start times are no samples; the store has no place for them.
-        if line
+        let is_start_times = line
             .split_whitespace()
             .next()
-            .is_some_and(|name| name.ends_with("@st"))
-        {
-            continue;
+            .is_some_and(|name| name.ends_with("@st"));
+        if let (false, Ok(parsed)) = (is_start_times, series::parse(line)) {
+            lines.insert(parsed.labels, parsed.values);
         }
-        let series = model::Series::new(parsed.labels);
-        for (place, value) in parsed.values.iter().enumerate() {
+    }
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    for (labels, values) in lines {
+        let series = model::Series::new(labels);
+        for (place, value) in values.iter().enumerate() {
             if let Some(value) = value {
                 batch.push_one(series.clone(), place as i64 * step_ms, *value);
             }

@@ -4,14 +4,14 @@ use model::{Labels, STALE_NAN};
 
 /// A series and its values; `None` where the sample is left out.
 #[derive(Debug, Clone)]
-pub struct Line {
-    pub labels: Labels,
-    pub values: Vec<Option<f64>>,
+pub(crate) struct Line {
+    pub(crate) labels: Labels,
+    pub(crate) values: Vec<Option<f64>>,
     /// It has native histograms, which the store cannot hold.
-    pub has_histograms: bool,
+    pub(crate) has_histograms: bool,
 }
 
-pub fn parse(line: &str) -> Result<Line, String> {
+pub(crate) fn parse(line: &str) -> Result<Line, String> {
     let line = line.trim();
     let (labels, rest) = labels(line)?;
     let mut values = Vec::new();
@@ -155,7 +155,7 @@ fn unquote(text: &str) -> Result<String, String> {
 }
 
 /// One word of values: `1`, `_`, `stale`, `_x3`, `1x3`, `1+2x3`, `1-2x3`.
-pub fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
+pub(crate) fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
     let bad = || format!("bad value {word:?}");
     match word {
         "_" => values.push(None),
