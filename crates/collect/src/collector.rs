@@ -33,11 +33,7 @@ struct Running {
 
 impl Collector {
     /// Opens every source.
-    pub(crate) fn new(
-        opening: &Opening<'_>,
-        instance: &Arc<str>,
-        clock: SharedClock,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(opening: &Opening<'_>, instance: &Arc<str>, clock: SharedClock) -> Result<Self, Error> {
         let sources = sources::all()
             .iter()
             .map(|kind| {
@@ -73,7 +69,9 @@ impl Collector {
                 at_ms,
                 monotonic: now,
             };
-            let outcome = running.source.observe(moment, &mut running.slate, &mut self.facts);
+            let outcome = running
+                .source
+                .observe(moment, &mut running.slate, &mut self.facts);
             running.note(&outcome, &self.telemetry);
             match outcome {
                 Ok(Seen::Fresh) => running.slate.close(at_ms, &mut batch),
@@ -88,7 +86,11 @@ impl Collector {
         let spent = self.clock.monotonic().saturating_sub(started);
         self.telemetry.ticks.inc();
         self.telemetry.tick_seconds.inc_by(spent.as_secs_f64());
-        let series: usize = self.sources.iter().map(|running| running.slate.live_count()).sum();
+        let series: usize = self
+            .sources
+            .iter()
+            .map(|running| running.slate.live_count())
+            .sum();
         self.telemetry.series.set(series as i64);
         batch
     }
@@ -123,7 +125,11 @@ impl Running {
     /// and one of variable cost slows down until it costs no more than its share.
     fn plan_next(&mut self, began: Duration, ended: Duration) {
         self.runs += 1;
-        let mut every = if self.runs < 2 { Duration::ZERO } else { self.kind.every };
+        let mut every = if self.runs < 2 {
+            Duration::ZERO
+        } else {
+            self.kind.every
+        };
         if self.kind.slows_down {
             let cost = ended.saturating_sub(began);
             let bearable = cost.div_f64(limits::SOURCE_COST_RATIO_MAX);
@@ -133,3 +139,6 @@ impl Running {
         self.due = began + every.mul_f64(0.95);
     }
 }
+
+#[cfg(test)]
+mod tests;

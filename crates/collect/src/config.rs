@@ -46,8 +46,7 @@ pub struct Filter {
 }
 
 /// Mount points that never hold a user's data (node_exporter's default, and the files container engines mount).
-const MOUNT_POINTS_EXCLUDED: &str =
-    "/(dev|proc|sys|run/credentials/.+|run/user/.+|var/lib/(docker|kubelet|containers/storage|containerd)/.+)(/.*)?\
+const MOUNT_POINTS_EXCLUDED: &str = "/(dev|proc|sys|run/credentials/.+|run/user/.+|var/lib/(docker|kubelet|containers/storage|containerd)/.+)(/.*)?\
      |/etc/(hosts|hostname|resolv\\.conf)";
 
 /// Types that hold no data or are full by nature (node_exporter's default). An overlay at `/` is taken all the same:

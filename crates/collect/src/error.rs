@@ -8,7 +8,9 @@ use stdx::HumanDuration;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A filter does not compile.
-    #[error("collect.{key}.{end}: write a regular expression that fits the whole name, such as \"sd.*|nvme.*\"")]
+    #[error(
+        "collect.{key}.{end}: write a regular expression that fits the whole name, such as \"sd.*|nvme.*\""
+    )]
     BadFilter {
         /// The filter's key.
         key: &'static str,

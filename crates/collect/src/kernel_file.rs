@@ -59,8 +59,19 @@ impl KernelFile {
         }
     }
 
+    /// The same as [`KernelFile::for_each_line`], and whether the kernel offers the file.
+    pub(crate) fn for_each_line_if_offered(&mut self, each: impl FnMut(&[u8])) -> Result<bool, Error> {
+        match self.for_each_line(each) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                self.file = None;
+                if is_absence(&error) { Ok(false) } else { Err(error) }
+            }
+        }
+    }
+
     /// Calls `each` with every line, holding only a part of the text at a time; for files that grow with the load.
-    pub(crate) fn for_each_line(&mut self, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
+    fn for_each_line(&mut self, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
         self.open()?;
         let mut carried = 0;
         let mut offset = 0;
@@ -75,7 +86,10 @@ impl KernelFile {
                 }
                 return Ok(());
             }
-            let complete = filled.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let complete = filled
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1);
             let (whole, rest) = filled.split_at(complete);
             if let Some(lines) = whole.strip_suffix(b"\n") {
                 lines.split(|byte| *byte == b'\n').for_each(&mut each);
@@ -114,8 +128,8 @@ impl KernelFile {
     fn open(&mut self) -> Result<(), Error> {
         if self.file.is_none() {
             let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            let file = rustix::fs::open(&self.path, flags, Mode::empty())
-                .map_err(|errno| self.failed(errno))?;
+            let file =
+                rustix::fs::open(&self.path, flags, Mode::empty()).map_err(|errno| self.failed(errno))?;
             self.file = Some(file);
         }
         Ok(())
@@ -149,7 +163,13 @@ fn is_absence(error: &Error) -> bool {
     let Error::Read { source, .. } = error else {
         return false;
     };
-    let absent = [Errno::NOENT, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NODEV, Errno::NOTDIR];
+    let absent = [
+        Errno::NOENT,
+        Errno::NOTSUP,
+        Errno::OPNOTSUPP,
+        Errno::NODEV,
+        Errno::NOTDIR,
+    ];
     absent
         .iter()
         .any(|errno| source.raw_os_error() == Some(errno.raw_os_error()))

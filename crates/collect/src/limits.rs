@@ -33,7 +33,7 @@ pub const FILESYSTEMS_EVERY: Duration = Duration::from_secs(10);
 /// How long one filesystem may take to answer before it counts as hung.
 pub const FILESYSTEM_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the first reading waits for the filesystems, so that disks are there with everything else.
-pub const FILESYSTEM_FIRST_WAIT: Duration = Duration::from_millis(50);
+pub const FILESYSTEM_FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The most filesystems that may hang, each holding a thread, before others are no longer asked.
 pub const FILESYSTEMS_HUNG_MAX: usize = 32;
 /// The most filesystems that are asked.

@@ -38,23 +38,35 @@ impl Schedule {
     }
 
     /// Takes the reading that is due and moves on. Its time is the time it was due where it is hardly late, so that
-    /// samples are evenly spaced; otherwise the time it is, as when the machine slept or its clock was set.
+    /// samples are evenly spaced; otherwise the time it is. A wall clock that was set is followed.
     pub(crate) fn take(&mut self, monotonic: Duration, now_ms: i64) -> Due {
         let late = monotonic.saturating_sub(self.due);
         let missed = (late.as_nanos() / self.interval.as_nanos().max(1)).min(u128::from(u32::MAX)) as u32;
-        self.due += self.interval * missed;
-        self.due_ms += self.interval.as_millis() as i64 * i64::from(missed);
-        let off_ms = now_ms.saturating_sub(self.due_ms).unsigned_abs();
-        if u128::from(off_ms) > limits::LATENESS_FORGIVEN.as_millis() {
-            self.due_ms = now_ms;
+        self.advance(missed);
+        let late = monotonic.saturating_sub(self.due);
+        // What the wall clock said when the reading was due. Between two looks at the clocks some time may pass, which
+        // makes it seem later, but never earlier: a sample must not lie in the future.
+        let said_ms = now_ms.saturating_sub(late.as_millis() as i64);
+        let forgiven_ms = limits::LATENESS_FORGIVEN.as_millis() as i64;
+        let is_followed = (-1..=forgiven_ms).contains(&said_ms.saturating_sub(self.due_ms));
+        if !is_followed {
+            self.due_ms = said_ms;
         }
-        let at_ms = self.due_ms;
-        self.due += self.interval;
-        self.due_ms += self.interval.as_millis() as i64;
+        let is_hardly_late = late <= limits::LATENESS_FORGIVEN;
+        let at_ms = if is_hardly_late { self.due_ms } else { now_ms };
+        self.advance(1);
         Due {
             at_ms,
             missed: u64::from(missed),
         }
+    }
+
+    fn advance(&mut self, intervals: u32) {
+        let interval_ms = self.interval.as_millis() as i64;
+        self.due = self.due.saturating_add(self.interval.saturating_mul(intervals));
+        self.due_ms = self
+            .due_ms
+            .saturating_add(interval_ms.saturating_mul(i64::from(intervals)));
     }
 }
 
@@ -108,5 +120,16 @@ mod tests {
         assert_eq!(schedule.take(ms(1000), 500_000).at_ms, 500_000);
         assert_eq!(schedule.take(ms(2001), 501_001).at_ms, 501_000);
         assert_eq!(schedule.take(ms(3000), 9_000_000).at_ms, 9_000_000);
+    }
+
+    #[test]
+    fn no_reading_lies_in_the_future_after_one_that_was_late() {
+        let mut schedule = Schedule::new(ms(1000), ms(0), 0);
+        schedule.take(ms(0), 0);
+        assert_eq!(schedule.take(ms(1060), 1060).at_ms, 1060);
+        assert_eq!(schedule.take(ms(2000), 2000).at_ms, 2000);
+        // The wall clock is set back a little: the samples follow at once.
+        assert_eq!(schedule.take(ms(3000), 2970).at_ms, 2970);
+        assert_eq!(schedule.take(ms(4010), 3980).at_ms, 3970);
     }
 }

@@ -217,7 +217,10 @@ mod tests {
         slate.set(slot, 1.0);
         let mut batch = SeriesBatch::new(TenantId::DEFAULT);
         slate.close(5, &mut batch);
-        let labels: Vec<String> = batch.iter().map(|(series, _)| series.labels().to_string()).collect();
+        let labels: Vec<String> = batch
+            .iter()
+            .map(|(series, _)| series.labels().to_string())
+            .collect();
         assert_eq!(labels, [r#"size{device="sda", instance="box", job="host"}"#]);
     }
 }

@@ -20,6 +20,21 @@ use crate::slate::Slate;
 use crate::telemetry::Telemetry;
 use crate::view::{HostSummary, ProcessTable};
 
+mod cgroup;
+mod cpu;
+mod disk;
+mod files;
+mod filesystem;
+mod load;
+mod memory;
+mod network;
+mod paging;
+mod pressure;
+mod processes;
+mod tcp;
+mod temperature;
+mod uptime;
+
 /// A line in the table of sources.
 pub(crate) struct SourceKind {
     pub(crate) name: &'static str,
@@ -120,7 +135,23 @@ pub(crate) struct CgroupFacts {
 
 /// All sources, in the order they are read: what one tells the next comes first.
 pub(crate) fn all() -> &'static [SourceKind] {
-    &[]
+    static ALL: [SourceKind; 14] = [
+        cgroup::KIND,
+        cpu::KIND,
+        load::KIND,
+        pressure::KIND,
+        memory::KIND,
+        paging::KIND,
+        filesystem::KIND,
+        disk::KIND,
+        network::KIND,
+        tcp::KIND,
+        files::KIND,
+        uptime::KIND,
+        temperature::KIND,
+        processes::KIND,
+    ];
+    &ALL
 }
 
 /// All metrics of this machine's vitals.
@@ -163,6 +194,10 @@ impl Facts {
         summary.disk_ratio_max = self.fullest.as_ref().map(|(ratio, _)| *ratio);
         summary.disk_mountpoint_max = self.fullest.as_ref().map(|(_, mountpoint)| mountpoint.clone());
         summary.network_receive_bytes_per_second = self.network_bytes_per_second.map(|(receive, _)| receive);
-        summary.network_transmit_bytes_per_second = self.network_bytes_per_second.map(|(_, transmit)| transmit);
+        summary.network_transmit_bytes_per_second =
+            self.network_bytes_per_second.map(|(_, transmit)| transmit);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@ pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The fields of a line, split at blanks and tabs.
 pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())
+    line.split(u8::is_ascii_whitespace)
+        .filter(|field| !field.is_empty())
 }
 
 /// A decimal number without sign that fits 64 bits.
