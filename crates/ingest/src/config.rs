@@ -34,7 +34,7 @@ pub use secret::Secret;
 pub use size::ByteSize;
 pub use validate::validate;
 
-use discovery::NotInThisBuild;
+use discovery::{NotInThisBuild, sections};
 
 /// The `global` section. Keys that concern other rooms are read here too, because they stand in one section.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -180,12 +180,16 @@ pub struct ScrapeConfig {
     /// The file that failed scrapes are logged to; failures are logged with the process' own log.
     pub scrape_failure_log_file: Option<String>,
     /// Rules for targets.
+    #[serde(deserialize_with = "sections")]
     pub relabel_configs: Vec<Rule>,
     /// Rules for series.
+    #[serde(deserialize_with = "sections")]
     pub metric_relabel_configs: Vec<Rule>,
     /// Targets written here.
+    #[serde(deserialize_with = "sections")]
     pub static_configs: Vec<TargetGroup>,
     /// Targets in files.
+    #[serde(deserialize_with = "sections")]
     pub file_sd_configs: Vec<FileDiscovery>,
 
     /// User name and password.

@@ -22,7 +22,8 @@ use std::fmt;
 
 use model::MetricKind;
 
-use cursor::{Cursor, Fault};
+use cursor::Cursor;
+pub use cursor::Fault;
 pub use series::{LabelPairs, parse_series};
 
 /// How a body is written.

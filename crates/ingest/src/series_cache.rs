@@ -220,35 +220,17 @@ impl SeriesCache {
 
     /// Rebuilds everything from the texts of this round and the series that are alive. Rare: only after texts vanished.
     fn forget_unseen(&mut self) {
+        let slot_moves = self.compact_slots();
         let old_texts = std::mem::take(&mut self.texts);
-        let old_slots = std::mem::take(&mut self.slots);
-        self.slots_by_id.clear();
-        self.texts_by_hash.clear();
-        let mut used = vec![false; old_slots.len()];
-        for text in old_texts.iter().filter(|text| text.round == self.round) {
-            if let Known::Kept(SlotIndex(index)) = text.known
-                && let Some(used) = used.get_mut(index)
-            {
-                *used = true;
-            }
-        }
-        let mut slot_moves = vec![None; old_slots.len()];
-        let kept_slots = old_slots.into_iter().zip(used).zip(&mut slot_moves);
-        for ((slot, used), moved) in kept_slots.filter(|((slot, used), _)| *used || slot.alive) {
-            let _ = used;
-            *moved = Some(self.slots.len());
-            self.slots_by_id.insert(slot.series.id(), self.slots.len());
-            self.slots.push(slot);
-        }
         let mut text_moves = vec![None; old_texts.len()];
-        for (mut text, moved) in old_texts.into_iter().zip(&mut text_moves) {
-            if text.round != self.round {
-                continue;
-            }
+        let seen = old_texts
+            .into_iter()
+            .zip(&mut text_moves)
+            .filter(|(text, _)| text.round == self.round);
+        for (mut text, moved) in seen {
             if let Known::Kept(SlotIndex(index)) = text.known {
-                let Some(new) = slot_moves.get(index).copied().flatten() else {
-                    continue;
-                };
+                let new = slot_moves.get(index).copied().flatten();
+                let Some(new) = new else { continue };
                 text.known = Known::Kept(SlotIndex(new));
             }
             *moved = Some(self.texts.len());
@@ -259,11 +241,38 @@ impl SeriesCache {
             *index = new.unwrap_or_default();
             new.is_some()
         });
-        for (index, text) in self.texts.iter().enumerate() {
-            self.texts_by_hash.insert_unique(text.hash, index, |index| {
-                self.texts.get(*index).map_or(0, |text| text.hash)
-            });
+        self.texts_by_hash.clear();
+        let texts = &self.texts;
+        let hash_of = |index: &usize| texts.get(*index).map_or(0, |text| text.hash);
+        for (index, text) in texts.iter().enumerate() {
+            self.texts_by_hash.insert_unique(text.hash, index, hash_of);
         }
+    }
+
+    /// Keeps the slots that a text of this round uses or that are alive; tells where each slot went.
+    fn compact_slots(&mut self) -> Vec<Option<usize>> {
+        let mut used: Vec<bool> = self.slots.iter().map(|slot| slot.alive).collect();
+        for text in self.texts.iter().filter(|text| text.round == self.round) {
+            if let Known::Kept(SlotIndex(index)) = text.known
+                && let Some(used) = used.get_mut(index)
+            {
+                *used = true;
+            }
+        }
+        self.slots_by_id.clear();
+        let mut moves = vec![None; used.len()];
+        let old_slots = std::mem::take(&mut self.slots);
+        let kept = old_slots
+            .into_iter()
+            .zip(used)
+            .zip(&mut moves)
+            .filter(|((_, used), _)| *used);
+        for ((slot, _), moved) in kept {
+            *moved = Some(self.slots.len());
+            self.slots_by_id.insert(slot.series.id(), self.slots.len());
+            self.slots.push(slot);
+        }
+        moves
     }
 
     /// Forgets what texts mean but not which series are alive: for a target whose rules changed.

@@ -42,3 +42,15 @@ impl<'de> Deserialize<'de> for NotInThisBuild {
         ))
     }
 }
+
+/// Reads a list in which an entry with nothing behind its dash is refused, as Prometheus does, instead of being taken
+/// for an entry without keys.
+pub(super) fn sections<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let entries = Vec::<Option<T>>::deserialize(deserializer)?;
+    let whole: Option<Vec<T>> = entries.into_iter().collect();
+    whole.ok_or_else(|| {
+        de::Error::custom("the list has an empty or null entry; fill it in or remove its dash")
+    })
+}

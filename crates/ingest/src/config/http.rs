@@ -59,7 +59,7 @@ pub struct TlsConfig {
     pub key: Option<Secret>,
     /// The same in a file.
     pub key_file: Option<String>,
-    /// The name that the target's certificate must have.
+    /// The name that the target's certificate must have; refused, because this build verifies the address only.
     pub server_name: Option<String>,
     /// Whether the target's certificate is not verified.
     pub insecure_skip_verify: bool,

@@ -106,8 +106,16 @@ fn errors_of_the_text_name_the_line() {
         "line",
         "does not have this kind",
     );
-    check("- job_name: a\n  static_configs:\n    -\n", "line", "null");
-    check("- job_name: a\n  relabel_configs:\n    -\n", "line", "");
+    check(
+        "- job_name: a\n  static_configs:\n    -\n",
+        "line",
+        "empty or null entry",
+    );
+    check(
+        "- job_name: a\n  relabel_configs:\n    -\n",
+        "line",
+        "empty or null entry",
+    );
     check(
         "- job_name: a\n  relabel_configs:\n    - regex: abc\n",
         "line 3",

@@ -3,9 +3,17 @@
 use super::ParseError;
 use crate::limits::ERROR_SNIPPET_CHARS_MAX;
 
-/// What is wrong, without its place yet.
+/// What is wrong, without its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault(pub(crate) String);
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Fault {}
 
 impl Fault {
     pub(crate) fn new(reason: impl Into<String>) -> Self {

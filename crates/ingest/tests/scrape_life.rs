@@ -1,0 +1,140 @@
+//! The life of a target: it answers, loses a series, dies, comes back, and is shut down with the process.
+
+mod support;
+
+use axum::http::StatusCode;
+use ingest::Health;
+use stdx::outlet::News;
+use support::{Answer, FakeTarget, Rig, job};
+
+#[tokio::test]
+async fn a_target_lives_loses_a_series_dies_and_comes_back() {
+    let target = FakeTarget::start(Answer::text(
+        "# HELP a Help.\n# TYPE a gauge\na 1\nb{x=\"y\"} 2\n",
+    ))
+    .await;
+    let mut rig = Rig::start(&job(&target.address, ""));
+
+    rig.until("up", "1").await;
+    assert_eq!(
+        (rig.last("a").as_deref(), rig.last("b").as_deref()),
+        (Some("1"), Some("2"))
+    );
+    assert_eq!(rig.values("scrape_samples_scraped")[0], "2");
+    assert_eq!(rig.values("scrape_samples_post_metric_relabeling")[0], "2");
+    assert_eq!(rig.values("scrape_series_added")[0], "2");
+    let labels = &rig
+        .store
+        .dump()
+        .into_iter()
+        .find(|(labels, _)| labels.metric_name() == "b")
+        .unwrap()
+        .0;
+    let expected = format!("b{{instance={:?}, job=\"demo\", x=\"y\"}}", target.address);
+    assert_eq!(labels.to_string(), expected);
+    let metadata = model::SeriesRead::metadata(&*rig.store, model::TenantId::DEFAULT, Some("a")).unwrap();
+    assert_eq!(
+        (&*metadata[0].help, metadata[0].kind.as_str()),
+        ("Help.", "gauge")
+    );
+
+    // One series vanishes: it ends, the other goes on.
+    target.answer_with(Answer::text("a 3\n"));
+    rig.until("b", "stale").await;
+    rig.until("a", "3").await;
+    assert_eq!(
+        rig.values("b").iter().filter(|value| *value == "stale").count(),
+        1
+    );
+
+    // The target dies: up is 0 and everything ends.
+    target.answer_with(Answer {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        ..Answer::text("a 3\n")
+    });
+    rig.until("up", "0").await;
+    assert_eq!(rig.last("a").as_deref(), Some("stale"));
+    let status = rig.scraper.targets().active.remove(0);
+    assert_eq!(status.health, Health::Down);
+    assert!(status.last_error.contains("500"), "{}", status.last_error);
+
+    // It comes back.
+    target.answer_with(Answer::text("a 4\n"));
+    rig.until("up", "1").await;
+    assert_eq!(rig.last("a").as_deref(), Some("4"));
+    let status = rig.scraper.targets().active.remove(0);
+    assert_eq!((status.health, status.last_error.as_str()), (Health::Up, ""));
+
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        if let Some(News::Item(news)) = rig.news.next().await {
+            assert_eq!((&*news.job, &*news.instance), ("demo", target.address.as_str()));
+            told.push(news.health);
+        }
+    }
+    assert_eq!(told, [Health::Up, Health::Down, Health::Up]);
+
+    // Shutting the process down ends no series: it is expected back.
+    rig.stop.cancel();
+    rig.task.await.unwrap();
+    let last = rig
+        .store
+        .dump()
+        .into_iter()
+        .find(|(labels, _)| labels.metric_name() == "a")
+        .unwrap()
+        .1;
+    assert!(last.last().is_some_and(|(_, value)| !model::is_stale(*value)));
+}
+
+#[tokio::test]
+async fn a_target_that_is_not_there_is_down() {
+    let target = FakeTarget::start(Answer::text("a 1\n")).await;
+    let address = target.address.clone();
+    let rig = Rig::start(&job(&address, ""));
+    rig.until("a", "1").await;
+    target.die();
+    rig.until("up", "0").await;
+    rig.until("a", "stale").await;
+    let back = FakeTarget::start_at(&address, Answer::text("a 2\n")).await;
+    rig.until("a", "2").await;
+    drop(back);
+}
+
+#[tokio::test]
+async fn openmetrics_is_read_and_series_keep_their_own_time() {
+    let body = "# TYPE a gauge\na 1 100.5\n# TYPE c counter\nc_total 5 # {id=\"x\"} 1\n# EOF\n";
+    let target = FakeTarget::start(Answer {
+        headers: vec![(
+            "content-type",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8".to_owned(),
+        )],
+        ..Answer::text(body)
+    })
+    .await;
+    let rig = Rig::start(&job(
+        &target.address,
+        ", extra_scrape_metrics: true, sample_limit: 10",
+    ));
+    rig.until("c_total", "5").await;
+    let a = rig
+        .store
+        .dump()
+        .into_iter()
+        .find(|(labels, _)| labels.metric_name() == "a")
+        .unwrap();
+    assert_eq!(a.1, [(100_500, 1.0)]);
+    assert_eq!(rig.last("scrape_sample_limit").as_deref(), Some("10"));
+    assert_eq!(rig.last("scrape_timeout_seconds").as_deref(), Some("0.15"));
+    assert_eq!(rig.last("scrape_body_size_bytes"), Some(body.len().to_string()));
+    assert!(rig.telemetry.exemplars_dropped.get() > 0);
+}
+
+#[tokio::test]
+async fn a_steady_scrape_parses_each_series_once() {
+    let target = FakeTarget::start(Answer::text("a 1\nb 2\n")).await;
+    let rig = Rig::start(&job(&target.address, ""));
+    rig.until_that("four scrapes", || rig.values("up").len() >= 4)
+        .await;
+    assert_eq!(rig.telemetry.series_parsed.get(), 2);
+}
