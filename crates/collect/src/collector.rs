@@ -33,27 +33,24 @@ struct Running {
 
 impl Collector {
     /// Opens every source.
-    pub(crate) fn new(opening: &Opening<'_>, instance: &Arc<str>, clock: SharedClock) -> Result<Self, Error> {
-        let sources = sources::all()
-            .iter()
-            .map(|kind| {
-                let mut slate = Slate::new(Arc::clone(instance));
-                Ok(Running {
-                    kind,
-                    source: (kind.open)(opening, &mut slate)?,
-                    slate,
-                    runs: 0,
-                    due: Duration::ZERO,
-                    failing: false,
-                })
-            })
-            .collect::<Result<_, Error>>()?;
-        Ok(Self {
-            sources,
+    pub(crate) fn new(opening: &Opening<'_>, instance: &Arc<str>, clock: SharedClock) -> Self {
+        let open = |kind: &'static SourceKind| {
+            let mut slate = Slate::new(Arc::clone(instance));
+            Running {
+                kind,
+                source: (kind.open)(opening, &mut slate),
+                slate,
+                runs: 0,
+                due: Duration::ZERO,
+                failing: false,
+            }
+        };
+        Self {
+            sources: sources::all().iter().map(open).collect(),
             clock,
             telemetry: opening.telemetry.clone(),
             facts: Facts::default(),
-        })
+        }
     }
 
     /// Reads every source that is due. The samples carry `at_ms`; rates are taken over the monotonic clock.

@@ -68,7 +68,7 @@ impl Host {
             telemetry: &deps.telemetry,
             usage: sources::ask_kernel_for_usage(),
         };
-        let collector = Collector::new(&opening, &instance, Arc::clone(&deps.clock))?;
+        let collector = Collector::new(&opening, &instance, Arc::clone(&deps.clock));
         Ok(Arc::new(Self {
             interval: config.interval.0,
             deps,

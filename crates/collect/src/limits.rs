@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The shortest time between two readings.
 pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// The longest time between two readings.
-pub const INTERVAL_MAX: Duration = Duration::from_secs(3600);
+pub const INTERVAL_MAX: Duration = Duration::from_hours(1);
 /// The largest kernel file that is read whole, in bytes. `/proc/stat` of a machine with 1024 CPUs has about 150 KiB.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
 /// Bytes read at a time from files that are walked line by line.
@@ -27,7 +27,7 @@ pub const COMMAND_BYTES_MAX: usize = 1024;
 /// The time between two looks at all processes.
 pub const PROCESSES_EVERY: Duration = Duration::from_secs(5);
 /// How long an executable keeps its series after it was last among the top, so that series do not flap.
-pub const EXECUTABLE_LINGER: Duration = Duration::from_secs(60);
+pub const EXECUTABLE_LINGER: Duration = Duration::from_mins(1);
 /// The time between two looks at mounted filesystems.
 pub const FILESYSTEMS_EVERY: Duration = Duration::from_secs(10);
 /// How long one filesystem may take to answer before it counts as hung.
@@ -45,6 +45,6 @@ pub const CGROUP_LEVELS_MAX: usize = 32;
 /// The share of one core that a source of variable cost may use before it is read less often.
 pub const SOURCE_COST_RATIO_MAX: f64 = 0.002;
 /// The longest time between two readings of a source of variable cost.
-pub const SOURCE_EVERY_MAX: Duration = Duration::from_secs(60);
+pub const SOURCE_EVERY_MAX: Duration = Duration::from_mins(1);
 /// A reading that starts at most so late carries the time it was due, so that times are evenly spaced.
 pub const LATENESS_FORGIVEN: Duration = Duration::from_millis(50);

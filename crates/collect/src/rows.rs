@@ -3,9 +3,9 @@
 /// Rows in the order the kernel lists them. That order hardly changes, so finding the next row is one comparison.
 #[derive(Debug)]
 pub(crate) struct Rows<T> {
-    rows: Vec<Row<T>>,
+    kept: Vec<Row<T>>,
     cursor: usize,
-    rows_max: usize,
+    kept_max: usize,
 }
 
 #[derive(Debug)]
@@ -16,35 +16,35 @@ struct Row<T> {
 }
 
 impl<T> Rows<T> {
-    pub(crate) fn new(rows_max: usize) -> Self {
+    pub(crate) fn new(kept_max: usize) -> Self {
         Self {
-            rows: Vec::new(),
+            kept: Vec::new(),
             cursor: 0,
-            rows_max,
+            kept_max,
         }
     }
 
     /// The row named `key`, made now if it is new; `None` where there are too many.
     pub(crate) fn at(&mut self, key: &[u8], make: impl FnOnce() -> T) -> Option<&mut T> {
-        let expected = self.rows.get(self.cursor).is_some_and(|row| row.key == key);
+        let expected = self.kept.get(self.cursor).is_some_and(|row| row.key == key);
         let place = if expected {
             self.cursor
-        } else if let Some(place) = self.rows.iter().position(|row| row.key == key) {
+        } else if let Some(place) = self.kept.iter().position(|row| row.key == key) {
             place
-        } else if self.rows.len() < self.rows_max {
-            let place = self.cursor.min(self.rows.len());
+        } else if self.kept.len() < self.kept_max {
+            let place = self.cursor.min(self.kept.len());
             let row = Row {
                 key: key.to_vec(),
                 seen: false,
                 thing: make(),
             };
-            self.rows.insert(place, row);
+            self.kept.insert(place, row);
             place
         } else {
             return None;
         };
         self.cursor = place + 1;
-        let row = self.rows.get_mut(place)?;
+        let row = self.kept.get_mut(place)?;
         row.seen = true;
         Some(&mut row.thing)
     }
@@ -52,14 +52,14 @@ impl<T> Rows<T> {
     /// Ends a pass: rows that were not asked for since the last are handed to `gone` and dropped.
     pub(crate) fn sweep(&mut self, mut gone: impl FnMut(T)) {
         self.cursor = 0;
-        if self.rows.iter().all(|row| row.seen) {
-            self.rows.iter_mut().for_each(|row| row.seen = false);
+        if self.kept.iter().all(|row| row.seen) {
+            self.kept.iter_mut().for_each(|row| row.seen = false);
             return;
         }
-        for mut row in std::mem::take(&mut self.rows) {
+        for mut row in std::mem::take(&mut self.kept) {
             if row.seen {
                 row.seen = false;
-                self.rows.push(row);
+                self.kept.push(row);
             } else {
                 gone(row.thing);
             }

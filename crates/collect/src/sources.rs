@@ -39,7 +39,7 @@ mod uptime;
 pub(crate) struct SourceKind {
     pub(crate) name: &'static str,
     pub(crate) metrics: &'static [Metric],
-    pub(crate) open: fn(&Opening<'_>, &mut Slate) -> Result<Box<dyn Source>, Error>,
+    pub(crate) open: fn(&Opening<'_>, &mut Slate) -> Box<dyn Source>,
     /// The least time between two readings; zero reads on every tick.
     pub(crate) every: Duration,
     /// Whether a reading's cost grows with the load, so that it must be read less often where it is dear.

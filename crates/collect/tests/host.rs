@@ -1,5 +1,11 @@
 //! The collector at work on the machine the test runs on.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail the test"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -169,7 +175,7 @@ async fn what_is_not_stored_is_counted_and_missed_ticks_do_not_bunch_up() {
     assert!(after - slow >= 400, "{slow} {after}");
     // The late reading lies anywhere between two that are due; the second one after it is more than an interval away.
     assert!(last - after >= 100, "{after} {last}");
-    let dropped = r#"watchkeeper_collect_samples_dropped_total{reason="#;
+    let dropped = "watchkeeper_collect_samples_dropped_total{reason=";
     assert!(counter(&setup.telemetry, &format!("{dropped}\"write_error\"}}")) > 20.0);
     assert!(counter(&setup.telemetry, &format!("{dropped}\"too_many_series\"}}")) >= 2.0);
     assert!(counter(&setup.telemetry, "watchkeeper_collect_ticks_missed_total") >= 3.0);

@@ -55,7 +55,7 @@ impl Machine {
             usage: made_up_usage(),
         };
         let shared: SharedClock = Arc::clone(&clock) as SharedClock;
-        let collector = Collector::new(&opening, &Arc::from("box"), shared).unwrap();
+        let collector = Collector::new(&opening, &Arc::from("box"), shared);
         Self {
             collector,
             clock,

@@ -55,14 +55,14 @@ struct MemoryGroup {
     stat: KernelFile,
 }
 
-fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Error> {
-    Ok(Box::new(Cgroup {
+fn open(opening: &Opening<'_>, slate: &mut Slate) -> Box<dyn Source> {
+    Box::new(Cgroup {
         roots: opening.roots.clone(),
         throttled: slate.slot(&THROTTLED, &[]),
         found_at: None,
         cpu: None,
         memory: None,
-    }))
+    })
 }
 
 impl Source for Cgroup {

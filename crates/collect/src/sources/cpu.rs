@@ -105,8 +105,8 @@ struct Reading {
     cgroup_seconds: Option<f64>,
 }
 
-fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Error> {
-    Ok(Box::new(Cpu {
+fn open(opening: &Opening<'_>, slate: &mut Slate) -> Box<dyn Source> {
+    Box::new(Cpu {
         stat: KernelFile::new(opening.roots.proc.join("stat")),
         ticks_per_second: rustix::param::clock_ticks_per_second(),
         rows: Rows::new(limits::ROWS_PER_SOURCE_MAX),
@@ -115,7 +115,7 @@ fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Err
         count: slate.slot(&COUNT, &[]),
         limit: slate.slot(&LIMIT, &[]),
         last: None,
-    }))
+    })
 }
 
 impl Source for Cpu {

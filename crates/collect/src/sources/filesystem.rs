@@ -17,7 +17,8 @@ use crate::metric::Metric;
 use crate::roots::Roots;
 use crate::rows::Rows;
 use crate::slate::{Slate, SlotId};
-use crate::sources::{Facts, Moment, Opening, Seen, Source, SourceKind, Usage};
+use crate::sources::{AskUsage, Facts, Moment, Opening, Seen, Source, SourceKind, Usage};
+use crate::telemetry::Telemetry;
 
 mod mounts;
 mod prober;
@@ -60,7 +61,10 @@ struct Filesystem {
     mountinfo: KernelFile,
     choices: Choices,
     roots: Roots,
-    prober: Prober,
+    usage: AskUsage,
+    telemetry: Telemetry,
+    /// Started with the first question.
+    prober: Option<Prober>,
     asked_at: Option<Duration>,
     rows: Rows<FilesystemRow>,
     refused: u64,
@@ -72,16 +76,18 @@ struct FilesystemRow {
     inodes: [SlotId; 2],
 }
 
-fn open(opening: &Opening<'_>, _: &mut Slate) -> Result<Box<dyn Source>, Error> {
-    Ok(Box::new(Filesystem {
+fn open(opening: &Opening<'_>, _: &mut Slate) -> Box<dyn Source> {
+    Box::new(Filesystem {
         mountinfo: KernelFile::new(opening.roots.proc.join("self/mountinfo")),
         choices: opening.choices.clone(),
         roots: opening.roots.clone(),
-        prober: Prober::start(opening.usage.clone(), opening.telemetry.clone())?,
+        usage: AskUsage::clone(&opening.usage),
+        telemetry: opening.telemetry.clone(),
+        prober: None,
         asked_at: None,
         rows: Rows::new(limits::FILESYSTEMS_MAX),
         refused: 0,
-    }))
+    })
 }
 
 impl Source for Filesystem {
@@ -97,7 +103,7 @@ impl Source for Filesystem {
         } else {
             Duration::ZERO
         };
-        let Some(answers) = self.prober.answers(patience) else {
+        let Some(answers) = self.prober.as_ref().and_then(|prober| prober.answers(patience)) else {
             return Ok(Seen::Unchanged);
         };
         facts.fullest = None;
@@ -134,7 +140,11 @@ impl Filesystem {
             .into_iter()
             .map(|mount| (mount.path_below(&self.roots.root), mount))
             .collect();
-        self.prober.ask(questions);
+        let prober = match &mut self.prober {
+            Some(prober) => prober,
+            unstarted => unstarted.insert(Prober::start(&self.usage, &self.telemetry)?),
+        };
+        prober.ask(questions);
         Ok(())
     }
 }

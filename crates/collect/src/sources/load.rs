@@ -53,11 +53,11 @@ struct Load {
     slots: [SlotId; 3],
 }
 
-fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Error> {
-    Ok(Box::new(Load {
+fn open(opening: &Opening<'_>, slate: &mut Slate) -> Box<dyn Source> {
+    Box::new(Load {
         file: KernelFile::new(opening.roots.proc.join("loadavg")),
         slots: LOAD.each_ref().map(|metric| slate.slot(metric, &[])),
-    }))
+    })
 }
 
 impl Source for Load {

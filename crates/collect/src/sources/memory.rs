@@ -107,14 +107,14 @@ struct Memory {
     utilization: SlotId,
 }
 
-fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Error> {
-    Ok(Box::new(Memory {
+fn open(opening: &Opening<'_>, slate: &mut Slate) -> Box<dyn Source> {
+    Box::new(Memory {
         file: KernelFile::new(opening.roots.proc.join("meminfo")),
         usage: slate.slots(&USAGE, STATES),
         limit: slate.slot(&LIMIT, &[]),
         available: slate.slot(&AVAILABLE, &[]),
         utilization: slate.slot(&UTILIZATION, &[]),
-    }))
+    })
 }
 
 impl Source for Memory {

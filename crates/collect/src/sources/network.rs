@@ -114,15 +114,15 @@ struct Moved {
     other: [u64; 2],
 }
 
-fn open(opening: &Opening<'_>, _: &mut Slate) -> Result<Box<dyn Source>, Error> {
-    Ok(Box::new(Network {
+fn open(opening: &Opening<'_>, _: &mut Slate) -> Box<dyn Source> {
+    Box::new(Network {
         file: KernelFile::new(opening.roots.proc.join("net/dev")),
         devices: opening.roots.sys.join("class/net"),
         choice: opening.choices.networks.clone(),
         rows: Rows::new(limits::ROWS_PER_SOURCE_MAX),
         refused: 0,
         last: None,
-    }))
+    })
 }
 
 impl Source for Network {

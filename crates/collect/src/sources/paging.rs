@@ -59,13 +59,13 @@ struct Paging {
     operations: [SlotId; 2],
 }
 
-fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Error> {
-    Ok(Box::new(Paging {
+fn open(opening: &Opening<'_>, slate: &mut Slate) -> Box<dyn Source> {
+    Box::new(Paging {
         meminfo: KernelFile::new(opening.roots.proc.join("meminfo")),
         vmstat: KernelFile::new(opening.roots.proc.join("vmstat")),
         usage: slate.slots(&USAGE, ["used", "free"]),
         operations: slate.slots(&OPERATIONS, ["in", "out"]),
-    }))
+    })
 }
 
 impl Source for Paging {

@@ -72,7 +72,7 @@ struct KindSlots {
     ratios: [SlotId; WINDOWS.len()],
 }
 
-fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Error> {
+fn open(opening: &Opening<'_>, slate: &mut Slate) -> Box<dyn Source> {
     let resources = RESOURCES.map(|resource| Resource {
         file: KernelFile::new(opening.roots.proc.join("pressure").join(resource)),
         kinds: KINDS.map(|kind| KindSlots {
@@ -81,7 +81,7 @@ fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Err
             ratios: WINDOWS.map(|window| slate.slot(&RATIO, &[resource, kind, window])),
         }),
     });
-    Ok(Box::new(Pressure { resources }))
+    Box::new(Pressure { resources })
 }
 
 impl Source for Pressure {

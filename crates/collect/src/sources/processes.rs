@@ -89,8 +89,8 @@ struct Process {
     seen: bool,
 }
 
-fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Error> {
-    Ok(Box::new(Processes {
+fn open(opening: &Opening<'_>, slate: &mut Slate) -> Box<dyn Source> {
+    Box::new(Processes {
         folder: ProcFolder::new(opening.roots.proc.clone()),
         details: Details::new(opening.roots, opening.config.process_arguments),
         statuses: slate.slots(&COUNT, STATUSES),
@@ -100,7 +100,7 @@ fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Err
         last: None,
         boot_ms: None,
         refused: 0,
-    }))
+    })
 }
 
 impl Source for Processes {
@@ -147,7 +147,7 @@ impl Processes {
             match known.get_mut(&pid) {
                 Some(process) if process.stat.started_ticks == stat.started_ticks => {
                     process.spent = Some(stat.cpu_ticks.saturating_sub(process.stat.cpu_ticks));
-                    if !executables.is_named(&process.name, name, stat.is_kernel_thread) {
+                    if !Executables::is_named(&process.name, name, stat.is_kernel_thread) {
                         process.name = executables.name_of(name, stat.is_kernel_thread);
                     }
                     process.stat = stat;

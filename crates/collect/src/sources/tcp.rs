@@ -55,12 +55,12 @@ struct Tcp {
     slots: [SlotId; STATES.len() - 1],
 }
 
-fn open(opening: &Opening<'_>, slate: &mut Slate) -> Result<Box<dyn Source>, Error> {
+fn open(opening: &Opening<'_>, slate: &mut Slate) -> Box<dyn Source> {
     let file = |name: &str| KernelFile::new(opening.roots.proc.join("net").join(name));
-    Ok(Box::new(Tcp {
+    Box::new(Tcp {
         files: [file("tcp"), file("tcp6")],
         slots: std::array::from_fn(|place| slate.slot(&CONNECTIONS, &["tcp", STATES[place]])),
-    }))
+    })
 }
 
 impl Source for Tcp {

@@ -48,16 +48,16 @@ struct Temperature {
     refused: u64,
 }
 
-fn open(opening: &Opening<'_>, _: &mut Slate) -> Result<Box<dyn Source>, Error> {
+fn open(opening: &Opening<'_>, _: &mut Slate) -> Box<dyn Source> {
     let class = opening.roots.sys.join("class");
-    Ok(Box::new(Temperature {
+    Box::new(Temperature {
         hwmon: class.join("hwmon"),
         thermal: class.join("thermal"),
         found_at: None,
         sensors: BTreeMap::new(),
         rows: Rows::new(limits::ROWS_PER_SOURCE_MAX),
         refused: 0,
-    }))
+    })
 }
 
 impl Source for Temperature {

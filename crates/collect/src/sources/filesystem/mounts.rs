@@ -15,7 +15,8 @@ pub(super) struct Mount {
     number: Vec<u8>,
     /// Which folder of the filesystem is mounted.
     root: Vec<u8>,
-    mount_point: Vec<u8>,
+    /// The mount point.
+    place: Vec<u8>,
     kind: Vec<u8>,
     device: Vec<u8>,
 }
@@ -26,13 +27,13 @@ pub(super) fn mounts(text: &[u8]) -> Vec<Mount> {
         let mut fields = text::fields(line).skip(2);
         let number = fields.next()?.to_vec();
         let root = text::unescape(fields.next()?);
-        let mount_point = text::unescape(fields.next()?);
+        let place = text::unescape(fields.next()?);
         // Optional fields end with a dash of its own.
         let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
         Some(Mount {
             number,
             root,
-            mount_point,
+            place,
             kind: text::unescape(fields.next()?),
             device: text::unescape(fields.next()?),
         })
@@ -48,12 +49,12 @@ pub(super) fn chosen(mounts: Vec<Mount>, choices: &Choices) -> Vec<Mount> {
     for mount in mounts {
         // What is mounted later at the same place hides what was there.
         match by_place
-            .get(&mount.mount_point)
+            .get(&mount.place)
             .and_then(|place| visible.get_mut(*place))
         {
             Some(hidden) => *hidden = mount,
             None => {
-                by_place.insert(mount.mount_point.clone(), visible.len());
+                by_place.insert(mount.place.clone(), visible.len());
                 visible.push(mount);
             }
         }
@@ -84,33 +85,33 @@ impl Mount {
         let kind = text::words(&self.kind);
         // A container's own disk is an overlay at its root; elsewhere overlays show a disk that has its row already.
         let is_container_root =
-            kind == "overlay" && self.mount_point == b"/" && !choices.filesystem_types.is_by_name();
+            kind == "overlay" && self.place == b"/" && !choices.filesystem_types.is_by_name();
         (is_container_root || choices.filesystem_types.takes(&kind))
-            && choices.mount_points.takes(&text::words(&self.mount_point))
+            && choices.mount_points.takes(&text::words(&self.place))
     }
 
     /// Whole filesystems before folders of them (bind mounts), short paths before long ones; smaller is plainer.
     fn plainness(&self) -> (bool, usize) {
-        (self.root != b"/", self.mount_point.len())
+        (self.root != b"/", self.place.len())
     }
 
     /// What tells rows apart: all that goes into labels.
     pub(super) fn key(&self) -> Vec<u8> {
-        [&*self.device, &*self.mount_point, &*self.kind].join(&0)
+        [&*self.device, &*self.place, &*self.kind].join(&0)
     }
 
     /// Device, mount point and type as labels.
     pub(super) fn words(&self) -> [String; 3] {
-        [&self.device, &self.mount_point, &self.kind].map(|field| text::words(field).into_owned())
+        [&self.device, &self.place, &self.kind].map(|field| text::words(field).into_owned())
     }
 
     pub(super) fn mount_point_words(&self) -> String {
-        text::words(&self.mount_point).into_owned()
+        text::words(&self.place).into_owned()
     }
 
     /// Where it is mounted, seen from `root`.
     pub(super) fn path_below(&self, root: &Path) -> PathBuf {
-        let path = Path::new(OsStr::from_bytes(&self.mount_point));
+        let path = Path::new(OsStr::from_bytes(&self.place));
         root.join(path.strip_prefix("/").unwrap_or(path))
     }
 }

@@ -48,16 +48,20 @@ struct Worker {
 
 impl Prober {
     /// Starts the thread; it ends when this is dropped and the round in hand is through.
-    pub(super) fn start(ask: AskUsage, telemetry: Telemetry) -> Result<Self, Error> {
+    pub(super) fn start(ask: &AskUsage, telemetry: &Telemetry) -> Result<Self, Error> {
         Self::start_with(ask, telemetry, limits::FILESYSTEM_TIMEOUT)
     }
 
-    pub(super) fn start_with(ask: AskUsage, telemetry: Telemetry, timeout: Duration) -> Result<Self, Error> {
+    pub(super) fn start_with(
+        ask: &AskUsage,
+        telemetry: &Telemetry,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
         // One round waits at most; the tick never waits for room.
         let (questions, rounds) = sync_channel::<Vec<(PathBuf, Mount)>>(1);
         let (answered, answers) = sync_channel(1);
         let mut round = Round {
-            ask,
+            ask: AskUsage::clone(ask),
             telemetry: telemetry.clone(),
             timeout,
             idle: None,
@@ -78,7 +82,7 @@ impl Prober {
         Ok(Self {
             questions,
             answers,
-            telemetry,
+            telemetry: telemetry.clone(),
         })
     }
 

@@ -11,8 +11,7 @@ use parking_lot::Mutex;
 use super::mounts::{Mount, mounts};
 use super::prober::{Answers, Prober};
 use super::*;
-use crate::sources::AskUsage;
-use crate::telemetry::{FilesystemLabels, Telemetry};
+use crate::telemetry::FilesystemLabels;
 
 const TABLE: &[u8] = b"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 8:2 / /dead rw - nfs4 s:/x rw\n\
     3 1 8:3 / /denied rw - ext4 /dev/c rw\n4 1 8:4 / /last rw - ext4 /dev/d rw\n";
@@ -66,7 +65,7 @@ fn a_hung_filesystem_holds_up_nobody() {
     let (ask, wake) = asking();
     let telemetry = Telemetry::default();
     let timeout = Duration::from_millis(50);
-    let prober = Prober::start_with(ask, telemetry.clone(), timeout).unwrap();
+    let prober = Prober::start_with(&ask, &telemetry, timeout).unwrap();
     let patience = Duration::from_secs(20);
 
     let started = Instant::now();
@@ -96,7 +95,7 @@ fn a_hung_filesystem_holds_up_nobody() {
 fn a_round_that_is_not_through_refuses_the_next_and_counts_it() {
     let (ask, _wake) = asking();
     let telemetry = Telemetry::default();
-    let prober = Prober::start_with(ask, telemetry.clone(), Duration::from_secs(5)).unwrap();
+    let prober = Prober::start_with(&ask, &telemetry, Duration::from_secs(5)).unwrap();
     for _ in 0..4 {
         prober.ask(questions());
     }

@@ -1,7 +1,5 @@
 //! What people want to know of the few processes that are shown: command and owner.
 
-use std::borrow::Cow;
-
 use crate::limits;
 use crate::roots::Roots;
 use crate::text;
@@ -83,7 +81,7 @@ pub(super) fn effective_user(status: &[u8]) -> Option<u32> {
     u32::try_from(id).ok()
 }
 
-fn cut(text: &Cow<'_, str>) -> String {
+fn cut(text: &str) -> String {
     let trimmed = text.trim();
     let end = trimmed.floor_char_boundary(limits::COMMAND_BYTES_MAX);
     trimmed.get(..end).unwrap_or_default().to_owned()

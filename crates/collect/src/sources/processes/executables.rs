@@ -79,7 +79,7 @@ impl Executables {
     }
 
     /// Whether `known` is what [`Executables::name_of`] says, found out without allocating.
-    pub(super) fn is_named(&self, known: &str, name: &[u8], is_kernel_thread: bool) -> bool {
+    pub(super) fn is_named(known: &str, name: &[u8], is_kernel_thread: bool) -> bool {
         if is_kernel_thread {
             let inner = known.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
             inner.is_some_and(|inner| inner == text::words(kernel_family(name)))
@@ -109,7 +109,9 @@ impl Executables {
                 slate.set(cpu, executable.total_ticks as f64 / ticks_per_second);
                 slate.set(memory, executable.resident_pages as f64 * page_bytes);
             } else if let Some(slots) = executable.slots.take() {
-                slots.iter().for_each(|slot| slate.release(*slot));
+                for slot in slots {
+                    slate.release(slot);
+                }
             }
             // One that pauses between short runs keeps its sum while it may have series.
             executable.process_count > 0 || is_wanted
@@ -172,12 +174,12 @@ mod tests {
         let check = |name: &[u8], is_kernel_thread: bool, sum_name: &str| {
             let found = executables.name_of(name, is_kernel_thread);
             assert_eq!(&*found, sum_name);
-            assert!(executables.is_named(&found, name, is_kernel_thread));
+            assert!(Executables::is_named(&found, name, is_kernel_thread));
         };
         check(b"kworker/u8:3-flush", true, "[kworker]");
         check(b"ksoftirqd/0", true, "[ksoftirqd]");
         check(b"a/b", false, "a/b");
-        assert!(!executables.is_named("nginx", b"postgres", false));
+        assert!(!Executables::is_named("nginx", b"postgres", false));
     }
 
     #[test]

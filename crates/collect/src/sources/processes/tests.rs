@@ -39,7 +39,7 @@ impl World {
             telemetry: &Telemetry::default(),
             usage: crate::sources::ask_kernel_for_usage(),
         };
-        let source = open(&opening, &mut slate).unwrap();
+        let source = open(&opening, &mut slate);
         Self {
             folder,
             source,
