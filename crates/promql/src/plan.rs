@@ -133,7 +133,7 @@ impl Binder<'_> {
                 let selector = self.selector(&matrix.selector)?;
                 let shift = selector.shift;
                 let range_ms = self.range(&matrix.range)?;
-                self.window(Source::Series(selector), shift, range_ms)
+                window(Source::Series(selector), shift, range_ms)
             }
             Kind::Subquery(subquery) => {
                 let inner = self.bind(&subquery.inner)?;
@@ -143,7 +143,7 @@ impl Binder<'_> {
                     Some(step) => self.range(step)?,
                     None => self.options.subquery_step_ms.max(1),
                 };
-                self.window(Source::Subquery { inner, step_ms }, shift, range_ms)
+                window(Source::Subquery { inner, step_ms }, shift, range_ms)
             }
             Kind::Paren(inner) => return self.bind(inner),
             Kind::Unary(UnaryOp::Plus, inner) => return self.bind(inner),
@@ -204,15 +204,6 @@ impl Binder<'_> {
                 .as_ref()
                 .is_none_or(|parameter| parameter.is_constant);
         Ok((Op::Aggregate(Box::new(plan)), is_constant))
-    }
-
-    fn window(&self, source: Source, shift: Shift, range_ms: i64) -> (Op, bool) {
-        let plan = WindowPlan {
-            source,
-            shift,
-            range_ms,
-        };
-        (Op::Window(Box::new(plan)), shift.at_ms.is_some())
     }
 
     fn selector(&self, selector: &crate::ast::Selector) -> Result<SelectorPlan, EvalError> {
@@ -282,6 +273,15 @@ impl Binder<'_> {
             }
         }
     }
+}
+
+fn window(source: Source, shift: Shift, range_ms: i64) -> (Op, bool) {
+    let plan = WindowPlan {
+        source,
+        shift,
+        range_ms,
+    };
+    (Op::Window(Box::new(plan)), shift.at_ms.is_some())
 }
 
 impl CallPlan {

@@ -1,6 +1,6 @@
 //! Prints expressions in canonical form, as Prometheus does (prometheus/promql/parser `printer.go`).
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 
 use model::labels::METRIC_NAME;
 use model::number::format_float;
@@ -292,8 +292,13 @@ pub(crate) fn escape(text: &str) -> String {
             '\u{8}' => escaped.push_str("\\b"),
             '\u{b}' => escaped.push_str("\\v"),
             '\u{c}' => escaped.push_str("\\f"),
-            _ if char.is_ascii_control() => escaped.push_str(&format!("\\x{:02x}", char as u32)),
-            _ if char.is_control() => escaped.push_str(&format!("\\u{:04x}", char as u32)),
+            // Writing into a string cannot fail.
+            _ if char.is_ascii_control() => {
+                let _ = write!(escaped, "\\x{:02x}", char as u32);
+            }
+            _ if char.is_control() => {
+                let _ = write!(escaped, "\\u{:04x}", char as u32);
+            }
             _ => escaped.push(char),
         }
     }

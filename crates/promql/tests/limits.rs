@@ -1,5 +1,7 @@
 //! No query outlives its deadline, its asker or its limits.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! Behaviour as scripts: our own under `tests/scripts`, and those of the conformance data.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
+
 #[path = "support/mod.rs"]
 mod support;
 

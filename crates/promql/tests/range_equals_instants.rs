@@ -1,5 +1,7 @@
 //! The value at a step of a range query is that of an instant query at the step's time.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
+
 use promql::{Options, Value};
 use proptest::prelude::*;
 use testkit::MemorySeries;

@@ -2,6 +2,8 @@
 //!
 //! That version's windows include their start, so they are asked for with [`Windows::Closed`].
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
+
 #[path = "support/mod.rs"]
 mod support;
 

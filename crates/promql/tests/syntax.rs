@@ -1,5 +1,7 @@
 //! The syntax cases of the conformance data: what is accepted, and how it prints.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
+
 #[path = "support/mod.rs"]
 mod support;
 

@@ -105,7 +105,7 @@ impl Evaluator<'_> {
     }
 
     fn count_values(&mut self, plan: &AggregatePlan, grid: Grid) -> Result<Evaluated, EvalError> {
-        let label = self.label_of(plan.parameter.as_ref())?;
+        let label = label_of(plan.parameter.as_ref())?;
         let columns = self.vector(&plan.inner, grid)?;
         let groups = group(plan, &columns);
         let mut results = Vec::new();
@@ -146,17 +146,17 @@ impl Evaluator<'_> {
         results.sort_by(|left, right| left.labels.cmp(&right.labels));
         merge_same_labels(results).map(Evaluated::Vector)
     }
+}
 
-    /// The name of the label that `count_values` sets.
-    fn label_of(&self, parameter: Option<&Plan>) -> Result<String, EvalError> {
-        match parameter.map(|plan| &plan.op) {
-            Some(Op::Text {
-                not_utf8: Some(quoted),
-                ..
-            }) => Err(EvalError::execution(format!("invalid label name {quoted}"))),
-            Some(Op::Text { value, .. }) if !value.is_empty() => Ok(value.clone()),
-            _ => Err(EvalError::execution("invalid label name \"\"")),
-        }
+/// The name of the label that `count_values` sets.
+fn label_of(parameter: Option<&Plan>) -> Result<String, EvalError> {
+    match parameter.map(|plan| &plan.op) {
+        Some(Op::Text {
+            not_utf8: Some(quoted),
+            ..
+        }) => Err(EvalError::execution(format!("invalid label name {quoted}"))),
+        Some(Op::Text { value, .. }) if !value.is_empty() => Ok(value.clone()),
+        _ => Err(EvalError::execution("invalid label name \"\"")),
     }
 }
 

@@ -95,7 +95,9 @@ impl Evaluated {
     pub(crate) fn negated(self) -> Self {
         match self {
             Self::Scalar(mut values) => {
-                values.iter_mut().for_each(|value| *value = -*value);
+                for value in &mut values {
+                    *value = -*value;
+                }
                 Self::Scalar(values)
             }
             Self::Vector(mut columns) => {

@@ -40,7 +40,9 @@ impl Evaluator<'_> {
             newest(looked, samples, *cursor).map(|(at_ms, _)| at_ms as f64 / 1000.0)
         })?;
         if let Evaluated::Vector(columns) = &mut evaluated {
-            columns.iter_mut().for_each(|column| column.drops_name = true);
+            for column in columns {
+                column.drops_name = true;
+            }
         }
         Ok(evaluated)
     }
@@ -131,9 +133,12 @@ impl Evaluator<'_> {
 
 /// What a step of an instant selector looks at.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "every time carries its unit")]
 struct Looked {
     at_ms: i64,
+    /// The oldest sample that still counts.
     oldest_ms: i64,
+    /// The newest sample that a smoothed selector may look ahead to.
     newest_ms: i64,
 }
 

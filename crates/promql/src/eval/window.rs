@@ -8,11 +8,9 @@ use super::{Evaluator, Grid};
 use crate::answer::MatrixSeries;
 use crate::ast::Extended;
 use crate::error::EvalError;
+use crate::functions::extended::Compute;
 use crate::functions::{Window, WindowBody, extended};
 use crate::plan::{CallPlan, Shift, Source, WindowPlan};
-
-/// Computes a window's value.
-type Compute = fn(&Window<'_>) -> Option<f64>;
 
 impl Evaluator<'_> {
     /// A function over a range vector, at every step.
@@ -46,7 +44,7 @@ impl Evaluator<'_> {
                 return Ok(());
             }
             if counts_up {
-                evaluator.doubt_counter(&series.labels, window_at);
+                evaluator.doubt_counter(series.labels, window_at);
             }
             column.drops_name = series.drops_name || !body.keeps_name;
             evaluator.hold(grid.steps)?;
@@ -103,7 +101,7 @@ impl Evaluator<'_> {
             }
             evaluator.hold(kept.len())?;
             let labels = if series.drops_name {
-                super::column::without_name(&series.labels)
+                super::column::without_name(series.labels)
             } else {
                 series.labels.clone()
             };

@@ -6,12 +6,12 @@
 use super::{Function, Window};
 use crate::ast::Extended;
 
+/// Computes a window's value.
+pub(crate) type Compute = fn(&Window<'_>) -> Option<f64>;
+
 /// What computes a function over an extended window; an error text where there is nothing such.
-pub(crate) fn body(
-    function: &Function,
-    extended: Extended,
-) -> Result<fn(&Window<'_>) -> Option<f64>, String> {
-    let (word, allowed, found): (_, _, Option<fn(&Window<'_>) -> Option<f64>>) = match extended {
+pub(crate) fn body(function: &Function, extended: Extended) -> Result<Compute, String> {
+    let (word, allowed, found): (_, _, Option<Compute>) = match extended {
         Extended::Anchored => (
             "anchored",
             "changes, delta, increase, rate, resets",

@@ -37,7 +37,9 @@ pub(crate) fn quantile(
     };
     let at = q.at;
     let q = evaluator.scalar(q, grid)?;
-    q.iter().for_each(|q| evaluator.doubt_quantile(*q, at));
+    for q in &q {
+        evaluator.doubt_quantile(*q, at);
+    }
     let columns = evaluator.vector(vector, grid)?;
     let found = histograms(evaluator, &columns, vector.at);
     let results = quantiles_of(evaluator, &columns, &found, &q, vector.at, grid)?;
@@ -67,7 +69,9 @@ pub(crate) fn quantiles(
     let mut results = Vec::new();
     for plan in quantiles {
         let q = evaluator.scalar(plan, grid)?;
-        q.iter().for_each(|q| evaluator.doubt_quantile(*q, plan.at));
+        for q in &q {
+            evaluator.doubt_quantile(*q, plan.at);
+        }
         for column in quantiles_of(evaluator, &columns, &found, &q, vector.at, grid)? {
             let mut by_value: Vec<(u64, Column)> = Vec::new();
             for (step, (q, value)) in q.iter().zip(&column.values).enumerate() {

@@ -69,17 +69,30 @@ pub(crate) fn min(left: f64, right: f64) -> f64 {
 /// Nothing at all where the bounds are the wrong way round.
 pub(crate) fn clamp(value: f64, params: &[f64]) -> Option<f64> {
     let (low, high) = (param(params, 0), param(params, 1));
-    (!(high < low)).then(|| max(low, min(high, value)))
+    let crossed = high < low;
+    (!crossed).then(|| max(low, min(high, value)))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of functions holds one type of function"
+)]
 pub(crate) fn clamp_min(value: f64, params: &[f64]) -> Option<f64> {
     Some(max(param(params, 0), value))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of functions holds one type of function"
+)]
 pub(crate) fn clamp_max(value: f64, params: &[f64]) -> Option<f64> {
     Some(min(param(params, 0), value))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of functions holds one type of function"
+)]
 pub(crate) fn round(value: f64, params: &[f64]) -> Option<f64> {
     let nearest = params.first().copied().unwrap_or(1.0);
     // Divided by the inverse, as upstream does, so that 0.1 and its like give the numbers one expects.

@@ -53,10 +53,10 @@ fn extrapolated(window: &Window<'_>, is_counter: bool) -> Option<f64> {
 fn lost_by_resets(values: &[f64]) -> f64 {
     let mut lost = 0.0;
     for pair in values.windows(2) {
-        if let [before, after] = pair {
-            if after < before {
-                lost += before;
-            }
+        if let [before, after] = pair
+            && after < before
+        {
+            lost += before;
         }
     }
     lost

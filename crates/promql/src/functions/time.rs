@@ -12,10 +12,18 @@ fn seconds(at_ms: i64) -> f64 {
     at_ms as f64 / 1000.0
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of functions holds one type of function"
+)]
 fn constant(value: f64, grid: Grid) -> Result {
     Ok(Evaluated::Scalar(vec![value; grid.steps]))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of functions holds one type of function"
+)]
 pub(crate) fn time(_evaluator: &mut Evaluator<'_>, _call: &CallPlan, grid: Grid) -> Result {
     Ok(Evaluated::Scalar(grid.times().map(seconds).collect()))
 }

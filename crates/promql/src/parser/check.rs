@@ -97,16 +97,16 @@ fn check_binary(binary: &Binary, at: usize) -> Result<(), Fault> {
     if op.is_set() && fills {
         return fault("filling in missing series not allowed for set operators".to_owned());
     }
-    if matching.on && matching.cardinality != Cardinality::OneToOne {
-        if let Some(label) = matching
+    if matching.on
+        && matching.cardinality != Cardinality::OneToOne
+        && let Some(label) = matching
             .labels
             .iter()
             .find(|label| matching.include.contains(label))
-        {
-            return fault(format!(
-                "label {label:?} must not occur in ON and GROUP clause at once"
-            ));
-        }
+    {
+        return fault(format!(
+            "label {label:?} must not occur in ON and GROUP clause at once"
+        ));
     }
     if !both_vectors && (matching.on || !matching.labels.is_empty()) {
         return fault("vector matching only allowed between instant vectors".to_owned());

@@ -11,10 +11,10 @@ const PLACE: &str = "duration expression";
 /// The duration of a range or of a subquery's step; must be positive where that is known already.
 pub(super) fn read_range(cursor: &mut Cursor<'_>) -> Result<DurationNode, Fault> {
     let node = read_sum(cursor, 0)?;
-    if let DurationKind::Literal(literal) = &node.kind {
-        if literal.value <= 0.0 {
-            return Err(Fault::new(node.at, "duration must be greater than 0"));
-        }
+    if let DurationKind::Literal(literal) = &node.kind
+        && literal.value <= 0.0
+    {
+        return Err(Fault::new(node.at, "duration must be greater than 0"));
     }
     Ok(node)
 }
@@ -53,11 +53,11 @@ fn read_sum(cursor: &mut Cursor<'_>, weakest: u8) -> Result<DurationNode, Fault>
             strength + 1
         };
         let right = cursor.deeper(|cursor| read_sum(cursor, next))?;
-        if let (BinaryOp::Div | BinaryOp::Mod, DurationKind::Literal(literal)) = (op, &right.kind) {
-            if literal.value == 0.0 {
-                let what = if op == BinaryOp::Div { "division" } else { "modulo" };
-                return Err(Fault::new(right.at, format!("{what} by zero")));
-            }
+        if let (BinaryOp::Div | BinaryOp::Mod, DurationKind::Literal(literal)) = (op, &right.kind)
+            && literal.value == 0.0
+        {
+            let what = if op == BinaryOp::Div { "division" } else { "modulo" };
+            return Err(Fault::new(right.at, format!("{what} by zero")));
         }
         let at = left.at;
         left = DurationNode {

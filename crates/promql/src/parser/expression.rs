@@ -339,10 +339,11 @@ fn read_word(cursor: &mut Cursor<'_>) -> Result<Node, Fault> {
     let word = cursor.word().unwrap_or_default();
     let follows = cursor.word_at(1);
     let groups = follows.is_some_and(|word| word == "by" || word == "without");
-    if let Some((_, op)) = AggregateOp::ALL.iter().find(|(name, _)| *name == word) {
-        if cursor.opens_at(1) || groups {
-            return read_aggregate(cursor, *op);
-        }
+    let aggregate = AggregateOp::ALL.iter().find(|(name, _)| *name == word);
+    if let Some((_, op)) = aggregate
+        && (cursor.opens_at(1) || groups)
+    {
+        return read_aggregate(cursor, *op);
     }
     let number = |value| Node {
         kind: Kind::Number(NumberLiteral {

@@ -88,11 +88,14 @@ fn literal(bytes: Vec<u8>) -> TextLiteral {
 
 /// Quotes as Go's `%q` does, bytes that are not UTF-8 as `\x..`.
 fn quote_bytes(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
     let mut quoted = String::from("\"");
     for chunk in bytes.utf8_chunks() {
         quoted.push_str(&crate::print::escape(chunk.valid()));
         for byte in chunk.invalid() {
-            quoted.push_str(&format!("\\x{byte:02x}"));
+            // Writing into a string cannot fail.
+            let _ = write!(quoted, "\\x{byte:02x}");
         }
     }
     quoted.push('"');

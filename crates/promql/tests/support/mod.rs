@@ -1,6 +1,11 @@
 //! What the tests of this room share: where the conformance data lies, how values compare, how scripts run.
 
 #![allow(dead_code, reason = "every test program uses its own part of this module")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests end at the first fault and print their totals"
+)]
 
 pub(crate) mod script;
 pub(crate) mod series;
