@@ -1,7 +1,7 @@
 //! `cargo x conformance`: runs the tests that judge behaviour against data from elsewhere.
 //!
-//! By convention they are the integration tests called `conformance` of each room, and each area ends with one line
-//! `conformance AREA: N cases, N passed, N failed`.
+//! By convention they are the integration tests of each room whose names start with `conformance`, and each area ends with
+//! one line `conformance AREA: N cases, N passed, N failed`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -27,7 +27,7 @@ pub fn run(root: &Path, wanted: Option<&str>, verbose: bool) -> Result<ExitCode>
     }
     let rooms = rooms_with_areas(&Tree::open(root)?);
     if rooms.is_empty() {
-        bail!("no room has a crates/ROOM/tests/conformance.rs");
+        bail!("no room has a crates/ROOM/tests/conformance*.rs");
     }
     let filter = match wanted {
         Some(area) => test_filter(root, &rooms, &folder, area)?,
@@ -70,8 +70,9 @@ fn data_folder(root: &Path) -> Result<PathBuf> {
 fn rooms_with_areas(tree: &Tree) -> Vec<String> {
     tree.crate_names()
         .filter(|name| {
-            tree.bytes(&format!("crates/{name}/tests/conformance.rs"))
-                .is_some()
+            let start = format!("crates/{name}/tests/conformance");
+            let is_area = |path: &str| path.strip_prefix(&start).is_some_and(|rest| !rest.contains('/'));
+            tree.rust().any(|(path, _)| is_area(path))
         })
         .map(str::to_owned)
         .collect()
@@ -86,7 +87,7 @@ fn test_command(root: &Path, rooms: &[String], folder: &Path) -> Command {
             "--quiet",
             "--no-fail-fast",
             "--test",
-            "conformance",
+            "conformance*",
         ],
     );
     for room in rooms {
@@ -121,7 +122,11 @@ mod tests {
             ("crates/a/tests/conformance.rs", ""),
             ("crates/b/Cargo.toml", ""),
             ("crates/b/tests/walk.rs", ""),
+            ("crates/c/Cargo.toml", ""),
+            ("crates/c/tests/conformance_text.rs", ""),
+            ("crates/d/Cargo.toml", ""),
+            ("crates/d/tests/conformance/mod.rs", ""),
         ]);
-        assert_eq!(rooms_with_areas(&tree), ["a"]);
+        assert_eq!(rooms_with_areas(&tree), ["a", "c"]);
     }
 }

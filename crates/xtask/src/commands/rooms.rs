@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::shell;
 
-/// A line that cannot be a path, before each commit's files.
+/// What `%x01` prints: no path holds it, so it tells commits apart.
 const COMMIT: &str = "\u{1}";
 
 /// Two figures over the last commits.
@@ -24,12 +24,7 @@ struct History {
 
 /// Prints the share of commits inside one crate, and the median and largest number of files a commit.
 pub fn run(root: &Path, commits: u32) -> Result<ExitCode> {
-    let count = format!("--max-count={commits}");
-    let format = format!("--format={COMMIT}");
-    let log = shell::output(
-        root,
-        &["git", "log", "--no-merges", "--name-only", &count, &format],
-    )?;
+    let log = log(root, commits)?;
     let history = History::read(&log);
     if history.commits == 0 {
         bail!("no commit among the last {commits} touches a crate");
@@ -38,6 +33,22 @@ pub fn run(root: &Path, commits: u32) -> Result<ExitCode> {
         shell::say(&line);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The files of each commit, each commit behind a [`COMMIT`].
+fn log(root: &Path, commits: u32) -> Result<String> {
+    let count = format!("--max-count={commits}");
+    shell::output(
+        root,
+        &[
+            "git",
+            "log",
+            "--no-merges",
+            "--name-only",
+            "--format=%x01",
+            &count,
+        ],
+    )
 }
 
 impl History {
@@ -90,6 +101,44 @@ mod tests {
                 "inside one crate: 1 of 2 commits, 50 % (aim: 65 %)",
                 "files a commit: median 3, most 3"
             ]
+        );
+    }
+
+    #[test]
+    fn the_log_of_a_real_repository_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        shell::output(root, &["git", "init", "--quiet"]).unwrap();
+        for files in [
+            ["crates/a/src/lib.rs", "docs/a.md"],
+            ["crates/a/src/x.rs", "crates/b/src/x.rs"],
+        ] {
+            for file in files {
+                let place = root.join(file);
+                std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+                std::fs::write(place, "text").unwrap();
+            }
+            shell::output(root, &["git", "add", "."]).unwrap();
+            let author = [
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@b",
+                "-c",
+                "commit.gpgsign=false",
+            ];
+            let line = [
+                ["git"].as_slice(),
+                &author,
+                &["commit", "--quiet", "--message", "x"],
+            ]
+            .concat();
+            shell::output(root, &line).unwrap();
+        }
+        let history = History::read(&log(root, 10).unwrap());
+        assert_eq!(
+            (history.commits, history.inside_one, history.files),
+            (2, 1, vec![2, 2])
         );
     }
 }

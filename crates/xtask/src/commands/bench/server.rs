@@ -14,6 +14,7 @@ use crate::shell;
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_millis(5);
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// A running server; it is killed if it is dropped before it is stopped.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ fn free_address() -> Result<SocketAddr> {
 }
 
 fn is_ready(address: SocketAddr) -> bool {
-    answer(address).is_ok_and(|head| head.starts_with(b"HTTP/1.1 200"))
+    answer(address).is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200"))
 }
 
 fn answer(address: SocketAddr) -> std::io::Result<Vec<u8>> {
@@ -116,9 +117,10 @@ fn answer(address: SocketAddr) -> std::io::Result<Vec<u8>> {
     // One write, so that the request is one packet.
     let request = format!("GET /-/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
-    let mut head = vec![0; 12];
-    stream.read_exact(&mut head)?;
-    Ok(head)
+    // To the end, so that closing does not cut the server off in its answer.
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 #[cfg(test)]
@@ -144,7 +146,9 @@ mod tests {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut request = [0; 256];
                 let _ = stream.read(&mut request).unwrap();
-                write!(stream, "HTTP/1.1 {status}\r\n\r\n").unwrap();
+                stream
+                    .write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes())
+                    .unwrap();
             }
         });
         let server = Server::start_command(sleeper(), address, READY_WITHIN).unwrap();
@@ -158,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_server_that_ends_or_never_answers_is_an_error() {
-        let nowhere = free_address().unwrap();
+        // A free port could be given to the listener of another test meanwhile; nobody listens on this one.
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let ended = Server::start_command(Command::new("false"), nowhere, READY_WITHIN).unwrap_err();
         assert!(ended.to_string().contains("before it was ready"), "{ended}");
         let silent = Server::start_command(sleeper(), nowhere, Duration::from_millis(30)).unwrap_err();
