@@ -46,8 +46,8 @@ pub struct GlobalConfig {
     pub scrape_timeout: Option<HumanDuration>,
     /// Formats to ask targets for, best first.
     pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
-    /// Time between evaluations of rules.
-    pub evaluation_interval: HumanDuration,
+    /// Time between evaluations of rules; where absent, the rules choose.
+    pub evaluation_interval: Option<HumanDuration>,
     /// How far in the past rules are evaluated.
     pub rule_query_offset: HumanDuration,
     /// The file that queries are logged to.
@@ -262,7 +262,7 @@ impl Default for GlobalConfig {
             scrape_interval: Self::SCRAPE_INTERVAL_DEFAULT,
             scrape_timeout: None,
             scrape_protocols: None,
-            evaluation_interval: HumanDuration::from_secs(15),
+            evaluation_interval: None,
             rule_query_offset: HumanDuration::default(),
             query_log_file: None,
             scrape_failure_log_file: None,

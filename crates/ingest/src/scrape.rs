@@ -51,13 +51,6 @@ pub struct ScraperDeps {
     pub telemetry: Telemetry,
 }
 
-impl ScraperDeps {
-    /// Spreads the scrapes of the same targets by different scrapers over time.
-    fn seed(&self) -> u64 {
-        xxhash_rust::xxh3::xxh3_64(status::host_name().as_bytes())
-    }
-}
-
 /// Scrapes what its configuration names, as long as [`run`](Self::run) runs.
 #[derive(Debug)]
 pub struct Scraper {

@@ -49,7 +49,7 @@ pub struct SeriesCache {
 /// A series as the target writes it, and what became of it.
 #[derive(Debug)]
 struct Text {
-    text: Box<str>,
+    written: Box<str>,
     hash: u64,
     place: usize,
     round: u64,
@@ -107,7 +107,11 @@ impl SeriesCache {
     /// What is known of a text; `None` where it is new.
     pub fn find(&mut self, text: &str) -> Option<Known> {
         let expected = self.order_before.get(self.expected).copied();
-        let hit = expected.filter(|index| self.texts.get(*index).is_some_and(|known| &*known.text == text));
+        let hit = expected.filter(|index| {
+            self.texts
+                .get(*index)
+                .is_some_and(|known| &*known.written == text)
+        });
         let index = match hit {
             Some(index) => index,
             None => self.find_by_hash(text)?,
@@ -121,7 +125,11 @@ impl SeriesCache {
 
     fn find_by_hash(&self, text: &str) -> Option<usize> {
         let hash = xxh3_64_with_seed(text.as_bytes(), self.seed);
-        let same = |index: &usize| self.texts.get(*index).is_some_and(|known| &*known.text == text);
+        let same = |index: &usize| {
+            self.texts
+                .get(*index)
+                .is_some_and(|known| &*known.written == text)
+        };
         self.texts_by_hash.find(hash, same).copied()
     }
 
@@ -134,7 +142,7 @@ impl SeriesCache {
         let hash = xxh3_64_with_seed(text.as_bytes(), self.seed);
         let index = self.texts.len();
         self.texts.push(Text {
-            text: text.into(),
+            written: text.into(),
             hash,
             place: self.expected,
             round: self.round,

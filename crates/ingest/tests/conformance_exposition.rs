@@ -1,5 +1,15 @@
 //! Bodies and cases that others published, read from the folder of conformance data where it exists.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test ends where its world is not as it should be"
+)]
+#![allow(clippy::print_stdout, reason = "the totals are read from the output")]
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the names are those of the data"
+)]
+
 use std::path::PathBuf;
 
 use ingest::exposition::{Entry, Exposition, Format, LabelPairs, body_text, parse_series};

@@ -1,7 +1,9 @@
 //! The process stores its own metrics without HTTP.
 
+use std::sync::Arc;
+
 use ingest::SelfScrape;
-use model::Labels;
+use model::{Labels, SeriesWrite};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use stdx::SystemClock;
@@ -10,8 +12,9 @@ use testkit::MemorySeries;
 #[test]
 fn the_own_registry_is_stored_and_what_vanishes_ends() {
     let store = MemorySeries::new();
+    let writer: Arc<dyn SeriesWrite> = Arc::<MemorySeries>::clone(&store);
     let labels = Labels::from_pairs([("job", "watchkeeper"), ("instance", "here")]);
-    let mut own = SelfScrape::new(store.clone(), SystemClock::shared(), labels);
+    let mut own = SelfScrape::new(writer, SystemClock::shared(), labels);
     let mut registry = Registry::default();
     let counter: Counter = Counter::default();
     counter.inc_by(3);

@@ -55,7 +55,7 @@ fn times(number: &str, bytes: u64) -> Option<u64> {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fits = |bytes: u64| bytes > 1 && self.0 > 0 && self.0 % bytes == 0;
+        let fits = |bytes: u64| bytes > 1 && self.0 > 0 && self.0.is_multiple_of(bytes);
         let unit = UNITS
             .iter()
             .rev()

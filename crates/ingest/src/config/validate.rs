@@ -208,7 +208,7 @@ impl ScrapeConfig {
         faults.add_if(
             ways > 1,
             "basic_auth",
-            "authorization and bearer_token exclude each other; keep one of them",
+            "excludes authorization and bearer_token, and each of them the others; keep one",
         );
         if let Some(basic) = &self.basic_auth {
             faults.add_if(

@@ -21,10 +21,8 @@ fn read(format: Format, body: &str) -> Result<Vec<Entry<'_>>, ParseError> {
 fn labels(format: Format, series: &str) -> Result<String, String> {
     let mut pairs = LabelPairs::new();
     parse_series(series, format, &mut pairs).map_err(|fault| fault.0)?;
-    Ok(pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={value};"))
-        .collect())
+    let print = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| [name, "=", value, ";"].concat();
+    Ok(pairs.iter().map(print).collect())
 }
 
 fn one_sample(format: Format, body: &str) -> Exposed<'_> {

@@ -82,13 +82,23 @@ struct Written {
     modulus: Option<u64>,
     target_label: Option<String>,
     replacement: Option<String>,
-    #[serde(deserialize_with = "present")]
-    action: Option<Option<String>>,
+    action: WrittenAction,
 }
 
-/// Tells `action:` with nothing behind it, which is refused, from an absent key.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// The action as written; `action:` with nothing behind it is refused, unlike an absent key.
+#[derive(Debug, Default)]
+enum WrittenAction {
+    #[default]
+    Absent,
+    Empty,
+    Named(String),
+}
+
+impl<'de> Deserialize<'de> for WrittenAction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Option::<String>::deserialize(deserializer)?;
+        Ok(name.map_or(Self::Empty, Self::Named))
+    }
 }
 
 // === impl Rule ===
@@ -101,13 +111,13 @@ impl Rule {
 
     fn check(written: Written) -> Result<Self, BadRule> {
         let action = match &written.action {
-            None => Action::Replace,
-            Some(None) => {
+            WrittenAction::Absent => Action::Replace,
+            WrittenAction::Empty => {
                 return Err(BadRule(
                     "action cannot be empty; leave the key out for replace".to_owned(),
                 ));
             }
-            Some(Some(name)) => Action::parse(name)?,
+            WrittenAction::Named(name) => Action::parse(name)?,
         };
         written.check_keys(action)?;
         written.check_names(action)?;
@@ -231,7 +241,6 @@ impl fmt::Display for Action {
     }
 }
 
-/// Whether the names that a rule can write are legacy names; for jobs that allow no others.
 impl Rule {
     /// Says what is wrong with the rule under `metric_name_validation_scheme: legacy`, if anything.
     pub fn fault_under_legacy_names(&self) -> Option<String> {

@@ -8,11 +8,12 @@ use model::{STALE_NAN, SeriesBatch, TenantId};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::ScraperDeps;
 use super::entry::Entry;
 use super::fetch::{Body, fetch};
-use super::status::{Health, TargetNews};
+use super::status::{Health, TargetNews, host_name};
 use super::timing::{Stamps, offset};
 use crate::error::IngestError;
 use crate::exposition::body_text;
@@ -22,7 +23,7 @@ use crate::series_cache::SeriesCache;
 /// Runs until the target is stopped, and then ends its series, or until the process shuts down.
 pub(super) async fn run(entry: Arc<Entry>, deps: Arc<ScraperDeps>, shutdown: CancellationToken) {
     let every = entry.spec.interval;
-    let first = Instant::now() + offset(deps.clock.now_ms(), every, entry.hash ^ deps.seed());
+    let first = Instant::now() + offset(deps.clock.now_ms(), every, entry.hash ^ host_seed());
     let mut ticks = interval_at(first, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut stamps = Stamps::default();
@@ -50,6 +51,11 @@ pub(super) async fn run(entry: Arc<Entry>, deps: Arc<ScraperDeps>, shutdown: Can
     if let Err(error) = result {
         warn!(%error, "could not end the series of a removed target");
     }
+}
+
+/// Spreads the scrapes of the same target by several machines over time.
+fn host_seed() -> u64 {
+    xxh3_64(host_name().as_bytes())
 }
 
 /// What came of one scrape.

@@ -1,6 +1,10 @@
 //! A real HTTP server that plays the target, and a scraper that stores into memory.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test ends where its world is not as it should be"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,7 +126,7 @@ impl Rig {
         let outlet = Outlet::new(64);
         let telemetry = Telemetry::default();
         let scraper = Scraper::new(ScraperDeps {
-            writer: store.clone(),
+            writer: Arc::<MemorySeries>::clone(&store),
             clock: SystemClock::shared(),
             news: outlet.clone(),
             telemetry: telemetry.clone(),
