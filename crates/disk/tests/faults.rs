@@ -32,7 +32,10 @@ fn short_writes_are_finished() {
     faults.short_write_bytes.store(5, Ordering::SeqCst);
     let (wal, _) = open(&storage, dir.path());
     append(&wal, b"written in many small pieces").unwrap();
-    assert_eq!(open(&storage, dir.path()).1, [b"written in many small pieces".to_vec()]);
+    assert_eq!(
+        open(&storage, dir.path()).1,
+        [b"written in many small pieces".to_vec()]
+    );
 }
 
 #[test]
@@ -44,11 +47,17 @@ fn a_full_disk_refuses_and_writing_resumes_once_there_is_room() {
     faults.full.store(true, Ordering::SeqCst);
     for _ in 0..3 {
         let error = append(&wal, &[1; 300]).unwrap_err().to_string();
-        assert!(error.contains(".wal") && error.contains("no storage space"), "{error}");
+        assert!(
+            error.contains(".wal") && error.contains("no storage space"),
+            "{error}"
+        );
     }
     faults.full.store(false, Ordering::SeqCst);
     append(&wal, b"after").unwrap();
-    assert_eq!(open(&storage, dir.path()).1, [b"before".to_vec(), b"after".to_vec()]);
+    assert_eq!(
+        open(&storage, dir.path()).1,
+        [b"before".to_vec(), b"after".to_vec()]
+    );
 }
 
 #[test]
@@ -61,12 +70,18 @@ fn a_failed_sync_is_never_tried_again_on_the_same_file() {
     faults.sync_fails.store(true, Ordering::SeqCst);
     let syncs = faults.syncs.load(Ordering::SeqCst);
     let error = append(&wal, b"lost").unwrap_err().to_string();
-    assert!(error.contains("cannot sync the log segment") && error.contains("lost a write"), "{error}");
+    assert!(
+        error.contains("cannot sync the log segment") && error.contains("lost a write"),
+        "{error}"
+    );
     assert_eq!(faults.syncs.load(Ordering::SeqCst), syncs + 1);
     faults.sync_fails.store(false, Ordering::SeqCst);
     append(&wal, b"after").unwrap();
     assert_eq!(wal.segments().len(), 2);
-    assert_eq!(open(&storage, dir.path()).1, [b"before".to_vec(), b"after".to_vec()]);
+    assert_eq!(
+        open(&storage, dir.path()).1,
+        [b"before".to_vec(), b"after".to_vec()]
+    );
 }
 
 #[test]

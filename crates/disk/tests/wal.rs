@@ -22,7 +22,8 @@ fn open(dir: &Path, segment_bytes: u64) -> (Wal, Vec<Vec<u8>>, ReplayReport) {
 }
 
 fn append(wal: &Wal, payload: &[u8]) {
-    wal.append(7, |_, out| out.extend_from_slice(payload), |result| result).unwrap();
+    wal.append(7, |_, out| out.extend_from_slice(payload), |result| result)
+        .unwrap();
 }
 
 fn segment(dir: &Path, number: u64) -> PathBuf {
@@ -48,7 +49,11 @@ fn records_are_read_in_order_over_segments_and_restarts() {
             expected.push(payload);
         }
         assert!(wal.segments().len() > 3);
-        let bytes: u64 = wal.segments().iter().map(|&n| std::fs::metadata(segment(dir.path(), n)).unwrap().len()).sum();
+        let bytes: u64 = wal
+            .segments()
+            .iter()
+            .map(|&n| std::fs::metadata(segment(dir.path(), n)).unwrap().len())
+            .sum();
         assert_eq!(wal.disk_bytes(), bytes);
     }
 }
@@ -62,16 +67,32 @@ fn a_torn_tail_is_cut_and_named_once() {
     drop(wal);
     let path = segment(dir.path(), 1);
     let length = std::fs::metadata(&path).unwrap().len();
-    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 9).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(length - 9)
+        .unwrap();
     let (wal, read, report) = open(dir.path(), 1 << 20);
     assert_eq!(read, [b"whole".to_vec()]);
     let damage = &report.damage[0];
-    assert_eq!((damage.kind, damage.record, damage.offset), (DamageKind::TornTail, 1, 64));
-    assert!(damage.to_string().contains("0000000001.wal, record 1 at offset 64"), "{damage}");
+    assert_eq!(
+        (damage.kind, damage.record, damage.offset),
+        (DamageKind::TornTail, 1, 64)
+    );
+    assert!(
+        damage
+            .to_string()
+            .contains("0000000001.wal, record 1 at offset 64"),
+        "{damage}"
+    );
     append(&wal, b"after");
     drop(wal);
     let (_, read, report) = open(dir.path(), 1 << 20);
-    assert_eq!((read, report.damage), (vec![b"whole".to_vec(), b"after".to_vec()], vec![]));
+    assert_eq!(
+        (read, report.damage),
+        (vec![b"whole".to_vec(), b"after".to_vec()], vec![])
+    );
 }
 
 #[test]
@@ -87,9 +108,15 @@ fn a_damaged_record_costs_itself_alone_and_is_kept_aside() {
         flip(&segment(dir.path(), 1), offset);
         for _ in 0..2 {
             let (_, read, report) = open(dir.path(), 1 << 20);
-            assert_eq!(read, [b"recordA1".to_vec(), b"recordC3".to_vec(), b"recordD4".to_vec()]);
+            assert_eq!(
+                read,
+                [b"recordA1".to_vec(), b"recordC3".to_vec(), b"recordD4".to_vec()]
+            );
             let damage = &report.damage[0];
-            assert_eq!((damage.kind, damage.record, damage.offset), (DamageKind::Record, 1, 64));
+            assert_eq!(
+                (damage.kind, damage.record, damage.offset),
+                (DamageKind::Record, 1, 64)
+            );
             let copy = std::fs::read(damage.copy.as_ref().unwrap()).unwrap();
             assert_eq!(copy.len(), 32);
         }
@@ -133,7 +160,13 @@ fn a_record_its_owner_does_not_understand_is_named() {
     append(&wal, b"even");
     drop(wal);
     let config = WalConfig::in_dir(dir.path().join("log"), dir.path().join("quarantine"));
-    let mut visit = |record: disk::Record<'_>| if record.record == 0 { Err("odd indeed".into()) } else { Ok(()) };
+    let mut visit = |record: disk::Record<'_>| {
+        if record.record == 0 {
+            Err("odd indeed".into())
+        } else {
+            Ok(())
+        }
+    };
     let (_, report) = Wal::open(LocalStorage::shared(), config, &mut visit).unwrap();
     assert_eq!(report.records, 1);
     assert!(report.damage[0].to_string().contains("odd indeed"));
@@ -167,7 +200,11 @@ fn many_threads_share_syncs_and_are_applied_in_the_order_of_the_log() {
         }
     });
     wal.close();
-    wal.append(7, |_, _| (), |result| assert!(matches!(result, Err(disk::DiskError::Closed))));
+    wal.append(
+        7,
+        |_, _| (),
+        |result| assert!(matches!(result, Err(disk::DiskError::Closed))),
+    );
     let applied = applied.lock().clone();
     let (_, read, _) = open(dir.path(), 4096);
     assert_eq!(read.len(), 400);

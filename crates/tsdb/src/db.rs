@@ -1,77 +1,213 @@
 //! The store itself: what the roof opens, asks and maintains.
 
-use model::{
-    Accepted, Matcher, MetricMetadata, ReadError, SelectedSeries, Selector, SeriesBatch, SeriesRead,
-    SeriesStatistics, SeriesWrite, TenantId, TimeRange, WriteError,
-};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use disk::{FolderLock, LocalStorage, SharedStorage, Wal, WalConfig};
+use parking_lot::{Mutex, RwLock};
+
+use crate::blocks::Blocks;
+use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::error::TsdbError;
+use crate::head::Head;
+use crate::keys::Keys;
 use crate::report::OpenReport;
 use crate::telemetry::Telemetry;
+
+mod append;
+mod flush;
+mod read;
+mod replay;
+
+use append::Numbering;
+use replay::Replay;
 
 /// A store of series in one folder. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Db {
+    inner: Arc<Inner>,
+}
+
+/// What all clones share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    config: Config,
+    storage: SharedStorage,
+    head: Head,
+    blocks: Blocks,
+    wal: Wal,
+    numbering: Mutex<Numbering>,
+    segments: Mutex<Segments>,
+    keys: Keys,
+    checkpoint: RwLock<Checkpoint>,
+    /// Whether the checkpoint in memory says more than the one on disk.
+    checkpoint_stale: AtomicBool,
+    /// Flushes and clean-ups happen one at a time.
+    maintenance: Mutex<()>,
+    closed: AtomicBool,
     telemetry: Telemetry,
+    _lock: FolderLock,
+}
+
+/// What each log segment holds.
+pub(crate) type Segments = BTreeMap<u64, SegmentFacts>;
+
+/// What decides when a log segment may go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SegmentFacts {
+    /// The newest sample in it.
+    max_ms: i64,
+    /// When its first and its last batch were taken in.
+    first_now_ms: i64,
+    last_now_ms: i64,
 }
 
 impl Db {
     /// Opens the store in `config.dir`, creating it where there is none, and reads its log.
-    pub fn open(config: Config, _now_ms: i64) -> Result<(Self, OpenReport), TsdbError> {
+    pub fn open(config: Config, now_ms: i64) -> Result<(Self, OpenReport), TsdbError> {
+        Self::open_on(LocalStorage::shared(), config, now_ms)
+    }
+
+    /// The same on another storage than the machine's own; how tests make a disk fail.
+    pub fn open_on(
+        storage: SharedStorage,
+        config: Config,
+        now_ms: i64,
+    ) -> Result<(Self, OpenReport), TsdbError> {
         config.validate()?;
-        Err(TsdbError::Closed)
+        let dir = config.dir.clone();
+        let failed = |source| TsdbError::Open {
+            dir: dir.clone(),
+            source,
+        };
+        let lock = FolderLock::take(&dir).map_err(failed)?;
+        let telemetry = Telemetry::default();
+        let quarantine_dir = dir.join("quarantine");
+        let (checkpoint, checkpoint_damage) = Checkpoint::load(&*storage, &dir);
+        let blocks = Blocks::open(
+            SharedStorage::clone(&storage),
+            dir.join("blocks"),
+            quarantine_dir.clone(),
+            telemetry.clone(),
+        )
+        .map_err(failed)?;
+        checkpoint_damage
+            .into_iter()
+            .for_each(|text| blocks.name_damage(text));
+        let head = Head::new();
+        let keys = Keys::default();
+        let mut replay = Replay::new(&head, &keys, checkpoint, now_ms);
+        let wal_config = WalConfig {
+            telemetry: telemetry.log.clone(),
+            ..WalConfig::in_dir(dir.join("log"), quarantine_dir)
+        };
+        let (wal, log_report) = Wal::open(SharedStorage::clone(&storage), wal_config, &mut |record| {
+            replay.take(record)
+        })
+        .map_err(failed)?;
+        let (checkpoint, segments, samples) = replay.finish();
+        log_report
+            .damage
+            .iter()
+            .for_each(|damage| blocks.name_damage(damage.to_string()));
+        let report = OpenReport {
+            records: log_report.records,
+            samples,
+            series: head.series_count(),
+            blocks: blocks.list().len() as u64,
+            damage: blocks.damage(),
+        };
+        let inner = Inner {
+            config,
+            storage,
+            head,
+            blocks,
+            wal,
+            numbering: Mutex::default(),
+            segments: Mutex::new(segments),
+            keys,
+            checkpoint: RwLock::new(checkpoint),
+            checkpoint_stale: AtomicBool::new(false),
+            maintenance: Mutex::default(),
+            closed: AtomicBool::new(false),
+            telemetry,
+            _lock: lock,
+        };
+        inner.count();
+        let inner = Arc::new(inner);
+        Ok((Self { inner }, report))
     }
 
     /// Seals what is old enough into blocks, removes what retention allows, shortens the log. Call about once a minute.
-    pub fn maintain(&self, _now_ms: i64) -> Result<(), TsdbError> {
-        Err(TsdbError::Closed)
+    /// What fails is tried again at the next call; nothing is lost by a failure.
+    pub fn maintain(&self, now_ms: i64) -> Result<(), TsdbError> {
+        self.guarded(|inner| inner.maintain(now_ms))
     }
 
     /// Seals everything in memory into blocks.
-    pub fn flush(&self, _now_ms: i64) -> Result<(), TsdbError> {
-        Err(TsdbError::Closed)
+    pub fn flush(&self, now_ms: i64) -> Result<(), TsdbError> {
+        self.guarded(|inner| inner.flush_all(now_ms))
     }
 
-    /// Waits for writes under way and refuses all later ones. What is in memory stays in the log.
-    pub fn close(&self) {}
+    /// Waits for writes under way and refuses all later ones. What is in memory is in the log as well and stays there.
+    pub fn close(&self) {
+        self.inner.closed.store(true, Ordering::SeqCst);
+        // After maintenance that is under way, whose last act may be to write.
+        let _maintenance = self.inner.maintenance.lock();
+        self.inner.wal.close();
+    }
 
     /// The store's own metrics.
     pub fn telemetry(&self) -> &Telemetry {
-        &self.telemetry
+        &self.inner.telemetry
+    }
+
+    /// Damage met since the store was opened, one text each: place, what was done, what the operator can do.
+    pub fn damage(&self) -> Vec<String> {
+        self.inner.blocks.damage()
+    }
+
+    fn guarded(&self, work: impl FnOnce(&Inner) -> Result<(), TsdbError>) -> Result<(), TsdbError> {
+        let _maintenance = self.inner.maintenance.lock();
+        if self.inner.closed.load(Ordering::SeqCst) {
+            return Err(TsdbError::Closed);
+        }
+        let result = work(&self.inner);
+        self.inner.count();
+        if result.is_err() {
+            self.inner.telemetry.maintenance_failures.inc();
+        }
+        result
     }
 }
 
-impl SeriesWrite for Db {
-    fn append(&self, _batch: &SeriesBatch, _now_ms: i64) -> Result<Accepted, WriteError> {
-        Err(WriteError::Closed)
+impl Inner {
+    fn disk_bytes(&self) -> u64 {
+        self.blocks.disk_bytes().saturating_add(self.wal.disk_bytes())
     }
-    fn describe(&self, _tenant: TenantId, _metadata: &[MetricMetadata]) -> Result<(), WriteError> {
-        Err(WriteError::Closed)
+
+    fn count(&self) {
+        self.telemetry.head_series.set(self.head.series_count() as i64);
+        self.telemetry.disk_bytes.set(self.disk_bytes() as i64);
+    }
+
+    fn checkpoint_path(&self) -> PathBuf {
+        self.config.dir.join(crate::checkpoint::FILE)
     }
 }
 
-impl SeriesRead for Db {
-    fn select(&self, _selector: &Selector) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError> {
-        Err(ReadError::Closed)
-    }
-    fn label_names(&self, _: TenantId, _: TimeRange, _: &[Vec<Matcher>]) -> Result<Vec<String>, ReadError> {
-        Err(ReadError::Closed)
-    }
-    fn label_values(
-        &self,
-        _: TenantId,
-        _: &str,
-        _: TimeRange,
-        _: &[Vec<Matcher>],
-    ) -> Result<Vec<String>, ReadError> {
-        Err(ReadError::Closed)
-    }
-    fn metadata(&self, _: TenantId, _: Option<&str>) -> Result<Vec<MetricMetadata>, ReadError> {
-        Err(ReadError::Closed)
-    }
-    fn statistics(&self, _: TenantId, _: usize) -> Result<SeriesStatistics, ReadError> {
-        Err(ReadError::Closed)
+impl SegmentFacts {
+    /// Takes note of a batch.
+    pub(crate) fn note(segments: &mut Segments, segment: u64, max_ms: Option<i64>, now_ms: i64) {
+        let facts = segments.entry(segment).or_insert(Self {
+            max_ms: i64::MIN,
+            first_now_ms: now_ms,
+            last_now_ms: now_ms,
+        });
+        facts.max_ms = facts.max_ms.max(max_ms.unwrap_or(i64::MIN));
+        facts.last_now_ms = facts.last_now_ms.max(now_ms);
     }
 }

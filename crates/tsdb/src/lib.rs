@@ -9,9 +9,20 @@
 //! Not here: wire formats (`ingest`, `web`), evaluation of questions (`promql`), reading of clocks (`stdx::Clock`).
 //! Start at: [`Db::open`].
 
+pub mod block;
+mod blocks;
+pub mod bytes;
+pub mod checkpoint;
+pub mod chunk;
+mod columns;
 pub mod config;
 pub mod db;
 pub mod error;
+mod head;
+mod keys;
+pub mod limits;
+mod matching;
+pub mod record;
 pub mod report;
 pub mod telemetry;
 

@@ -83,7 +83,11 @@ impl Storage for FaultyStorage {
 impl StorageFile for FaultyFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let short = self.faults.short_write_bytes.load(Ordering::SeqCst) as usize;
-        let taken = if short == 0 { bytes.len() } else { bytes.len().min(short) };
+        let taken = if short == 0 {
+            bytes.len()
+        } else {
+            bytes.len().min(short)
+        };
         if self.faults.full.load(Ordering::SeqCst) {
             // As a real disk does: some bytes still find room.
             if bytes.len() > 64 {

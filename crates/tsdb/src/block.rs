@@ -1,0 +1,200 @@
+//! Sealed samples of one tenant and two hours, in one immutable file (docs/formats/block.md, version 1).
+//!
+//! In: series in order, with their samples.  Out: series by matcher, their chunks, read where they lie.
+//! Owns: the form of block files; the folder of blocks belongs to `blocks`.
+//! Invariants: what is written reads back (`tests::a_block_reads_back`); no changed byte goes unnoticed
+//! (`tests::every_changed_byte_is_noticed`); opening reads the table of contents only.
+//! Not here: which blocks there are and when they go (`blocks`), when they are made (`flush`).
+//! Start at: [`Block::open`].
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use disk::{SharedStorage, StorageFile};
+use model::{ReadError, SampleColumns, TenantId, TimeRange};
+use ulid::Ulid;
+
+use crate::bytes::Malformed;
+use crate::chunk;
+
+mod contents;
+mod index;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use contents::Contents;
+pub(crate) use contents::{Part, TRAILER_BYTES};
+pub(crate) use index::{BlockSeries, Session};
+pub(crate) use writer::BlockWriter;
+
+/// The version of the form.
+pub const VERSION: u32 = 1;
+/// The ending of block files.
+pub(crate) const ENDING: &str = "blk";
+
+pub(crate) const HEADER: [u8; 16] = *b"WKBLOCK\0\x01\0\0\0\0\0\0\0";
+
+/// One chunk of a series in a block, and what queries may want to know without reading it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ChunkMeta {
+    pub(crate) part: Part,
+    /// The first sample's time.
+    pub min_ms: i64,
+    /// The last sample's time.
+    pub max_ms: i64,
+    /// How many samples.
+    pub count: u32,
+    /// The smallest value; stale markers and other NaN are left out of all aggregates but `last`.
+    pub min: f64,
+    /// The largest value.
+    pub max: f64,
+    /// The sum of the values.
+    pub sum: f64,
+    /// The last value, whatever it is.
+    pub last: f64,
+    /// How often the value fell, as a counter does that starts again.
+    pub resets: u32,
+}
+
+/// An open block. The file goes once the block is doomed and nobody holds it any more.
+#[derive(Debug)]
+pub struct Block {
+    id: Ulid,
+    path: PathBuf,
+    file: Box<dyn StorageFile>,
+    bytes: u64,
+    contents: Contents,
+    storage: SharedStorage,
+    doomed: AtomicBool,
+}
+
+impl Block {
+    /// Opens a block file and checks its table of contents.
+    pub fn open(storage: &SharedStorage, path: &Path) -> Result<Self, ReadError> {
+        let place = path.display().to_string();
+        let io = |error: std::io::Error| ReadError::Io {
+            place: path.display().to_string(),
+            reason: error.to_string(),
+        };
+        let damaged = |error: Malformed| ReadError::Damaged {
+            place: format!("{place}, table of contents"),
+            reason: error.to_string(),
+        };
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
+        let id = Ulid::from_string(stem).map_err(|_| damaged(Malformed("file name is not a ULID")))?;
+        let file = storage.open(path, false).map_err(io)?;
+        let bytes = file.byte_len().map_err(io)?;
+        let smallest = (HEADER.len() + TRAILER_BYTES) as u64;
+        if bytes < smallest {
+            return Err(damaged(Malformed("file is too short")));
+        }
+        let mut header = HEADER;
+        file.read_exact_at(&mut header, 0).map_err(io)?;
+        let mut trailer = [0; TRAILER_BYTES];
+        file.read_exact_at(&mut trailer, bytes - TRAILER_BYTES as u64)
+            .map_err(io)?;
+        if header != HEADER {
+            return Err(damaged(Malformed(
+                "header, or a version this program does not know",
+            )));
+        }
+        let part = contents::decode_trailer(&trailer, bytes).map_err(damaged)?;
+        let mut toc = vec![0; part.length as usize];
+        file.read_exact_at(&mut toc, part.offset).map_err(io)?;
+        let contents = part
+            .check(&toc)
+            .and_then(|()| Contents::decode(&toc, part.offset))
+            .map_err(damaged)?;
+        Ok(Self {
+            id,
+            path: path.to_owned(),
+            file,
+            bytes,
+            contents,
+            storage: SharedStorage::clone(storage),
+            doomed: AtomicBool::new(false),
+        })
+    }
+
+    /// The block's name.
+    pub fn id(&self) -> Ulid {
+        self.id
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's length in bytes.
+    pub fn byte_len(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whose samples.
+    pub fn tenant(&self) -> TenantId {
+        self.contents.tenant
+    }
+
+    /// From the first to the last sample.
+    pub fn range(&self) -> TimeRange {
+        TimeRange::at(self.contents.min_ms).union(&TimeRange::at(self.contents.max_ms))
+    }
+
+    /// What the table of contents says.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// Appends the samples of a chunk to `out`.
+    pub(crate) fn read_chunk(&self, meta: &ChunkMeta, out: &mut SampleColumns) -> Result<(), ReadError> {
+        let bytes = self.read_part(meta.part, "chunk")?;
+        chunk::decode(&bytes, out).map_err(|error| self.damaged(meta.part, "chunk", error))
+    }
+
+    /// Lets the file go when the last holder lets go of the block.
+    pub(crate) fn doom(&self) {
+        self.doomed.store(true, Ordering::Relaxed);
+    }
+
+    fn read_part(&self, part: Part, what: &str) -> Result<Vec<u8>, ReadError> {
+        if part.end().is_none_or(|end| end > self.bytes) {
+            return Err(self.damaged(part, what, Malformed("lies outside the file")));
+        }
+        let mut bytes = vec![0; part.length as usize];
+        self.file
+            .read_exact_at(&mut bytes, part.offset)
+            .map_err(|error| ReadError::Io {
+                place: self.place(part, what),
+                reason: error.to_string(),
+            })?;
+        part.check(&bytes)
+            .map_err(|error| self.damaged(part, what, error))?;
+        Ok(bytes)
+    }
+
+    fn damaged(&self, part: Part, what: &str, error: Malformed) -> ReadError {
+        ReadError::Damaged {
+            place: self.place(part, what),
+            reason: error.to_string(),
+        }
+    }
+
+    fn place(&self, part: Part, what: &str) -> String {
+        format!("block {}, {what} at offset {}", self.path.display(), part.offset)
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if self.doomed.load(Ordering::Relaxed)
+            && let Err(error) = self.storage.remove(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "expired block not removed");
+        }
+    }
+}

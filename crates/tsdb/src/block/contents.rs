@@ -1,0 +1,176 @@
+//! A block's table of contents: what it holds and where its pages lie.
+
+use model::{SeriesId, TenantId};
+
+use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
+
+pub(crate) const TRAILER_BYTES: usize = 24;
+
+const TRAILER_MAGIC: [u8; 8] = *b"WKBLKEND";
+
+/// A stretch of the file and its CRC-32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) offset: u64,
+    pub(crate) length: u32,
+    pub(crate) crc: u32,
+}
+
+/// A page of the label dictionary, and the pair it starts with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DictionaryPage {
+    pub(crate) part: Part,
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// What a block says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// Whose samples.
+    pub tenant: TenantId,
+    /// The first sample's time.
+    pub min_ms: i64,
+    /// The last sample's time.
+    pub max_ms: i64,
+    /// How many series.
+    pub series_count: u32,
+    /// How many samples.
+    pub sample_count: u64,
+    /// How many chunks.
+    pub chunk_count: u64,
+    /// How many samples stand for many: 0, the block holds what was measured.
+    pub resolution_ms: u64,
+    pub(crate) series_pages: Vec<Part>,
+    pub(crate) dictionary_pages: Vec<DictionaryPage>,
+}
+
+impl Part {
+    /// Describes `bytes` at `offset`.
+    pub(crate) fn of(bytes: &[u8], offset: u64) -> Self {
+        Self {
+            offset,
+            length: bytes.len() as u32,
+            crc: crc32fast::hash(bytes),
+        }
+    }
+
+    pub(crate) fn end(&self) -> Option<u64> {
+        self.offset.checked_add(u64::from(self.length))
+    }
+
+    pub(crate) fn check(&self, bytes: &[u8]) -> Result<(), Malformed> {
+        if crc32fast::hash(bytes) == self.crc {
+            Ok(())
+        } else {
+            Err(Malformed("checksum"))
+        }
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.offset);
+        put_varint(out, u64::from(self.length));
+        out.extend_from_slice(&self.crc.to_le_bytes());
+    }
+
+    pub(crate) fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            offset: reader.varint()?,
+            length: u32::try_from(reader.varint()?).map_err(|_| Malformed("length of a part"))?,
+            crc: reader.word()?,
+        })
+    }
+}
+
+impl Contents {
+    /// The table's bytes.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![SeriesId::VERSION];
+        put_varint(&mut out, u64::from(self.tenant.0));
+        put_signed(&mut out, self.min_ms);
+        put_signed(&mut out, self.max_ms);
+        put_varint(&mut out, u64::from(self.series_count));
+        put_varint(&mut out, self.sample_count);
+        put_varint(&mut out, self.chunk_count);
+        put_varint(&mut out, self.resolution_ms);
+        put_varint(&mut out, self.series_pages.len() as u64);
+        self.series_pages.iter().for_each(|part| part.put(&mut out));
+        put_varint(&mut out, self.dictionary_pages.len() as u64);
+        for page in &self.dictionary_pages {
+            page.part.put(&mut out);
+            put_text(&mut out, &page.name);
+            put_text(&mut out, &page.value);
+        }
+        out
+    }
+
+    /// Reads the table; all pages must lie before `end`.
+    pub fn decode(bytes: &[u8], end: u64) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        if reader.byte()? != SeriesId::VERSION {
+            return Err(Malformed("unknown version of series ids"));
+        }
+        let narrow = |value: u64| u32::try_from(value).map_err(|_| Malformed("number above 32 bits"));
+        let mut contents = Self {
+            tenant: TenantId(narrow(reader.varint()?)?),
+            min_ms: reader.signed()?,
+            max_ms: reader.signed()?,
+            series_count: narrow(reader.varint()?)?,
+            sample_count: reader.varint()?,
+            chunk_count: reader.varint()?,
+            resolution_ms: reader.varint()?,
+            series_pages: Vec::new(),
+            dictionary_pages: Vec::new(),
+        };
+        for _ in 0..reader.count(reader.remaining())? {
+            contents.series_pages.push(Part::take(&mut reader)?);
+        }
+        for _ in 0..reader.count(reader.remaining())? {
+            contents.dictionary_pages.push(DictionaryPage {
+                part: Part::take(&mut reader)?,
+                name: reader.text()?.to_owned(),
+                value: reader.text()?.to_owned(),
+            });
+        }
+        reader.end()?;
+        let mut parts = contents
+            .series_pages
+            .iter()
+            .chain(contents.dictionary_pages.iter().map(|page| &page.part));
+        if contents.max_ms < contents.min_ms || parts.any(|part| part.end().is_none_or(|to| to > end)) {
+            return Err(Malformed("table of contents"));
+        }
+        Ok(contents)
+    }
+}
+
+/// Where the table of contents lies, for the end of the file.
+pub(crate) fn encode_trailer(toc: Part) -> [u8; TRAILER_BYTES] {
+    let mut out = [0; TRAILER_BYTES];
+    out[..8].copy_from_slice(&toc.offset.to_le_bytes());
+    out[8..12].copy_from_slice(&toc.length.to_le_bytes());
+    out[12..16].copy_from_slice(&toc.crc.to_le_bytes());
+    out[16..].copy_from_slice(&TRAILER_MAGIC);
+    out
+}
+
+/// Reads what [`encode_trailer`] wrote at the end of a file of `file_bytes`.
+pub(crate) fn decode_trailer(trailer: &[u8; TRAILER_BYTES], file_bytes: u64) -> Result<Part, Malformed> {
+    let mut reader = Reader::new(trailer);
+    let part = Part {
+        offset: reader.long()?,
+        length: reader.word()?,
+        crc: reader.word()?,
+    };
+    if reader.array()? != TRAILER_MAGIC {
+        return Err(Malformed("file does not end as a block does"));
+    }
+    let fits = part
+        .end()
+        .is_some_and(|end| end.checked_add(TRAILER_BYTES as u64) == Some(file_bytes));
+    if fits {
+        Ok(part)
+    } else {
+        Err(Malformed("table of contents lies elsewhere"))
+    }
+}

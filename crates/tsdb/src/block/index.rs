@@ -1,0 +1,294 @@
+//! Finding series in a block: dictionary of label pairs, postings, pages of series.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use model::{Labels, LabelsBuilder, Matcher, ReadError, TimeRange};
+use roaring::RoaringBitmap;
+use rustc_hash::FxBuildHasher;
+
+use super::contents::Part;
+use super::{Block, ChunkMeta};
+use crate::bytes::{Malformed, Reader};
+use crate::limits::{LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
+use crate::matching::{Postings, matching};
+
+/// So many series share a page.
+pub(super) const SERIES_PER_PAGE: usize = 64;
+/// So many label pairs share a page.
+pub(super) const PAIRS_PER_PAGE: usize = 128;
+
+/// A series of a block.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BlockSeries {
+    pub(crate) labels: Labels,
+    pub(crate) chunks: Vec<ChunkMeta>,
+}
+
+/// A label pair of the dictionary.
+#[derive(Debug)]
+struct Pair {
+    name: Box<str>,
+    value: Box<str>,
+    postings: Part,
+}
+
+/// A series as its page has it: pairs by number.
+#[derive(Debug)]
+struct Row {
+    pairs: Vec<usize>,
+    chunks: Vec<ChunkMeta>,
+}
+
+type Pages<T> = RefCell<HashMap<usize, Arc<Vec<T>>, FxBuildHasher>>;
+
+/// One question to one block; pages it has read are kept until the question is answered.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    block: &'a Block,
+    dictionary: Pages<Pair>,
+    series: Pages<Row>,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(block: &'a Block) -> Self {
+        Self {
+            block,
+            dictionary: RefCell::default(),
+            series: RefCell::default(),
+        }
+    }
+
+    /// The series that meet all `matchers` and have a chunk in `range`.
+    pub(crate) fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+    ) -> Result<Vec<BlockSeries>, ReadError> {
+        let mut found = Vec::new();
+        for number in matching(self, matchers)? {
+            let series = self.series(number)?;
+            if series.chunks.iter().any(|chunk| chunk.range().overlaps(&range)) {
+                found.push(series);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The series with exactly these labels.
+    pub(crate) fn find(&self, labels: &Labels) -> Result<Option<BlockSeries>, ReadError> {
+        let matchers: Vec<Matcher> = labels
+            .iter()
+            .map(|(name, value)| Matcher::equal(name, value))
+            .collect();
+        for number in matching(self, &matchers)? {
+            let series = self.series(number)?;
+            if series.labels == *labels {
+                return Ok(Some(series));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every label pair of the block, in order.
+    pub(crate) fn for_each_pair(&self, mut each: impl FnMut(&str, &str)) -> Result<(), ReadError> {
+        for page in 0..self.block.contents.dictionary_pages.len() {
+            // Not through the cache: a walk over all pages would fill it.
+            self.load_pairs(page)?
+                .iter()
+                .for_each(|pair| each(&pair.name, &pair.value));
+        }
+        Ok(())
+    }
+
+    fn series(&self, number: u32) -> Result<BlockSeries, ReadError> {
+        let page = number as usize / SERIES_PER_PAGE;
+        let rows = cached(&self.series, page, || self.load_rows(page))?;
+        let broken = || self.broken("series page", "series is missing");
+        let row = rows.get(number as usize % SERIES_PER_PAGE).ok_or_else(broken)?;
+        let mut labels = LabelsBuilder::default();
+        for &pair in &row.pairs {
+            let pairs = self.pairs(pair / PAIRS_PER_PAGE)?;
+            let pair = pairs.get(pair % PAIRS_PER_PAGE).ok_or_else(broken)?;
+            labels.set(&*pair.name, &*pair.value);
+        }
+        Ok(BlockSeries {
+            labels: labels.build(),
+            chunks: row.chunks.clone(),
+        })
+    }
+
+    fn pairs(&self, page: usize) -> Result<Arc<Vec<Pair>>, ReadError> {
+        cached(&self.dictionary, page, || self.load_pairs(page))
+    }
+
+    fn load_pairs(&self, page: usize) -> Result<Vec<Pair>, ReadError> {
+        let place = self.block.contents.dictionary_pages.get(page);
+        let part = place
+            .ok_or_else(|| self.broken("dictionary", "page is missing"))?
+            .part;
+        self.load(part, "dictionary page", |reader| {
+            let mut pairs = Vec::new();
+            while reader.remaining() > 0 {
+                let (name, value) = (reader.text()?.into(), reader.text()?.into());
+                let postings = Part::take(reader)?;
+                pairs.push(Pair {
+                    name,
+                    value,
+                    postings,
+                });
+            }
+            Ok(pairs)
+        })
+    }
+
+    fn load_rows(&self, page: usize) -> Result<Vec<Row>, ReadError> {
+        let part = self.block.contents.series_pages.get(page).copied();
+        let part = part.ok_or_else(|| self.broken("series", "page is missing"))?;
+        self.load(part, "series page", |reader| {
+            let mut rows = Vec::new();
+            while reader.remaining() > 0 {
+                rows.push(take_row(reader)?);
+            }
+            Ok(rows)
+        })
+    }
+
+    fn load<T>(
+        &self,
+        part: Part,
+        what: &str,
+        decode: impl FnOnce(&mut Reader<'_>) -> Result<Vec<T>, Malformed>,
+    ) -> Result<Vec<T>, ReadError> {
+        let stored = self.block.read_part(part, what)?;
+        let page = unpack_page(&stored).map_err(|error| self.block.damaged(part, what, error))?;
+        decode(&mut Reader::new(&page)).map_err(|error| self.block.damaged(part, what, error))
+    }
+
+    fn broken(&self, what: &str, reason: &str) -> ReadError {
+        ReadError::Damaged {
+            place: format!("block {}, {what}", self.block.path.display()),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn postings(&self, pair: &Pair) -> Result<RoaringBitmap, ReadError> {
+        let bytes = self.block.read_part(pair.postings, "postings")?;
+        RoaringBitmap::deserialize_from(&*bytes)
+            .map_err(|_| self.block.damaged(pair.postings, "postings", Malformed("bitmap")))
+    }
+
+    /// The page on which `(name, value)` lies, if it lies anywhere.
+    fn page_of(&self, name: &str, value: &str) -> usize {
+        let pages = &self.block.contents.dictionary_pages;
+        pages
+            .partition_point(|page| (page.name.as_str(), page.value.as_str()) <= (name, value))
+            .saturating_sub(1)
+    }
+}
+
+impl Postings for Session<'_> {
+    fn all(&self) -> Result<RoaringBitmap, ReadError> {
+        let mut all = RoaringBitmap::new();
+        all.insert_range(0..self.block.contents.series_count);
+        Ok(all)
+    }
+
+    fn equal(&self, name: &str, value: &str) -> Result<RoaringBitmap, ReadError> {
+        if self.block.contents.dictionary_pages.is_empty() {
+            return Ok(RoaringBitmap::new());
+        }
+        let pairs = self.pairs(self.page_of(name, value))?;
+        match pairs.binary_search_by(|pair| (&*pair.name, &*pair.value).cmp(&(name, value))) {
+            Ok(place) => pairs
+                .get(place)
+                .map_or_else(|| Ok(RoaringBitmap::new()), |pair| self.postings(pair)),
+            Err(_) => Ok(RoaringBitmap::new()),
+        }
+    }
+
+    fn with_value(&self, name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<RoaringBitmap, ReadError> {
+        let mut found = RoaringBitmap::new();
+        for page in self.page_of(name, "")..self.block.contents.dictionary_pages.len() {
+            let pairs = self.pairs(page)?;
+            for pair in pairs
+                .iter()
+                .filter(|pair| &*pair.name == name && wanted(&pair.value))
+            {
+                found |= self.postings(pair)?;
+            }
+            if pairs.last().is_none_or(|pair| &*pair.name > name) {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl ChunkMeta {
+    /// From the first to the last sample.
+    pub(crate) fn range(&self) -> TimeRange {
+        TimeRange::at(self.min_ms).union(&TimeRange::at(self.max_ms))
+    }
+}
+
+fn cached<T>(
+    pages: &Pages<T>,
+    page: usize,
+    load: impl FnOnce() -> Result<Vec<T>, ReadError>,
+) -> Result<Arc<Vec<T>>, ReadError> {
+    if let Some(known) = pages.borrow().get(&page) {
+        return Ok(Arc::clone(known));
+    }
+    let loaded = Arc::new(load()?);
+    pages.borrow_mut().insert(page, Arc::clone(&loaded));
+    Ok(loaded)
+}
+
+fn take_row(reader: &mut Reader<'_>) -> Result<Row, Malformed> {
+    let mut pairs = Vec::new();
+    let mut last = 0_usize;
+    for _ in 0..reader.count(LABELS_PER_SERIES_MAX)? {
+        last = last.saturating_add(reader.count(u32::MAX as usize)?);
+        pairs.push(last);
+    }
+    let mut chunks = Vec::new();
+    let mut last_ms = 0_i64;
+    for _ in 0..reader.count(reader.remaining())? {
+        let part = Part::take(reader)?;
+        let min_ms = last_ms.wrapping_add(reader.signed()?);
+        let max_ms = min_ms
+            .checked_add_unsigned(reader.varint()?)
+            .ok_or(Malformed("time of a chunk"))?;
+        last_ms = max_ms;
+        chunks.push(ChunkMeta {
+            part,
+            min_ms,
+            max_ms,
+            count: reader.count(SAMPLES_PER_CHUNK_MAX)? as u32,
+            min: f64::from_bits(reader.long()?),
+            max: f64::from_bits(reader.long()?),
+            sum: f64::from_bits(reader.long()?),
+            last: f64::from_bits(reader.long()?),
+            resets: reader.word()?,
+        });
+    }
+    Ok(Row { pairs, chunks })
+}
+
+/// A page as it lies in the file: its length when unpacked, then zstd.
+pub(super) fn pack_page(page: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut stored = (page.len() as u32).to_le_bytes().to_vec();
+    stored.extend(zstd::bulk::compress(page, 3)?);
+    Ok(stored)
+}
+
+fn unpack_page(stored: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut reader = Reader::new(stored);
+    let length = reader.word()? as usize;
+    if length > PART_BYTES_MAX {
+        return Err(Malformed("page above the limit"));
+    }
+    zstd::bulk::decompress(reader.take(reader.remaining())?, length).map_err(|_| Malformed("compressed page"))
+}

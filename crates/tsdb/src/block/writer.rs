@@ -1,0 +1,203 @@
+//! Writing a block: chunks as they come, then series, dictionary, postings and the table of contents.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use disk::StorageFile;
+use model::{Labels, SampleColumns, TenantId, is_stale};
+use roaring::RoaringBitmap;
+
+use super::contents::{Contents, DictionaryPage, Part, encode_trailer};
+use super::index::{PAIRS_PER_PAGE, SERIES_PER_PAGE, pack_page};
+use super::{ChunkMeta, HEADER};
+use crate::bytes::{put_signed, put_text, put_varint};
+use crate::chunk;
+use crate::limits::BLOCK_CHUNK_SAMPLES;
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Writes one block to an empty file. Series come sorted by metric name, then labels.
+#[derive(Debug)]
+pub(crate) struct BlockWriter<'a> {
+    file: &'a (dyn StorageFile + 'a),
+    written: u64,
+    buffer: Vec<u8>,
+    series: Vec<(Labels, Vec<ChunkMeta>)>,
+    contents: Contents,
+}
+
+impl<'a> BlockWriter<'a> {
+    pub(crate) fn new(file: &'a (dyn StorageFile + 'a), tenant: TenantId) -> Self {
+        Self {
+            file,
+            written: 0,
+            buffer: HEADER.to_vec(),
+            series: Vec::new(),
+            contents: Contents {
+                tenant,
+                min_ms: i64::MAX,
+                max_ms: i64::MIN,
+                series_count: 0,
+                sample_count: 0,
+                chunk_count: 0,
+                resolution_ms: 0,
+                series_pages: Vec::new(),
+                dictionary_pages: Vec::new(),
+            },
+        }
+    }
+
+    /// Adds the next series with its samples, in order of time. A series without samples is left out.
+    pub(crate) fn add(&mut self, labels: &Labels, samples: &SampleColumns) -> io::Result<()> {
+        if samples.is_empty() {
+            return Ok(());
+        }
+        let mut chunks = Vec::with_capacity(samples.len().div_ceil(BLOCK_CHUNK_SAMPLES));
+        let columns = samples
+            .at_ms
+            .chunks(BLOCK_CHUNK_SAMPLES)
+            .zip(samples.values.chunks(BLOCK_CHUNK_SAMPLES));
+        for (times, values) in columns {
+            let part = self.put(&chunk::encode(times, values))?;
+            chunks.push(describe(part, times, values));
+        }
+        let (first, last) = (samples.at_ms.first(), samples.at_ms.last());
+        self.contents.min_ms = self.contents.min_ms.min(first.copied().unwrap_or(i64::MAX));
+        self.contents.max_ms = self.contents.max_ms.max(last.copied().unwrap_or(i64::MIN));
+        self.contents.sample_count += samples.len() as u64;
+        self.contents.chunk_count += chunks.len() as u64;
+        self.contents.series_count += 1;
+        self.series.push((labels.clone(), chunks));
+        Ok(())
+    }
+
+    /// Writes what is left. The file is not synced.
+    pub(crate) fn finish(mut self) -> io::Result<Contents> {
+        let series = std::mem::take(&mut self.series);
+        let mut pairs: BTreeMap<(&str, &str), (usize, RoaringBitmap)> = BTreeMap::new();
+        for (number, (labels, _)) in series.iter().enumerate() {
+            for pair in labels {
+                pairs.entry(pair).or_default().1.insert(number as u32);
+            }
+        }
+        for (number, (place, _)) in pairs.values_mut().enumerate() {
+            *place = number;
+        }
+        self.write_series(&series, &pairs)?;
+        self.write_dictionary(&pairs)?;
+        let toc = self.contents.encode();
+        let toc = self.put(&toc)?;
+        self.put(&encode_trailer(toc))?;
+        self.flush()?;
+        Ok(self.contents)
+    }
+
+    fn write_series(
+        &mut self,
+        series: &[(Labels, Vec<ChunkMeta>)],
+        pairs: &BTreeMap<(&str, &str), (usize, RoaringBitmap)>,
+    ) -> io::Result<()> {
+        for group in series.chunks(SERIES_PER_PAGE) {
+            let mut page = Vec::new();
+            for (labels, chunks) in group {
+                let numbers = labels
+                    .iter()
+                    .filter_map(|pair| pairs.get(&pair).map(|(number, _)| *number));
+                put_varint(&mut page, labels.len() as u64);
+                let mut last = 0;
+                // Labels are sorted by name as the dictionary is, so the numbers only grow.
+                for number in numbers {
+                    put_varint(&mut page, (number - last) as u64);
+                    last = number;
+                }
+                put_chunks(&mut page, chunks);
+            }
+            let part = self.put(&pack_page(&page)?)?;
+            self.contents.series_pages.push(part);
+        }
+        Ok(())
+    }
+
+    fn write_dictionary(&mut self, pairs: &BTreeMap<(&str, &str), (usize, RoaringBitmap)>) -> io::Result<()> {
+        let mut page = Vec::new();
+        let mut starts_with = None;
+        for (place, ((name, value), (_, series))) in pairs.iter().enumerate() {
+            let mut bitmap = Vec::with_capacity(series.serialized_size());
+            series.serialize_into(&mut bitmap)?;
+            let postings = self.put(&bitmap)?;
+            starts_with.get_or_insert(((*name).to_owned(), (*value).to_owned()));
+            put_text(&mut page, name);
+            put_text(&mut page, value);
+            postings.put(&mut page);
+            if (place + 1) % PAIRS_PER_PAGE == 0 || place + 1 == pairs.len() {
+                let part = self.put(&pack_page(&page)?)?;
+                page.clear();
+                if let Some((name, value)) = starts_with.take() {
+                    self.contents
+                        .dictionary_pages
+                        .push(DictionaryPage { part, name, value });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<Part> {
+        let part = Part::of(bytes, self.written + self.buffer.len() as u64);
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.flush()?;
+        }
+        Ok(part)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.buffer, self.written)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+fn put_chunks(page: &mut Vec<u8>, chunks: &[ChunkMeta]) {
+    put_varint(page, chunks.len() as u64);
+    let mut last_ms = 0_i64;
+    for chunk in chunks {
+        chunk.part.put(page);
+        put_signed(page, chunk.min_ms.wrapping_sub(last_ms));
+        put_varint(page, chunk.max_ms.wrapping_sub(chunk.min_ms) as u64);
+        last_ms = chunk.max_ms;
+        put_varint(page, u64::from(chunk.count));
+        for value in [chunk.min, chunk.max, chunk.sum, chunk.last] {
+            page.extend_from_slice(&value.to_bits().to_le_bytes());
+        }
+        page.extend_from_slice(&chunk.resets.to_le_bytes());
+    }
+}
+
+/// Times and aggregates of a chunk that is not empty.
+fn describe(part: Part, times: &[i64], values: &[f64]) -> ChunkMeta {
+    let mut meta = ChunkMeta {
+        part,
+        min_ms: times.first().copied().unwrap_or_default(),
+        max_ms: times.last().copied().unwrap_or_default(),
+        count: times.len() as u32,
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        sum: 0.0,
+        last: values.last().copied().unwrap_or_default(),
+        resets: 0,
+    };
+    let mut before: Option<f64> = None;
+    for &value in values
+        .iter()
+        .filter(|value| !is_stale(**value) && !value.is_nan())
+    {
+        meta.min = meta.min.min(value);
+        meta.max = meta.max.max(value);
+        meta.sum += value;
+        meta.resets += u32::from(before.is_some_and(|before| value < before));
+        before = Some(value);
+    }
+    meta
+}

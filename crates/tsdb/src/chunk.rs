@@ -1,0 +1,122 @@
+//! Samples of one series in few bytes: columns of times and values, each coded by the cheapest of several ways.
+//!
+//! In: sorted samples.  Out: bytes, and the same samples, bit for bit.
+//! Owns: the form described in docs/formats/chunk.md, version 1.
+//! Invariants: every float reads back with the same bits (`tests::every_float_reads_back`); no bytes make the decoder
+//! panic or allocate beyond the limit (`tests::any_bytes_decode_or_fail`).
+//! Not here: where chunks lie on disk (`block`) or in memory (`head`).
+//! Start at: [`encode`].
+
+use model::SampleColumns;
+
+use crate::bytes::{Malformed, Reader, put_varint};
+use crate::limits::SAMPLES_PER_CHUNK_MAX;
+
+mod bits;
+mod decimal;
+mod integers;
+#[cfg(test)]
+mod tests;
+mod xor;
+
+/// The version of the form, its first byte.
+pub const VERSION: u8 = 1;
+
+/// How the column of values is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Values {
+    /// Decimals as integers, with exceptions for what is none.
+    Decimal = 0,
+    /// Exclusive-or with the value before (Gorilla, VLDB 2015, section 4.1.2).
+    Xor = 1,
+    /// The floats' bits as integers.
+    Bits = 2,
+    /// Eight bytes each.
+    Raw = 3,
+}
+
+/// Writes samples as a chunk. Both columns have the same length, at most [`SAMPLES_PER_CHUNK_MAX`].
+pub fn encode(at_ms: &[i64], values: &[f64]) -> Vec<u8> {
+    assert!(
+        at_ms.len() == values.len() && at_ms.len() <= SAMPLES_PER_CHUNK_MAX,
+        "columns of a chunk"
+    );
+    let mut out = Vec::with_capacity(16 + values.len() * 2);
+    out.push(VERSION);
+    put_varint(&mut out, values.len() as u64);
+    if !values.is_empty() {
+        integers::encode(at_ms, &mut out);
+        encode_values(values, &mut out);
+    }
+    out.shrink_to_fit();
+    out
+}
+
+/// Reads a chunk and appends its samples to `out`.
+pub fn decode(bytes: &[u8], out: &mut SampleColumns) -> Result<(), Malformed> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != VERSION {
+        return Err(Malformed("unknown version of chunk"));
+    }
+    let count = reader.count(SAMPLES_PER_CHUNK_MAX)?;
+    if count == 0 {
+        return reader.end();
+    }
+    let (times_before, values_before) = (out.at_ms.len(), out.values.len());
+    let result = integers::decode(&mut reader, count, &mut out.at_ms)
+        .and_then(|()| decode_values(&mut reader, count, &mut out.values))
+        .and_then(|()| reader.end());
+    if result.is_err() {
+        out.at_ms.truncate(times_before);
+        out.values.truncate(values_before);
+    }
+    result
+}
+
+fn encode_values(values: &[f64], out: &mut Vec<u8>) {
+    let start = out.len();
+    if decimal::encode(values, out, Values::Decimal as u8) && out.len() - start <= values.len() * 3 {
+        return;
+    }
+    let mut best = out.split_off(start);
+    let bits: Vec<i64> = values.iter().map(|value| value.to_bits() as i64).collect();
+    let mut trial = vec![Values::Xor as u8];
+    xor::encode(values, &mut trial);
+    keep_shorter(&mut best, trial);
+    let mut trial = vec![Values::Bits as u8];
+    integers::encode(&bits, &mut trial);
+    keep_shorter(&mut best, trial);
+    if best.len() > 1 + 8 * values.len() {
+        best.clear();
+        best.push(Values::Raw as u8);
+        best.extend(values.iter().flat_map(|value| value.to_bits().to_le_bytes()));
+    }
+    out.append(&mut best);
+}
+
+fn keep_shorter(best: &mut Vec<u8>, trial: Vec<u8>) {
+    if best.is_empty() || trial.len() < best.len() {
+        *best = trial;
+    }
+}
+
+fn decode_values(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Result<(), Malformed> {
+    match reader.byte()? {
+        mode if mode == Values::Decimal as u8 => decimal::decode(reader, count, out),
+        mode if mode == Values::Xor as u8 => xor::decode(reader, count, out),
+        mode if mode == Values::Bits as u8 => {
+            let mut bits = Vec::new();
+            integers::decode(reader, count, &mut bits)?;
+            out.extend(bits.iter().map(|&bits| f64::from_bits(bits as u64)));
+            Ok(())
+        }
+        mode if mode == Values::Raw as u8 => {
+            for _ in 0..count {
+                out.push(f64::from_bits(reader.long()?));
+            }
+            Ok(())
+        }
+        _ => Err(Malformed("unknown coding of values")),
+    }
+}

@@ -1,0 +1,140 @@
+use model::STALE_NAN;
+use proptest::prelude::*;
+
+use super::*;
+
+fn check(at_ms: &[i64], values: &[f64]) -> usize {
+    let bytes = encode(at_ms, values);
+    let mut read = SampleColumns::default();
+    decode(&bytes, &mut read).unwrap();
+    assert_eq!(read.at_ms, at_ms);
+    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&read.values), bits(values));
+    bytes.len()
+}
+
+fn every_15_s(count: usize) -> Vec<i64> {
+    (0..count as i64)
+        .map(|number| 1_700_000_000_000 + number * 15_000)
+        .collect()
+}
+
+/// A small deterministic stream of numbers below `bound`.
+fn noise(count: usize, bound: u64) -> Vec<u64> {
+    let mut state = 7_u64;
+    (0..count)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % bound
+        })
+        .collect()
+}
+
+#[test]
+fn the_strange_floats_read_back() {
+    let strange = [
+        0.0,
+        -0.0,
+        f64::NAN,
+        STALE_NAN,
+        f64::from_bits(0x7ff8_0000_0000_1234),
+        f64::from_bits(0xfff0_0000_0000_0001),
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MIN_POSITIVE,
+        f64::from_bits(1),
+        f64::MAX,
+        f64::MIN,
+        9_007_199_254_740_993.0,
+        9.3e18,
+        -9.223_372_036_854_776e18,
+        0.1,
+        1e-17,
+        1e22,
+        123_456.789,
+    ];
+    check(&every_15_s(strange.len()), &strange);
+    for value in strange {
+        check(&[0], &[value]);
+        check(&every_15_s(100), &[value; 100]);
+        let mut mostly_plain = vec![1.5; 100];
+        mostly_plain[40] = value;
+        check(&every_15_s(100), &mostly_plain);
+    }
+    check(&[], &[]);
+    check(&[i64::MIN, -1, 0, i64::MAX], &[1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn common_shapes_take_few_bytes() {
+    let times = every_15_s(480);
+    let size = |values: Vec<f64>| check(&times, &values) as f64 / 480.0;
+    assert!(size(vec![42.5; 480]) < 0.1);
+    assert!(size((0..480).map(|number| f64::from(number) * 512.0).collect()) < 0.1);
+    // The codec study's measured figures, with some room: percentages, page counts, small integers.
+    assert!(size(noise(480, 10_000).iter().map(|&n| n as f64 / 100.0).collect()) < 1.9);
+    assert!(size(noise(480, 64).iter().map(|&n| n as f64 * 4096.0).collect()) < 0.9);
+    assert!(size(noise(480, 16).iter().map(|&n| n as f64).collect()) < 0.6);
+    let mut with_stale: Vec<f64> = (0..480).map(f64::from).collect();
+    with_stale[479] = STALE_NAN;
+    assert!(size(with_stale) < 0.1);
+    // Nothing grows beyond eight bytes a value and the frame.
+    assert!(
+        size(
+            noise(480, u64::MAX)
+                .iter()
+                .map(|&n| f64::from_bits(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+                .collect()
+        ) < 8.1
+    );
+}
+
+#[test]
+fn cut_chunks_are_refused_and_leave_nothing() {
+    let bytes = encode(
+        &every_15_s(50),
+        &noise(50, 1000).iter().map(|&n| n as f64).collect::<Vec<_>>(),
+    );
+    for length in 0..bytes.len() {
+        let mut out = SampleColumns::default();
+        assert!(decode(&bytes[..length], &mut out).is_err() && out.is_empty());
+    }
+}
+
+fn float() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        any::<u64>().prop_map(f64::from_bits),
+        (-1_000_000_i64..1_000_000, 0..6_u32).prop_map(|(n, e)| n as f64 / 10_f64.powi(e as i32)),
+        (0..5_u8).prop_map(f64::from),
+        Just(STALE_NAN),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_float_reads_back(samples in proptest::collection::vec((any::<i64>(), float()), 0..300)) {
+        let (times, values): (Vec<i64>, Vec<f64>) = samples.into_iter().unzip();
+        check(&times, &values);
+    }
+
+    #[test]
+    fn smooth_columns_read_back(start in -1_000_000_i64..1_000_000, steps in proptest::collection::vec(-50_i64..5000, 1..400), exponent in 0..8) {
+        let mut at = start;
+        let times: Vec<i64> = steps.iter().map(|step| { at += step; at }).collect();
+        let values: Vec<f64> = times.iter().map(|&time| time as f64 / 10_f64.powi(exponent)).collect();
+        check(&times, &values);
+    }
+
+    #[test]
+    fn any_bytes_decode_or_fail(mut bytes: Vec<u8>) {
+        let mut out = SampleColumns::default();
+        let _ = decode(&bytes, &mut out);
+        if let Some(first) = bytes.first_mut() {
+            *first = VERSION;
+        }
+        let _ = decode(&bytes, &mut out);
+        prop_assert_eq!(out.at_ms.len(), out.values.len());
+    }
+}

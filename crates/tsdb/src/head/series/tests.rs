@@ -1,0 +1,118 @@
+use model::Labels;
+
+use super::*;
+
+fn series() -> MemSeries {
+    MemSeries::new(
+        TenantId::DEFAULT,
+        Series::new(Labels::from_pairs([("__name__", "a")])),
+        0,
+    )
+}
+
+fn put(series: &MemSeries, at_ms: i64) -> Verdict {
+    series.insert(Sample {
+        at_ms,
+        value: at_ms as f64,
+    })
+}
+
+fn read(series: &MemSeries) -> Vec<i64> {
+    let mut columns = SampleColumns::default();
+    series.gather(TimeRange::ALL, &mut columns);
+    settle(&mut columns, 0, TimeRange::ALL);
+    assert!(columns.iter().all(|sample| sample.at_ms as f64 == sample.value));
+    columns.at_ms
+}
+
+#[test]
+fn samples_in_any_order_read_back_in_order() {
+    let series = series();
+    put(&series, 100_000);
+    // A permutation of 0..10_007, a prime.
+    let mut expected: Vec<i64> = (0..5000).map(|n| n * 7919 % 10_007).collect();
+    for &at_ms in &expected {
+        assert_eq!(put(&series, at_ms), Verdict::Store);
+    }
+    expected.push(100_000);
+    expected.sort_unstable();
+    assert_eq!(read(&series), expected);
+    assert!(series.kept.lock().late_sealed.len() <= LATE_CHUNKS_MAX + 1);
+    for &at_ms in &expected {
+        assert_eq!(put(&series, at_ms), Verdict::Same);
+        let other = series.insert(Sample { at_ms, value: -1.0 });
+        assert_eq!(other, Verdict::Refuse(Refusal::DuplicateTimestamp));
+    }
+}
+
+#[test]
+fn age_is_judged_against_the_newest_sample() {
+    let series = series();
+    let judge = |at_ms| series.judge(Sample { at_ms, value: 0.5 }, 50);
+    assert_eq!(judge(-1_000), Verdict::Store);
+    put(&series, 100);
+    assert_eq!(judge(49), Verdict::Refuse(Refusal::TooOld));
+    assert_eq!(judge(50), Verdict::Store);
+    assert_eq!(judge(100), Verdict::Refuse(Refusal::DuplicateTimestamp));
+    assert_eq!(judge(1_000), Verdict::Store);
+}
+
+#[test]
+fn what_arrives_during_a_flush_stays() {
+    let series = series();
+    for at_ms in 0..1000 {
+        put(&series, at_ms * 2);
+    }
+    let flushing = series.begin_flush(500);
+    assert!(flushing.iter().all(|chunk| chunk.max_ms < 500));
+    let mut columns = SampleColumns::default();
+    flushing.iter().for_each(|chunk| chunk.decode(&mut columns));
+    assert_eq!(columns.at_ms, (0..250).map(|n| n * 2).collect::<Vec<_>>());
+    put(&series, 101);
+    put(&series, 3000);
+    series.end_flush(true);
+    let expected: Vec<i64> = [101]
+        .into_iter()
+        .chain((250..1000).map(|n| n * 2))
+        .chain([3000])
+        .collect();
+    assert_eq!(read(&series), expected);
+}
+
+#[test]
+fn a_failed_flush_changes_nothing() {
+    let series = series();
+    (0..500).for_each(|at_ms| assert_eq!(put(&series, at_ms), Verdict::Store));
+    assert!(!series.begin_flush(300).is_empty());
+    series.end_flush(false);
+    assert_eq!(read(&series), (0..500).collect::<Vec<_>>());
+    assert_eq!(
+        series
+            .begin_flush(300)
+            .iter()
+            .map(|chunk| chunk.count)
+            .sum::<u32>(),
+        300
+    );
+}
+
+#[test]
+fn a_retired_series_takes_nothing() {
+    let series = series();
+    put(&series, 5);
+    assert!(!series.retire(|_| true));
+    series.begin_flush(i64::MAX);
+    series.end_flush(true);
+    assert!(!series.retire(|newest_ms| newest_ms != Some(5)));
+    assert!(series.retire(|newest_ms| newest_ms == Some(5)));
+    assert_eq!(put(&series, 6), Verdict::Retired);
+}
+
+#[test]
+fn far_apart_times_fit() {
+    let series = series();
+    for at_ms in [i64::MIN / 4, -1, 0, 1 << 40, i64::MAX / 4] {
+        assert_eq!(put(&series, at_ms), Verdict::Store);
+    }
+    assert_eq!(read(&series).len(), 5);
+}

@@ -1,0 +1,370 @@
+//! What the log's records say (docs/formats/wal.md): batches of samples with the series they define, and metadata.
+
+use std::sync::Arc;
+
+use model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, Refusal, Sample, SeriesId, TenantId};
+
+use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
+use crate::limits::{LABELS_PER_SERIES_MAX, PART_BYTES_MAX};
+
+/// The kind of a record with samples.
+pub const KIND_SAMPLES: u8 = 1;
+/// The kind of a record with metadata.
+pub const KIND_METADATA: u8 = 2;
+/// The version of both, their first byte. It also fixes [`SeriesId::VERSION`].
+pub const VERSION: u8 = 1;
+
+const _: () = assert!(SeriesId::VERSION == 1);
+
+/// Parts above this many bytes are tried with zstd.
+const COMPRESS_BYTES_MIN: usize = 256;
+
+/// The part of a samples record that does not depend on where in the log it lies.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BatchBody {
+    /// Whose samples.
+    pub tenant: TenantId,
+    /// When they were taken in.
+    pub now_ms: i64,
+    /// The producer's key.
+    pub key: Option<u128>,
+    /// What was refused and what was known already, so that a repeated key gets the same answer.
+    pub refused: Vec<(Refusal, u64)>,
+    /// Samples that were known already with the same bits; they count as stored.
+    pub known: u64,
+    /// How many of the samples belong to each row.
+    pub row_samples: Vec<usize>,
+    /// The samples, row by row.
+    pub samples: Vec<Sample>,
+}
+
+/// A series and its number in a log segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// The number.
+    pub number: u32,
+    /// Whose series.
+    pub tenant: TenantId,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+/// A samples record, read back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchRecord {
+    /// The samples.
+    pub body: BatchBody,
+    /// Series and their numbers in the segment; those of the record before come again, so that losing one record
+    /// loses no other.
+    pub definitions: Vec<Definition>,
+    /// The series' number for each row.
+    pub rows: Vec<u32>,
+}
+
+impl BatchBody {
+    /// The body's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64 + self.samples.len() * 9);
+        put_varint(&mut out, u64::from(self.tenant.0));
+        put_signed(&mut out, self.now_ms);
+        out.push(u8::from(self.key.is_some()));
+        out.extend(self.key.iter().flat_map(|key| key.to_le_bytes()));
+        put_varint(&mut out, self.known);
+        put_varint(&mut out, self.refused.len() as u64);
+        for &(reason, count) in &self.refused {
+            out.push(reason_code(reason));
+            put_varint(&mut out, count);
+        }
+        put_varint(&mut out, self.row_samples.len() as u64);
+        for &count in &self.row_samples {
+            put_varint(&mut out, count as u64);
+        }
+        let mut times = Vec::with_capacity(self.samples.len());
+        let mut last_ms = self.now_ms;
+        for sample in &self.samples {
+            put_signed(&mut times, sample.at_ms.wrapping_sub(last_ms));
+            last_ms = sample.at_ms;
+        }
+        put_part(&mut out, &times);
+        put_part(&mut out, &shuffle(&self.samples));
+        out
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut body = Self {
+            tenant: TenantId(u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?),
+            now_ms: reader.signed()?,
+            ..Self::default()
+        };
+        if reader.byte()? == 1 {
+            body.key = Some(u128::from_le_bytes(reader.array()?));
+        }
+        body.known = reader.varint()?;
+        for _ in 0..reader.count(reader.remaining())? {
+            let reason = reason_from(reader.byte()?).ok_or(Malformed("reason of refusal"))?;
+            body.refused.push((reason, reader.varint()?));
+        }
+        let rows = reader.count(reader.remaining())?;
+        let mut total = 0_usize;
+        for _ in 0..rows {
+            let count = reader.count(PART_BYTES_MAX)?;
+            total = total.saturating_add(count);
+            body.row_samples.push(count);
+        }
+        let times = take_part(reader)?;
+        let values = take_part(reader)?;
+        if values.len() != total.saturating_mul(8) {
+            return Err(Malformed("number of values"));
+        }
+        let mut times = Reader::new(&times);
+        let mut last_ms = body.now_ms;
+        body.samples.reserve(total);
+        for place in 0..total {
+            last_ms = last_ms.wrapping_add(times.signed()?);
+            let mut bits = [0; 8];
+            for (plane, byte) in bits.iter_mut().enumerate() {
+                *byte = *values
+                    .get(plane * total + place)
+                    .ok_or(Malformed("number of values"))?;
+            }
+            body.samples.push(Sample {
+                at_ms: last_ms,
+                value: f64::from_le_bytes(bits),
+            });
+        }
+        times.end()?;
+        Ok(body)
+    }
+}
+
+/// Writes a whole samples record: the encoded body, the series defined, and for each row its series' number.
+pub fn encode_batch(body: &[u8], definitions: &[Definition], rows: &[u32], out: &mut Vec<u8>) {
+    out.push(VERSION);
+    put_varint(out, definitions.len() as u64);
+    let mut part = Vec::new();
+    for definition in definitions {
+        put_varint(&mut part, u64::from(definition.number));
+        put_varint(&mut part, u64::from(definition.tenant.0));
+        put_labels(&mut part, &definition.labels);
+    }
+    put_part(out, &part);
+    put_varint(out, rows.len() as u64);
+    let mut last = 0;
+    for &row in rows {
+        put_signed(out, i64::from(row) - last);
+        last = i64::from(row);
+    }
+    out.extend_from_slice(body);
+}
+
+/// Reads a samples record.
+pub fn decode_batch(bytes: &[u8]) -> Result<BatchRecord, Malformed> {
+    let mut reader = Reader::new(bytes);
+    expect_version(&mut reader)?;
+    let count = reader.varint()?;
+    let part = take_part(&mut reader)?;
+    let mut defined = Reader::new(&part);
+    let mut definitions = Vec::new();
+    for _ in 0..count {
+        definitions.push(Definition {
+            number: u32::try_from(defined.varint()?).map_err(|_| Malformed("number of a series"))?,
+            tenant: TenantId(u32::try_from(defined.varint()?).map_err(|_| Malformed("tenant"))?),
+            labels: take_labels(&mut defined)?,
+        });
+    }
+    defined.end()?;
+    let mut rows = Vec::new();
+    let mut last = 0_i64;
+    for _ in 0..reader.count(reader.remaining())? {
+        last = last.wrapping_add(reader.signed()?);
+        rows.push(u32::try_from(last).map_err(|_| Malformed("number of a series"))?);
+    }
+    let body = BatchBody::decode(&mut reader)?;
+    reader.end()?;
+    if body.row_samples.len() != rows.len() {
+        return Err(Malformed("number of rows"));
+    }
+    Ok(BatchRecord {
+        body,
+        definitions,
+        rows,
+    })
+}
+
+/// Writes a metadata record.
+pub fn encode_metadata(tenant: TenantId, metadata: &[MetricMetadata], out: &mut Vec<u8>) {
+    out.push(VERSION);
+    put_varint(out, u64::from(tenant.0));
+    put_varint(out, metadata.len() as u64);
+    for entry in metadata {
+        put_text(out, &entry.name);
+        put_text(out, entry.kind.as_str());
+        put_text(out, &entry.help);
+        put_text(out, &entry.unit);
+    }
+}
+
+/// Reads a metadata record.
+pub fn decode_metadata(bytes: &[u8]) -> Result<(TenantId, Vec<MetricMetadata>), Malformed> {
+    let mut reader = Reader::new(bytes);
+    expect_version(&mut reader)?;
+    let tenant = TenantId(u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?);
+    let mut metadata = Vec::new();
+    for _ in 0..reader.count(reader.remaining())? {
+        metadata.push(MetricMetadata {
+            name: Arc::from(reader.text()?),
+            kind: MetricKind::parse(reader.text()?).ok_or(Malformed("kind of metric"))?,
+            help: Arc::from(reader.text()?),
+            unit: Arc::from(reader.text()?),
+        });
+    }
+    reader.end()?;
+    Ok((tenant, metadata))
+}
+
+fn expect_version(reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    if reader.byte()? == VERSION {
+        Ok(())
+    } else {
+        Err(Malformed("unknown version of record"))
+    }
+}
+
+fn put_labels(out: &mut Vec<u8>, labels: &Labels) {
+    put_varint(out, labels.len() as u64);
+    for (name, value) in labels {
+        put_text(out, name);
+        put_text(out, value);
+    }
+}
+
+fn take_labels(reader: &mut Reader<'_>) -> Result<Labels, Malformed> {
+    let mut builder = LabelsBuilder::default();
+    for _ in 0..reader.count(LABELS_PER_SERIES_MAX)? {
+        let (name, value) = (reader.text()?, reader.text()?);
+        builder.set(name, value);
+    }
+    Ok(builder.build())
+}
+
+/// All first bytes, all second bytes, and so on: like bytes beside each other compress well.
+fn shuffle(samples: &[Sample]) -> Vec<u8> {
+    let planes = (0..8_u32).flat_map(|plane| {
+        samples
+            .iter()
+            .map(move |s| (s.value.to_bits() >> (8 * plane)) as u8)
+    });
+    planes.collect()
+}
+
+/// A length, twice as much as the bytes and odd where zstd made them fewer; then the bytes.
+fn put_part(out: &mut Vec<u8>, part: &[u8]) {
+    if part.len() >= COMPRESS_BYTES_MIN
+        && let Ok(compressed) = zstd::bulk::compress(part, 1)
+        && compressed.len() + 8 < part.len()
+    {
+        put_varint(out, (compressed.len() as u64) << 1 | 1);
+        put_varint(out, part.len() as u64);
+        out.extend_from_slice(&compressed);
+    } else {
+        put_varint(out, (part.len() as u64) << 1);
+        out.extend_from_slice(part);
+    }
+}
+
+fn take_part(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
+    let head = reader.varint()?;
+    let length = usize::try_from(head >> 1).map_err(|_| Malformed("length of a part"))?;
+    if head & 1 == 0 {
+        return Ok(reader.take(length)?.to_vec());
+    }
+    let unpacked = reader.count(PART_BYTES_MAX)?;
+    let part =
+        zstd::bulk::decompress(reader.take(length)?, unpacked).map_err(|_| Malformed("compressed part"))?;
+    if part.len() == unpacked {
+        Ok(part)
+    } else {
+        Err(Malformed("length of a compressed part"))
+    }
+}
+
+fn reason_code(reason: Refusal) -> u8 {
+    match reason {
+        Refusal::TooOld => 0,
+        Refusal::TooFarInFuture => 1,
+        Refusal::DuplicateTimestamp => 2,
+        Refusal::TooManySeries => 3,
+    }
+}
+
+fn reason_from(code: u8) -> Option<Refusal> {
+    Some(match code {
+        0 => Refusal::TooOld,
+        1 => Refusal::TooFarInFuture,
+        2 => Refusal::DuplicateTimestamp,
+        3 => Refusal::TooManySeries,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn batches_read_back(
+            rows in proptest::collection::vec((0_u32..2000, proptest::collection::vec((any::<i64>(), any::<u64>()), 0..80)), 0..20),
+            key: Option<u128>,
+            now_ms: i64,
+            names in proptest::collection::vec("[a-z]{1,20}", 0..40),
+        ) {
+            let body = BatchBody {
+                tenant: TenantId(3),
+                now_ms,
+                key,
+                refused: vec![(Refusal::TooOld, 7)],
+                known: 5,
+                row_samples: rows.iter().map(|(_, samples)| samples.len()).collect(),
+                samples: rows.iter().flat_map(|(_, samples)| samples).map(|&(at_ms, bits)| Sample { at_ms, value: f64::from_bits(bits) }).collect(),
+            };
+            let numbers: Vec<u32> = rows.iter().map(|(number, _)| *number).collect();
+            let definitions: Vec<Definition> = names.iter().enumerate().map(|(n, name)| Definition {
+                number: n as u32,
+                tenant: TenantId(n as u32 % 3),
+                labels: Labels::from_pairs([("__name__", name.as_str()), ("job", "a")]),
+            }).collect();
+            let mut out = Vec::new();
+            encode_batch(&body.encode(), &definitions, &numbers, &mut out);
+            let read = decode_batch(&out).unwrap();
+            let bits = |body: &BatchBody| body.samples.iter().map(|s| (s.at_ms, s.value.to_bits())).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&read.body), bits(&body));
+            prop_assert_eq!((read.body.key, read.body.known, read.body.refused, read.body.row_samples), (key, 5, body.refused, body.row_samples));
+            prop_assert_eq!((read.definitions, read.rows), (definitions, numbers));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(mut bytes: Vec<u8>) {
+            if let Some(first) = bytes.first_mut() {
+                *first = VERSION;
+            }
+            let _ = decode_batch(&bytes);
+            let _ = decode_metadata(&bytes);
+        }
+    }
+
+    #[test]
+    fn metadata_reads_back() {
+        let entry = MetricMetadata {
+            name: Arc::from("up"),
+            kind: MetricKind::Gauge,
+            help: Arc::from("whether it is"),
+            unit: Arc::from(""),
+        };
+        let mut out = Vec::new();
+        encode_metadata(TenantId(9), std::slice::from_ref(&entry), &mut out);
+        assert_eq!(decode_metadata(&out), Ok((TenantId(9), vec![entry])));
+    }
+}

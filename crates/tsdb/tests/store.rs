@@ -1,0 +1,370 @@
+//! The store through its doors: what is taken, what is refused, what survives.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use model::{
+    Labels, Matcher, MetricKind, MetricMetadata, Refusal, SampleColumns, Selector, Series, SeriesBatch,
+    SeriesRead, SeriesWrite, TenantId, TimeRange,
+};
+use stdx::HumanDuration;
+use tsdb::{Config, Db, OpenReport};
+
+/// A time on a block's edge.
+const T0: i64 = 1_700_006_400_000;
+const HOUR: i64 = 3_600_000;
+
+fn open(dir: &Path, now_ms: i64) -> (Db, OpenReport) {
+    Db::open(Config::in_dir(dir), now_ms).unwrap()
+}
+
+fn series(name: &str) -> Series {
+    Series::new(Labels::from_pairs([("__name__", name), ("job", "test")]))
+}
+
+fn put(db: &Db, name: &str, at_ms: i64, value: f64, now_ms: i64) -> model::Accepted {
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    batch.push_one(series(name), at_ms, value);
+    db.append(&batch, now_ms).unwrap()
+}
+
+fn read(db: &Db, name: &str) -> Vec<(i64, f64)> {
+    let selector = Selector {
+        tenant: TenantId::DEFAULT,
+        matchers: vec![Matcher::equal("__name__", name)],
+        range: TimeRange::ALL,
+    };
+    let mut columns = SampleColumns::default();
+    for series in db.select(&selector).unwrap() {
+        series.read(TimeRange::ALL, &mut columns).unwrap();
+    }
+    columns
+        .iter()
+        .map(|sample| (sample.at_ms, sample.value))
+        .collect()
+}
+
+fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn samples_are_judged_by_age_future_and_time_stamp() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let check = |at_ms, value, refusal: Option<Refusal>| {
+        let accepted = put(&db, "a", at_ms, value, T0);
+        let expected: Vec<_> = refusal.into_iter().map(|refusal| (refusal, 1)).collect();
+        assert_eq!(
+            (accepted.stored, accepted.refused),
+            (u64::from(expected.is_empty()), expected)
+        );
+    };
+    check(T0, 1.0, None);
+    check(T0, 1.0, None);
+    check(T0, 2.0, Some(Refusal::DuplicateTimestamp));
+    check(T0 - HOUR, 3.0, None);
+    check(T0 - HOUR - 1, 3.0, Some(Refusal::TooOld));
+    check(T0 + 600_000, 4.0, None);
+    check(T0 + 600_001, 4.0, Some(Refusal::TooFarInFuture));
+    assert_eq!(read(&db, "a"), [(T0 - HOUR, 3.0), (T0, 1.0), (T0 + 600_000, 4.0)]);
+}
+
+#[test]
+fn a_batch_may_repeat_series_and_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    for (at_ms, value) in [(T0 + 2, 2.0), (T0, 0.0), (T0 + 1, 1.0), (T0, 0.0), (T0 + 1, 9.0)] {
+        batch.push_one(series("a"), at_ms, value);
+    }
+    let accepted = db.append(&batch, T0).unwrap();
+    assert_eq!(
+        (accepted.stored, accepted.refused),
+        (4, vec![(Refusal::DuplicateTimestamp, 1)])
+    );
+    assert_eq!(read(&db, "a"), [(T0, 0.0), (T0 + 1, 1.0), (T0 + 2, 2.0)]);
+}
+
+#[test]
+fn tenants_do_not_see_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let mut batch = SeriesBatch::new(TenantId(5));
+    batch.push_one(series("a"), T0, 5.0);
+    db.append(&batch, T0).unwrap();
+    put(&db, "a", T0, 1.0, T0);
+    for round in 0..2 {
+        assert_eq!(read(&db, "a"), [(T0, 1.0)], "round {round}");
+        let values = db
+            .label_values(TenantId(5), "__name__", TimeRange::ALL, &[])
+            .unwrap();
+        assert_eq!(values, ["a"]);
+        assert!(
+            db.label_names(TenantId(6), TimeRange::ALL, &[])
+                .unwrap()
+                .is_empty()
+        );
+        db.flush(T0).unwrap();
+    }
+}
+
+#[test]
+fn the_limit_of_series_refuses_only_new_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config {
+        active_series_max: 2,
+        ..Config::in_dir(dir.path())
+    };
+    let (db, _) = Db::open(config, T0).unwrap();
+    put(&db, "a", T0, 1.0, T0);
+    put(&db, "b", T0, 1.0, T0);
+    assert_eq!(put(&db, "c", T0, 1.0, T0).refused, [(Refusal::TooManySeries, 1)]);
+    assert_eq!(put(&db, "a", T0 + 1, 1.0, T0).stored, 1);
+}
+
+#[test]
+fn a_key_is_answered_once_and_remembered_over_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    batch.key = Some(77);
+    batch.push_one(series("a"), T0, 1.0);
+    batch.push_one(series("a"), T0 + 86_400_000, 1.0);
+    let (db, _) = open(dir.path(), T0);
+    let first = db.append(&batch, T0).unwrap();
+    assert_eq!((first.stored, first.refused_count()), (1, 1));
+    let mut other = SeriesBatch::new(TenantId::DEFAULT);
+    other.key = Some(77);
+    other.push_one(series("b"), T0, 1.0);
+    assert_eq!(db.append(&other, T0 + 1).unwrap(), first);
+    drop(db);
+    let (db, _) = open(dir.path(), T0 + 800_000);
+    assert_eq!(db.append(&other, T0 + 800_000).unwrap(), first);
+    assert!(read(&db, "b").is_empty());
+    assert_eq!(db.append(&other, T0 + 900_001).unwrap().stored, 1);
+    assert_eq!(read(&db, "b"), [(T0, 1.0)]);
+}
+
+#[test]
+fn maintenance_moves_old_samples_to_blocks_and_shortens_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let mut expected = Vec::new();
+    let mut now_ms = T0;
+    while now_ms < T0 + 9 * HOUR {
+        expected.push((now_ms, (now_ms % 977) as f64));
+        put(&db, "a", now_ms, (now_ms % 977) as f64, now_ms);
+        if now_ms == T0 {
+            put(&db, "gone", now_ms, 7.0, now_ms);
+        }
+        now_ms += 60_000;
+        db.maintain(now_ms).unwrap();
+        if now_ms % (40 * 60_000) == 0 {
+            assert_eq!(read(&db, "a"), expected);
+        }
+    }
+    assert_eq!(files(&dir.path().join("blocks")).len(), 4);
+    let statistics = db.statistics(TenantId::DEFAULT, 5).unwrap();
+    assert_eq!((statistics.head_series, statistics.blocks), (1, 4));
+    assert_eq!(statistics.head_range.unwrap().from_ms(), T0 + 8 * HOUR);
+    assert!(statistics.head_chunks <= 2);
+    drop(db);
+    let (db, report) = open(dir.path(), now_ms);
+    assert!(report.damage.is_empty(), "{report:?}");
+    assert!(report.records < 200 && report.samples == 60, "{report:?}");
+    assert_eq!(read(&db, "a"), expected);
+    assert_eq!(read(&db, "gone"), [(T0, 7.0)]);
+}
+
+#[test]
+fn late_samples_after_a_flush_are_checked_against_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    for at_ms in [T0, T0 + 10, T0 + 20] {
+        put(&db, "a", at_ms, 1.0, T0);
+    }
+    db.flush(T0).unwrap();
+    assert_eq!(
+        put(&db, "a", T0 + 10, 2.0, T0).refused,
+        [(Refusal::DuplicateTimestamp, 1)]
+    );
+    assert_eq!(put(&db, "a", T0 + 10, 1.0, T0).stored, 1);
+    assert_eq!(put(&db, "a", T0 + 5, 5.0, T0).stored, 1);
+    db.flush(T0).unwrap();
+    assert_eq!(files(&dir.path().join("blocks")).len(), 2);
+    let expected = [(T0, 1.0), (T0 + 5, 5.0), (T0 + 10, 1.0), (T0 + 20, 1.0)];
+    assert_eq!(read(&db, "a"), expected);
+    drop(db);
+    assert_eq!(read(&open(dir.path(), T0).0, "a"), expected);
+}
+
+#[test]
+fn a_selection_keeps_reading_what_is_flushed_and_expired_under_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config {
+        retention: HumanDuration::from_secs(2 * 3600),
+        ..Config::in_dir(dir.path())
+    };
+    let (db, _) = Db::open(config, T0).unwrap();
+    put(&db, "a", T0, 1.0, T0);
+    let selector = Selector {
+        tenant: TenantId::DEFAULT,
+        matchers: Vec::new(),
+        range: TimeRange::ALL,
+    };
+    let before_flush = db.select(&selector).unwrap();
+    db.flush(T0).unwrap();
+    let after_flush = db.select(&selector).unwrap();
+    put(&db, "a", T0 + 1, 2.0, T0);
+    let check = |selected: &[Arc<dyn model::SelectedSeries>], expected: &[i64]| {
+        let mut columns = SampleColumns::default();
+        selected[0].read(TimeRange::ALL, &mut columns).unwrap();
+        assert_eq!(columns.at_ms, expected);
+    };
+    check(&before_flush, &[T0, T0 + 1]);
+    check(&after_flush, &[T0]);
+    let path = files(&dir.path().join("blocks")).remove(0);
+    db.maintain(T0 + 5 * HOUR).unwrap();
+    assert!(path.exists(), "a block that is read stays");
+    check(&after_flush, &[T0]);
+    drop((before_flush, after_flush));
+    assert!(!path.exists());
+    assert!(read(&db, "a").is_empty());
+}
+
+#[test]
+fn the_limit_of_bytes_gives_up_the_oldest_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config {
+        retention_bytes: Some(20_000),
+        ..Config::in_dir(dir.path())
+    };
+    let (db, _) = Db::open(config, T0).unwrap();
+    let mut now_ms = T0;
+    for _ in 0..12 {
+        for step in 0..1000 {
+            let value = f64::from_bits(
+                0x3ff0_0000_0000_0000 | (now_ms as u64 + step).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12,
+            );
+            put(&db, "a", now_ms + step as i64, value, now_ms);
+        }
+        db.flush(now_ms).unwrap();
+        now_ms += HOUR;
+    }
+    let samples = read(&db, "a");
+    let blocks = files(&dir.path().join("blocks"));
+    let bytes: u64 = blocks.iter().map(|path| path.metadata().unwrap().len()).sum();
+    assert!(
+        bytes <= 20_000 && !blocks.is_empty(),
+        "{bytes} bytes in {} blocks",
+        blocks.len()
+    );
+    assert_eq!(samples.len() % 1000, 0);
+    assert_eq!(samples.last().unwrap().0, now_ms - HOUR + 999);
+}
+
+#[test]
+fn metadata_survives_log_and_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let entry = |name: &str, help: &str| MetricMetadata {
+        name: name.into(),
+        kind: MetricKind::Gauge,
+        help: help.into(),
+        unit: "s".into(),
+    };
+    let (db, _) = open(dir.path(), T0);
+    db.describe(TenantId::DEFAULT, &[entry("b", "old"), entry("a", "x")])
+        .unwrap();
+    db.describe(TenantId::DEFAULT, &[entry("b", "new")]).unwrap();
+    drop(db);
+    let expected = vec![entry("a", "x"), entry("b", "new")];
+    for hours in 0..3 {
+        let now_ms = T0 + hours * 4 * HOUR;
+        let (db, _) = open(dir.path(), now_ms);
+        assert_eq!(db.metadata(TenantId::DEFAULT, None).unwrap(), expected);
+        assert_eq!(db.metadata(TenantId::DEFAULT, Some("b")).unwrap(), expected[1..]);
+        assert!(db.metadata(TenantId(1), None).unwrap().is_empty());
+        put(&db, "a", now_ms, 1.0, now_ms);
+        db.maintain(now_ms + 4 * HOUR).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_block_is_named_and_the_rest_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    put(&db, "a", T0, 1.0, T0);
+    db.flush(T0).unwrap();
+    put(&db, "a", T0 + HOUR, 2.0, T0 + HOUR);
+    db.flush(T0 + HOUR).unwrap();
+    drop(db);
+    let blocks = files(&dir.path().join("blocks"));
+    let flip = |path: &Path, place: usize| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[place] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    // A chunk lies right behind the header of 16 bytes; the end is the trailer.
+    flip(&blocks[1], 18);
+    let (db, report) = open(dir.path(), T0);
+    assert!(report.damage.is_empty());
+    assert_eq!(read(&db, "a"), [(T0, 1.0)]);
+    assert!(db.damage()[0].contains("chunk at offset 16"), "{:?}", db.damage());
+    drop(db);
+    let length = std::fs::metadata(&blocks[0]).unwrap().len() as usize;
+    flip(&blocks[0], length - 1);
+    flip(&blocks[1], 18);
+    let (db, report) = open(dir.path(), T0);
+    let name = blocks[0].file_name().unwrap().to_str().unwrap();
+    assert!(
+        report.damage[0].contains(name) && report.damage[0].contains("quarantine"),
+        "{:?}",
+        report.damage
+    );
+    assert_eq!(read(&db, "a"), [(T0 + HOUR, 2.0)]);
+    assert_eq!(files(&dir.path().join("quarantine")).len(), 1);
+}
+
+#[test]
+fn a_damaged_record_costs_its_own_samples_even_where_it_defines_series() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    for step in 0..5 {
+        put(&db, "a", T0 + step, step as f64, T0);
+    }
+    drop(db);
+    let log = files(&dir.path().join("log")).remove(0);
+    let mut bytes = std::fs::read(&log).unwrap();
+    // Into the payload of record 0: 32 bytes of segment header, 24 of frame header.
+    bytes[60] ^= 0x40;
+    std::fs::write(&log, bytes).unwrap();
+    let (db, report) = open(dir.path(), T0);
+    assert_eq!(
+        read(&db, "a"),
+        [(T0 + 1, 1.0), (T0 + 2, 2.0), (T0 + 3, 3.0), (T0 + 4, 4.0)]
+    );
+    assert!(
+        report.damage[0].contains("record 0 at offset 32"),
+        "{:?}",
+        report.damage
+    );
+}
+
+#[test]
+fn a_closed_store_takes_nothing_and_a_folder_has_one_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let error = Db::open(Config::in_dir(dir.path()), T0).unwrap_err();
+    let text = std::error::Error::source(&error).unwrap().to_string();
+    assert!(text.contains("in use by another process"), "{text}");
+    db.close();
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    batch.push_one(series("a"), T0, 1.0);
+    assert!(matches!(db.append(&batch, T0), Err(model::WriteError::Closed)));
+    assert!(db.maintain(T0).is_err());
+}
