@@ -1,14 +1,16 @@
 //! `cargo x conformance`: runs the tests that judge behaviour against data from elsewhere.
 //!
-//! By convention they are the integration tests of each room whose names start with `conformance`, and each area ends with
+//! By convention they are integration tests whose file, or whose function, is called `conformance…`; each area ends with
 //! one line `conformance AREA: N cases, N passed, N failed`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
 use crate::shell;
+use crate::source::{functions, mask};
 use crate::totals::Area;
 use crate::tree::Tree;
 
@@ -25,15 +27,15 @@ pub fn run(root: &Path, wanted: Option<&str>, verbose: bool) -> Result<ExitCode>
             folder.display()
         );
     }
-    let rooms = rooms_with_areas(&Tree::open(root)?);
-    if rooms.is_empty() {
-        bail!("no room has a crates/ROOM/tests/conformance*.rs");
+    let tests = tests_with_areas(&Tree::open(root)?);
+    if tests.is_empty() {
+        bail!("no room has a test called conformance… under crates/ROOM/tests");
     }
     let filter = match wanted {
-        Some(area) => test_filter(root, &rooms, &folder, area)?,
+        Some(area) => test_filter(root, &tests, &folder, area)?,
         None => None,
     };
-    let mut command = test_command(root, &rooms, &folder);
+    let mut command = test_command(root, &tests, &folder);
     command.args(["--", "--nocapture"]).args(&filter);
     let mut areas = Vec::new();
     let succeeded = shell::lines(command, |line| match Area::parse(line) {
@@ -67,40 +69,46 @@ fn data_folder(root: &Path) -> Result<PathBuf> {
     std::path::absolute(&folder).with_context(|| format!("cannot resolve {}", folder.display()))
 }
 
-fn rooms_with_areas(tree: &Tree) -> Vec<String> {
-    tree.crate_names()
-        .filter(|name| {
-            let start = format!("crates/{name}/tests/conformance");
-            let is_area = |path: &str| path.strip_prefix(&start).is_some_and(|rest| !rest.contains('/'));
-            tree.rust().any(|(path, _)| is_area(path))
+/// A test binary that holds an area.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct AreaTest {
+    room: String,
+    name: String,
+}
+
+fn tests_with_areas(tree: &Tree) -> BTreeSet<AreaTest> {
+    tree.rust()
+        .filter_map(|(path, text)| {
+            let (room, file) = path.strip_prefix("crates/")?.split_once("/tests/")?;
+            let name = file
+                .strip_suffix("/main.rs")
+                .or_else(|| file.strip_suffix(".rs"))?;
+            let is_area = name.starts_with("conformance")
+                || functions(&mask(text))
+                    .iter()
+                    .any(|item| item.name.starts_with("conformance_"));
+            (is_area && !name.contains('/')).then(|| AreaTest {
+                room: room.to_owned(),
+                name: name.to_owned(),
+            })
         })
-        .map(str::to_owned)
         .collect()
 }
 
-fn test_command(root: &Path, rooms: &[String], folder: &Path) -> Command {
-    let mut command = shell::command(
-        root,
-        &[
-            "cargo",
-            "test",
-            "--quiet",
-            "--no-fail-fast",
-            "--test",
-            "conformance*",
-        ],
-    );
-    for room in rooms {
-        command.args(["--package", room]);
-    }
+fn test_command(root: &Path, tests: &BTreeSet<AreaTest>, folder: &Path) -> Command {
+    let mut command = shell::command(root, &["cargo", "test", "--quiet", "--no-fail-fast"]);
+    let rooms: BTreeSet<&str> = tests.iter().map(|test| test.room.as_str()).collect();
+    let names: BTreeSet<&str> = tests.iter().map(|test| test.name.as_str()).collect();
+    command.args(rooms.iter().flat_map(|room| ["--package", room]));
+    command.args(names.iter().flat_map(|name| ["--test", name]));
     command.env(FOLDER_VARIABLE, folder);
     command
 }
 
 /// The name filter that runs only the tests of an area, where tests are called after it; otherwise all run.
-fn test_filter(root: &Path, rooms: &[String], folder: &Path, area: &str) -> Result<Option<String>> {
+fn test_filter(root: &Path, tests: &BTreeSet<AreaTest>, folder: &Path, area: &str) -> Result<Option<String>> {
     let name = area.replace('-', "_");
-    let mut command = test_command(root, rooms, folder);
+    let mut command = test_command(root, tests, folder);
     command.args(["--", "--list"]);
     let mut is_known = false;
     shell::lines(command, |line| {
@@ -116,17 +124,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rooms_are_found_by_their_test_file() {
+    fn areas_are_found_by_the_names_of_files_and_functions() {
         let tree = Tree::of([
-            ("crates/a/Cargo.toml", ""),
             ("crates/a/tests/conformance.rs", ""),
-            ("crates/b/Cargo.toml", ""),
-            ("crates/b/tests/walk.rs", ""),
-            ("crates/c/Cargo.toml", ""),
-            ("crates/c/tests/conformance_text.rs", ""),
-            ("crates/d/Cargo.toml", ""),
-            ("crates/d/tests/conformance/mod.rs", ""),
+            ("crates/a/tests/conformance_text.rs", ""),
+            ("crates/b/tests/conformance/main.rs", "mod support;"),
+            ("crates/b/tests/conformance/support.rs", ""),
+            ("crates/c/tests/scripts.rs", "fn conformance_eval() {}"),
+            (
+                "crates/c/tests/walk.rs",
+                "// fn conformance_no() {}\nfn walk() { support::conformance(); }",
+            ),
+            ("crates/c/src/conformance.rs", "fn conformance_no() {}"),
         ]);
-        assert_eq!(rooms_with_areas(&tree), ["a", "c"]);
+        let found = tests_with_areas(&tree);
+        let found: Vec<_> = found
+            .iter()
+            .map(|test| (test.room.as_str(), test.name.as_str()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("a", "conformance"),
+                ("a", "conformance_text"),
+                ("b", "conformance"),
+                ("c", "scripts")
+            ]
+        );
     }
 }
