@@ -1,0 +1,138 @@
+//! The `alerting` section: Alertmanager's own form, and the switch of the rules that come with the program.
+//!
+//! In: the parsed configuration file.  Out: plain data, and every fault and warning of it.
+//! Owns: nothing.
+//! Invariants: unknown keys are refused (serde); no secret is printed by `Debug` (`tests::secrets_are_not_printed`).
+//! Not here: what routes and inhibitions do with alerts (`notify`).
+//! Start at: [`Config`].
+
+pub mod inhibit;
+pub mod receiver;
+mod receiver_kinds;
+pub mod route;
+pub mod secret;
+pub mod time_interval;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::ConfigError;
+
+pub use inhibit::InhibitConfig;
+pub use receiver::{Global, Integration, ReceiverConfig};
+pub use route::RouteConfig;
+pub use secret::Settings;
+pub use time_interval::NamedInterval;
+
+/// The `alerting` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Whether the rules that come with the program are evaluated.
+    #[serde(default = "yes")]
+    pub builtin_rules: bool,
+    /// Defaults for receivers.
+    #[serde(default)]
+    pub global: Option<Global>,
+    /// The root route; without one, alerts go to the log.
+    #[serde(default)]
+    pub route: Option<RouteConfig>,
+    /// Who can be told.
+    #[serde(default)]
+    pub receivers: Vec<ReceiverConfig>,
+    /// Which alerts silence which.
+    #[serde(default)]
+    pub inhibit_rules: Vec<InhibitConfig>,
+    /// Named times for routes to be active or mute in.
+    #[serde(default)]
+    pub time_intervals: Vec<NamedInterval>,
+    /// The same, under its older name.
+    #[serde(default)]
+    pub mute_time_intervals: Vec<NamedInterval>,
+    /// Files with templates of other channels.
+    #[serde(default)]
+    pub templates: Vec<String>,
+    /// Prometheus' own list of Alertmanagers; not used, because alerts are delivered from here.
+    #[serde(default)]
+    pub alertmanagers: Option<Value>,
+    /// Prometheus' relabelling on the way to an Alertmanager; not used.
+    #[serde(default)]
+    pub alert_relabel_configs: Option<Value>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            builtin_rules: true,
+            global: None,
+            route: None,
+            receivers: Vec::new(),
+            inhibit_rules: Vec::new(),
+            time_intervals: Vec::new(),
+            mute_time_intervals: Vec::new(),
+            templates: Vec::new(),
+            alertmanagers: None,
+            alert_relabel_configs: None,
+        }
+    }
+}
+
+impl Config {
+    /// Checks the whole section.
+    ///
+    /// # Errors
+    /// Every fault, each with its place and mend. On success: what the owner should know.
+    pub fn validate(&self) -> Result<Vec<String>, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let mut warnings = Vec::new();
+        let global = self.global.clone().unwrap_or_default();
+        global.validate(&mut errors);
+        receiver::validate_all(&self.receivers, &global, &mut errors, &mut warnings);
+        route::validate_root(self, &mut errors);
+        for (index, rule) in self.inhibit_rules.iter().enumerate() {
+            rule.validate(&format!("inhibit_rules[{index}]"), &mut errors);
+        }
+        time_interval::validate_all(self, &mut errors);
+        if self.alertmanagers.is_some() {
+            warnings.push(
+                "alerting.alertmanagers is accepted and not used: alerts are routed and delivered from here; \
+                 write route: and receivers: in this section"
+                    .to_owned(),
+            );
+        }
+        if self.alert_relabel_configs.is_some() {
+            warnings.push("alerting.alert_relabel_configs is accepted and not used".to_owned());
+        }
+        if errors.is_empty() {
+            Ok(warnings)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// All named intervals, under both keys.
+    pub(crate) fn intervals(&self) -> impl Iterator<Item = &NamedInterval> {
+        self.time_intervals.iter().chain(&self.mute_time_intervals)
+    }
+}
+
+/// The mend for an unknown key: the nearest known one, or the list of them.
+pub(crate) fn nearest(name: &str, known: &[&str]) -> String {
+    let best = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
+        .min();
+    match best {
+        Some((distance, candidate)) if distance <= 2.max(candidate.len() / 3) => {
+            format!("did you mean {candidate:?}?")
+        }
+        _ => format!("known keys: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! The limits of rules, templates and notifications, each named with its unit.
+
+/// Bytes of one rule file.
+pub const RULE_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Nodes of one YAML file, aliases expanded.
+pub const YAML_NODES_MAX: usize = 1_000_000;
+
+/// How deep YAML may be nested.
+pub const YAML_DEPTH_MAX: usize = 64;
+
+/// Files that one pattern of `rule_files` may match.
+pub const RULE_FILES_MAX: usize = 10_000;
+
+/// Bytes of one template.
+pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
+
+/// How deep a template's blocks, parentheses and calls may be nested.
+pub const TEMPLATE_DEPTH_MAX: usize = 48;
+
+/// Nodes and loop turns that one expansion may walk.
+pub const TEMPLATE_STEPS_MAX: usize = 100_000;
+
+/// Bytes that one expansion may produce.
+pub const TEMPLATE_OUTPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// Queries that one expansion may make.
+pub const TEMPLATE_QUERIES_MAX: usize = 20;
+
+/// How long one rule's query may take, in milliseconds.
+pub const QUERY_MS_MAX: u64 = 10_000;
+
+/// Alerts or series that one rule may produce where its group sets no limit of its own.
+pub const RULE_OUTPUT_MAX: usize = 50_000;
+
+/// How often a group is evaluated where nothing says so, in milliseconds.
+pub const EVALUATION_INTERVAL_MS: i64 = 5_000;
+
+/// The least time between two evaluations of one group outside its schedule, in milliseconds.
+pub const NUDGE_SPACING_MS: i64 = 1_000;
+
+/// How long resolved alerts are remembered, in milliseconds (Prometheus' `resolvedRetention`).
+pub const RESOLVED_RETENTION_MS: i64 = 15 * 60_000;
+
+/// The least time after a start before a restored alert may be resolved by an absent result, in milliseconds.
+pub const RESTORE_GRACE_MS_MIN: i64 = 30_000;
+
+/// Default waits of a route, in milliseconds. Alertmanager waits 30 s before it tells of a new group; here a page
+/// goes out at once unless the route says otherwise.
+pub const GROUP_WAIT_MS: i64 = 0;
+/// Between two messages about a group.
+pub const GROUP_INTERVAL_MS: i64 = 5 * 60_000;
+/// Until an unchanged group is told again.
+pub const REPEAT_INTERVAL_MS: i64 = 4 * 3_600_000;
+
+/// Groups of alerts that are held at the same time.
+pub const ALERT_GROUPS_MAX: usize = 100_000;
+
+/// Messages that one channel of a receiver sends at the same time.
+pub const SENDS_AT_ONCE_MAX: usize = 4;
+
+/// How long one try to send may take where the receiver sets no timeout, in milliseconds.
+pub const SEND_TIMEOUT_MS: u64 = 10_000;
+
+/// The first wait before a retry, in milliseconds.
+pub const RETRY_FIRST_MS: u64 = 500;
+
+/// The longest wait before a retry, in milliseconds.
+pub const RETRY_MS_MAX: u64 = 60_000;
+
+/// A failing message older than this yields to a newer one about the same group, in milliseconds.
+pub const SUPERSEDE_AFTER_MS: i64 = 15 * 60_000;
+
+/// A failing message is given up at this age, in milliseconds.
+pub const MESSAGE_AGE_MS_MAX: i64 = 24 * 3_600_000;
+
+/// How long a shutdown waits for messages to go out, in milliseconds.
+pub const DRAIN_MS_MAX: u64 = 3_000;
+
+/// Bytes of an answer that are read and kept as receipt.
+pub const RECEIPT_BYTES_MAX: usize = 1_024;
+
+/// How often history is pruned, in milliseconds.
+pub const PRUNE_EVERY_MS: u64 = 3_600_000;

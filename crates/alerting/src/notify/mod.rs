@@ -1,0 +1,42 @@
+//! Who is told what and when: routing, grouping, inhibition and repetition, decided without clock or network.
+//!
+//! In: alerts as they change, the configuration, and the time as an argument.  Out: messages to be sent.
+//! Owns: nothing; [`plan::Book`] goes in and comes out.
+//! Invariants: a group that did not change is not told again before its repeat interval
+//! (`plan::tests`); equal input gives equal output (`tests/notify_properties.rs`).
+//! Not here: sending (`channels`), durability (`engine`).
+//! Start at: [`plan::step`].
+
+pub mod inhibit;
+pub mod matchers;
+pub mod message;
+pub mod plan;
+pub mod routes;
+
+use std::sync::Arc;
+
+use model::Labels;
+
+/// An alert as receivers see it. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// [`model::fingerprint`] of the labels.
+    pub fingerprint: u64,
+    /// All labels.
+    pub labels: Labels,
+    /// Annotations, templates expanded.
+    pub annotations: Labels,
+    /// Since when the condition holds.
+    pub starts_at_ms: i64,
+    /// When it was over; `None` while it fires.
+    pub ends_at_ms: Option<i64>,
+    /// A link to the expression.
+    pub generator_url: Arc<str>,
+}
+
+impl Notice {
+    /// Whether it is over.
+    pub fn is_resolved(&self) -> bool {
+        self.ends_at_ms.is_some()
+    }
+}

@@ -1,0 +1,350 @@
+//! Walks a parsed template and writes what it says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::limits;
+use crate::template::ast::{Node, Operand, Pipe, Term};
+use crate::template::parser::Defined;
+use crate::template::value::Value;
+use crate::template::{Context, TemplateError, functions};
+
+/// Expands a template.
+pub(super) fn run(body: &[Node], defined: &Defined, context: &Context<'_>) -> Result<String, TemplateError> {
+    let data = Value::Struct(Arc::new(BTreeMap::from([
+        ("Labels".to_owned(), Value::labels(context.labels)),
+        (
+            "ExternalLabels".to_owned(),
+            Value::labels(context.external_labels),
+        ),
+        ("ExternalURL".to_owned(), Value::text(context.external_url)),
+        ("Value".to_owned(), Value::Float(context.value)),
+    ])));
+    let mut run = Run {
+        context,
+        defined,
+        out: String::new(),
+        variables: vec![(String::new(), data.clone())],
+        steps: 0,
+        depth: 0,
+        queries: 0,
+    };
+    run.list(body, &data)?;
+    Ok(run.out)
+}
+
+pub(super) struct Run<'a> {
+    pub(super) context: &'a Context<'a>,
+    defined: &'a Defined,
+    out: String,
+    variables: Vec<(String, Value)>,
+    steps: usize,
+    depth: usize,
+    pub(super) queries: usize,
+}
+
+/// Whether a loop goes on.
+#[derive(PartialEq)]
+enum Flow {
+    On,
+    Break,
+    Continue,
+}
+
+impl Run<'_> {
+    /// Writes to the expansion, within its limit.
+    fn write(&mut self, text: &str) -> Result<(), TemplateError> {
+        if self.out.len() + text.len() > limits::TEMPLATE_OUTPUT_BYTES_MAX {
+            return Err(fault(format!(
+                "the text exceeds {} bytes",
+                limits::TEMPLATE_OUTPUT_BYTES_MAX
+            )));
+        }
+        self.out.push_str(text);
+        Ok(())
+    }
+
+    fn spend(&mut self) -> Result<(), TemplateError> {
+        self.steps += 1;
+        if self.steps > limits::TEMPLATE_STEPS_MAX {
+            return Err(fault(format!("more than {} steps", limits::TEMPLATE_STEPS_MAX)));
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, TemplateError> {
+        for node in nodes {
+            self.spend()?;
+            let flow = self.node(node, dot)?;
+            if flow != Flow::On {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn node(&mut self, node: &Node, dot: &Value) -> Result<Flow, TemplateError> {
+        let scope = self.variables.len();
+        let flow = match node {
+            Node::Text(text) => {
+                self.write(text)?;
+                Flow::On
+            }
+            Node::Action(pipe) => {
+                let value = self.pipe(pipe, dot)?;
+                if pipe.variables.is_empty() {
+                    self.write(&value.to_string())?;
+                }
+                // Variables of an action live on to the end of the block around it.
+                return Ok(Flow::On);
+            }
+            Node::If {
+                pipe,
+                then,
+                otherwise,
+            } => {
+                let branch = if self.pipe(pipe, dot)?.is_true() {
+                    then
+                } else {
+                    otherwise
+                };
+                self.list(branch, dot)?
+            }
+            Node::With {
+                pipe,
+                then,
+                otherwise,
+            } => {
+                let value = self.pipe(pipe, dot)?;
+                if value.is_true() {
+                    self.list(then, &value)?
+                } else {
+                    self.list(otherwise, dot)?
+                }
+            }
+            Node::Range {
+                pipe,
+                body,
+                otherwise,
+            } => self.range(pipe, body, otherwise, dot)?,
+            Node::Template { name, pipe } => {
+                self.call(name, pipe.as_ref(), dot)?;
+                Flow::On
+            }
+            Node::Break => Flow::Break,
+            Node::Continue => Flow::Continue,
+        };
+        self.variables.truncate(scope);
+        Ok(flow)
+    }
+
+    fn range(
+        &mut self,
+        pipe: &Pipe,
+        body: &[Node],
+        otherwise: &[Node],
+        dot: &Value,
+    ) -> Result<Flow, TemplateError> {
+        let scope = self.variables.len();
+        let items: Vec<(Value, Value)> = match self.pipe_value(pipe, dot)? {
+            Value::List(list) => (0..).map(Value::Int).zip(list.iter().cloned()).collect(),
+            Value::Map(map) => map
+                .iter()
+                .map(|(name, value)| (Value::text(name), value.clone()))
+                .collect(),
+            Value::Int(count) => (0..count.clamp(0, limits::TEMPLATE_STEPS_MAX as i64))
+                .map(|index| (Value::Int(index), Value::Int(index)))
+                .collect(),
+            Value::Nil => Vec::new(),
+            other => return Err(fault(format!("range can't iterate over {other}"))),
+        };
+        if items.is_empty() {
+            return self.list(otherwise, dot);
+        }
+        for (key, item) in items {
+            self.spend()?;
+            match pipe.variables.as_slice() {
+                [] => {}
+                [only] => self.bind(only, item.clone(), pipe.assigns),
+                [first, second, ..] => {
+                    self.bind(first, key, pipe.assigns);
+                    self.bind(second, item.clone(), pipe.assigns);
+                }
+            }
+            let flow = self.list(body, &item)?;
+            self.variables.truncate(scope);
+            if flow == Flow::Break {
+                break;
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn call(&mut self, name: &str, pipe: Option<&Pipe>, dot: &Value) -> Result<(), TemplateError> {
+        let defined = self.defined;
+        let body = defined
+            .get(name)
+            .ok_or_else(|| fault(format!("template {name:?} not defined")))?;
+        let data = match pipe {
+            Some(pipe) => self.pipe(pipe, dot)?,
+            None => Value::Nil,
+        };
+        self.depth += 1;
+        if self.depth > limits::TEMPLATE_DEPTH_MAX {
+            return Err(fault(format!(
+                "exceeded maximum template depth ({})",
+                limits::TEMPLATE_DEPTH_MAX
+            )));
+        }
+        let outer = std::mem::replace(&mut self.variables, vec![(String::new(), data.clone())]);
+        self.list(body, &data)?;
+        self.variables = outer;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn pipe(&mut self, pipe: &Pipe, dot: &Value) -> Result<Value, TemplateError> {
+        let value = self.pipe_value(pipe, dot)?;
+        for name in &pipe.variables {
+            self.bind(name, value.clone(), pipe.assigns);
+        }
+        Ok(value)
+    }
+
+    fn bind(&mut self, name: &str, value: Value, assigns: bool) {
+        let known = self.variables.iter_mut().rev().find(|(known, _)| known == name);
+        match known {
+            Some((_, place)) if assigns => *place = value,
+            _ => self.variables.push((name.to_owned(), value)),
+        }
+    }
+
+    fn pipe_value(&mut self, pipe: &Pipe, dot: &Value) -> Result<Value, TemplateError> {
+        let mut last: Option<Value> = None;
+        for command in &pipe.commands {
+            last = Some(self.command(command, dot, last)?);
+        }
+        Ok(last.unwrap_or(Value::Nil))
+    }
+
+    fn command(
+        &mut self,
+        operands: &[Operand],
+        dot: &Value,
+        last: Option<Value>,
+    ) -> Result<Value, TemplateError> {
+        self.spend()?;
+        let Some((first, rest)) = operands.split_first() else {
+            return Err(fault("missing value for command".to_owned()));
+        };
+        let Term::Function(name) = &first.term else {
+            if !rest.is_empty() || last.is_some() {
+                return Err(fault("can't give argument to non-function".to_owned()));
+            }
+            return self.operand(first, dot);
+        };
+        // `and` and `or` look at an argument only when those before have not decided.
+        if matches!(name.as_str(), "and" | "or") {
+            return self.and_or(name == "and", rest, dot, last);
+        }
+        let mut arguments = Vec::with_capacity(rest.len() + 1);
+        for operand in rest {
+            arguments.push(self.operand(operand, dot)?);
+        }
+        arguments.extend(last);
+        let value = functions::call(name, &arguments, self)
+            .map_err(|error| fault(format!("error calling {name}: {error}")))?;
+        fields(value, &first.fields)
+    }
+
+    fn and_or(
+        &mut self,
+        is_and: bool,
+        operands: &[Operand],
+        dot: &Value,
+        last: Option<Value>,
+    ) -> Result<Value, TemplateError> {
+        let mut value = Value::Nil;
+        for operand in operands {
+            value = self.operand(operand, dot)?;
+            if value.is_true() != is_and {
+                return Ok(value);
+            }
+        }
+        Ok(last.unwrap_or(value))
+    }
+
+    fn operand(&mut self, operand: &Operand, dot: &Value) -> Result<Value, TemplateError> {
+        let value = match &operand.term {
+            Term::Dot => dot.clone(),
+            Term::Nil => Value::Nil,
+            Term::Bool(value) => Value::Bool(*value),
+            Term::Int(value) => Value::Int(*value),
+            Term::Float(value) => Value::Float(*value),
+            Term::Text(text) => Value::text(text),
+            Term::Variable(name) => self
+                .variables
+                .iter()
+                .rev()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+                .ok_or_else(|| fault(format!("undefined variable: ${name}")))?,
+            Term::Pipe(pipe) => {
+                let scope = self.variables.len();
+                let value = self.pipe(pipe, dot)?;
+                self.variables.truncate(scope);
+                value
+            }
+            Term::Function(_) => self.command(std::slice::from_ref(operand), dot, None)?,
+        };
+        match operand.term {
+            Term::Function(_) => Ok(value),
+            _ => fields(value, &operand.fields),
+        }
+    }
+}
+
+fn fields(mut value: Value, names: &[String]) -> Result<Value, TemplateError> {
+    for name in names {
+        value = match &value {
+            Value::Map(map) => map.get(name).cloned().unwrap_or_else(|| Value::text("")),
+            Value::Struct(map) => map.get(name).cloned().ok_or_else(|| {
+                fault(format!(
+                    "can't evaluate field {name} in type {}",
+                    value.type_name()
+                ))
+            })?,
+            Value::Nil => return Err(fault(format!("nil data; no entry for key {name:?}"))),
+            Value::Time(at_ms) => time_method(*at_ms, name)?,
+            other => {
+                return Err(fault(format!(
+                    "can't evaluate field {name} in type {}",
+                    other.type_name()
+                )));
+            }
+        };
+    }
+    Ok(value)
+}
+
+/// The methods of Go's `time.Time` that take no argument and that rules use.
+fn time_method(at_ms: i64, name: &str) -> Result<Value, TemplateError> {
+    let at = jiff::Timestamp::from_millisecond(at_ms).map_err(|error| fault(error.to_string()))?;
+    let at = at.to_zoned(jiff::tz::TimeZone::UTC);
+    Ok(match name {
+        "Unix" => Value::Int(at_ms.div_euclid(1000)),
+        "Year" => Value::Int(i64::from(at.year())),
+        "Day" => Value::Int(i64::from(at.day())),
+        "Hour" => Value::Int(i64::from(at.hour())),
+        "Minute" => Value::Int(i64::from(at.minute())),
+        "Second" => Value::Int(i64::from(at.second())),
+        "Month" => Value::text(at.strftime("%B").to_string()),
+        "Weekday" => Value::text(at.strftime("%A").to_string()),
+        "UTC" => Value::Time(at_ms),
+        _ => return Err(fault(format!("can't evaluate field {name} in type *time.Time"))),
+    })
+}
+
+fn fault(message: String) -> TemplateError {
+    TemplateError(message)
+}

@@ -1,0 +1,80 @@
+//! Queries and their samples (prometheus/template).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::limits;
+use crate::template::exec::Run;
+use crate::template::functions::{Function, text};
+use crate::template::value::Value;
+
+pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
+    ("query", 1, 1, query),
+    ("first", 1, 1, |a, _| match a.first() {
+        Some(Value::List(list)) => list
+            .first()
+            .cloned()
+            .ok_or_else(|| "first() called on vector with no elements".to_owned()),
+        _ => Err("first() needs a query result".to_owned()),
+    }),
+    ("value", 1, 1, |a, _| field(a.first(), "Value")),
+    ("label", 2, 2, |a, _| match field(a.get(1), "Labels")? {
+        Value::Map(labels) => Ok(labels
+            .get(text(a, 0)?)
+            .cloned()
+            .unwrap_or_else(|| Value::text(""))),
+        _ => Err("label() needs a sample".to_owned()),
+    }),
+    ("strvalue", 1, 1, |a, _| match field(a.first(), "Labels")? {
+        Value::Map(labels) => Ok(labels
+            .get("__value__")
+            .cloned()
+            .unwrap_or_else(|| Value::text(""))),
+        _ => Err("strvalue() needs a sample".to_owned()),
+    }),
+    ("args", 0, 64, |a, _| {
+        let numbered = a
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (format!("arg{index}"), value.clone()));
+        Ok(Value::Map(Arc::new(numbered.collect::<BTreeMap<_, _>>())))
+    }),
+    ("sortByLabel", 2, 2, sort_by_label),
+];
+
+fn query(arguments: &[Value], run: &mut Run<'_>) -> Result<Value, String> {
+    run.queries += 1;
+    if run.queries > limits::TEMPLATE_QUERIES_MAX {
+        return Err(format!("more than {} queries", limits::TEMPLATE_QUERIES_MAX));
+    }
+    let samples = run.context.query.query(text(arguments, 0)?)?;
+    Ok(Value::List(Arc::new(
+        samples
+            .iter()
+            .map(|(labels, value)| Value::sample(labels, *value))
+            .collect(),
+    )))
+}
+
+fn field(sample: Option<&Value>, name: &str) -> Result<Value, String> {
+    match sample {
+        Some(Value::Struct(fields)) => fields
+            .get(name)
+            .cloned()
+            .ok_or_else(|| format!("no field {name}")),
+        _ => Err("a sample is needed".to_owned()),
+    }
+}
+
+fn sort_by_label(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
+    let name = text(arguments, 0)?;
+    let Some(Value::List(list)) = arguments.get(1) else {
+        return Err("sortByLabel() needs a query result".to_owned());
+    };
+    let mut sorted = list.to_vec();
+    sorted.sort_by_cached_key(|sample| match field(Some(sample), "Labels") {
+        Ok(Value::Map(labels)) => labels.get(name).map(ToString::to_string).unwrap_or_default(),
+        _ => String::new(),
+    });
+    Ok(Value::List(Arc::new(sorted)))
+}

@@ -1,0 +1,120 @@
+//! The values that templates work with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::Labels;
+
+use crate::template::format::go_float;
+
+/// A value within a template.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    Nil,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A text.
+    Text(Arc<str>),
+    /// Texts by name; a name that is absent is an empty text.
+    Map(Arc<BTreeMap<String, Value>>),
+    /// Fields by name; a name that is absent is an error.
+    Struct(Arc<BTreeMap<String, Value>>),
+    /// A list.
+    List(Arc<Vec<Value>>),
+    /// A moment, in milliseconds since the Unix epoch.
+    Time(i64),
+}
+
+impl Value {
+    /// A text.
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Self::Text(Arc::from(text.as_ref()))
+    }
+
+    /// Labels as a map.
+    pub fn labels(labels: &Labels) -> Self {
+        Self::Map(Arc::new(
+            labels
+                .iter()
+                .map(|(name, value)| (name.to_owned(), Self::text(value)))
+                .collect(),
+        ))
+    }
+
+    /// A sample of a query.
+    pub fn sample(labels: &Labels, value: f64) -> Self {
+        Self::Struct(Arc::new(BTreeMap::from([
+            ("Labels".to_owned(), Self::labels(labels)),
+            ("Value".to_owned(), Self::Float(value)),
+        ])))
+    }
+
+    /// Whether the value counts as true: not empty and not zero.
+    pub fn is_true(&self) -> bool {
+        match self {
+            Self::Nil => false,
+            Self::Bool(value) => *value,
+            Self::Int(value) => *value != 0,
+            Self::Float(value) => *value != 0.0,
+            Self::Text(text) => !text.is_empty(),
+            Self::Map(map) => !map.is_empty(),
+            Self::List(list) => !list.is_empty(),
+            Self::Struct(_) | Self::Time(_) => true,
+        }
+    }
+
+    /// Go's name of the type, for messages.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Nil => "<nil>",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Float(_) => "float64",
+            Self::Text(_) => "string",
+            Self::Map(_) => "map[string]string",
+            Self::Struct(_) => "*template.sample",
+            Self::List(_) => "template.queryResult",
+            Self::Time(_) => "*time.Time",
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// Prints as Go's `%v`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nil => f.write_str("<no value>"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Int(value) => write!(f, "{value}"),
+            Self::Float(value) => f.write_str(&go_float(*value)),
+            Self::Text(text) => f.write_str(text),
+            Self::Map(map) => {
+                let pairs: Vec<String> = map
+                    .iter()
+                    .map(|(name, value)| format!("{name}:{value}"))
+                    .collect();
+                write!(f, "map[{}]", pairs.join(" "))
+            }
+            Self::Struct(map) => {
+                let values: Vec<String> = map.values().map(ToString::to_string).collect();
+                write!(f, "{{{}}}", values.join(" "))
+            }
+            Self::List(list) => {
+                let items: Vec<String> = list.iter().map(ToString::to_string).collect();
+                write!(f, "[{}]", items.join(" "))
+            }
+            // Go's `time.Time.String` in UTC.
+            Self::Time(at_ms) => match Timestamp::from_millisecond(*at_ms) {
+                Ok(at) => f.write_str(&at.strftime("%Y-%m-%d %H:%M:%S%.f +0000 UTC").to_string()),
+                Err(_) => f.write_str("<invalid time>"),
+            },
+        }
+    }
+}
