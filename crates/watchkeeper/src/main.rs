@@ -1,1 +1,118 @@
-fn main() {}
+//! The one binary: reads its configuration, builds every room, joins them and runs until it is told to stop.
+//!
+//! In: the command line, `watchkeeper.yaml`, signals.  Out: the running server, or one answer on standard output.
+//! Owns: the configuration file and its reloads ([`control`]), the process' life from start to stop ([`assembly`]).
+//! Invariants: a bad file never replaces a running configuration (`tests/bad_input.rs`); what was acknowledged before a
+//! kill is there after it (`tests/crash.rs`); a stop by signal ends cleanly (`tests/walk_scrape.rs`).
+//! Not here: anything a room could do by itself.
+//! Start at: [`assembly::serve`].
+
+mod assembly;
+mod cli;
+mod config;
+mod control;
+mod housekeeping;
+mod logging;
+mod offline;
+mod query;
+mod signals;
+mod supervisor;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use stdx::SystemClock;
+
+use crate::cli::{CONFIG_FILE_DEFAULT, Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve(&args),
+        Command::CheckConfig(args) => check_config(args.file),
+        Command::Query(args) => query(&args),
+        Command::Version => print(&version()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain tells from the outside in what was being done and what went wrong.
+            let _ = writeln!(std::io::stderr(), "watchkeeper: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &cli::ServeArgs) -> anyhow::Result<()> {
+    logging::start("info,sqlx=warn");
+    install_tls_provider();
+    runtime()?.block_on(assembly::serve(args, SystemClock::shared()))
+}
+
+fn query(args: &cli::QueryArgs) -> anyhow::Result<()> {
+    logging::start("warn");
+    install_tls_provider();
+    let answer = runtime()?.block_on(query::run(args, &SystemClock::new()))?;
+    print(&answer)
+}
+
+fn check_config(file: Option<PathBuf>) -> anyhow::Result<()> {
+    let file = file.unwrap_or_else(|| PathBuf::from(CONFIG_FILE_DEFAULT));
+    match config::load(Some(&file)) {
+        Ok(loaded) => {
+            let warnings: String = loaded
+                .warnings
+                .iter()
+                .map(|warning| format!("warning: {warning}\n"))
+                .collect();
+            let rules: usize = loaded.rule_files.iter().map(alerting::RuleFile::rule_count).sum();
+            print(&format!(
+                "{warnings}{} is good: {} scrape jobs, {rules} rules in {} rule files\n",
+                file.display(),
+                loaded.file.scrape_configs.len(),
+                loaded.rule_files.len(),
+            ))
+        }
+        Err(problems) => anyhow::bail!("{} faults\n{}", problems.len(), config::join(&problems)),
+    }
+}
+
+fn version() -> String {
+    let build = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    format!(
+        "watchkeeper {} ({build} build, {}-{})\n",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS
+    )
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("watchkeeper")
+        .max_blocking_threads(assembly::BLOCKING_THREADS_MAX)
+        .build()?)
+}
+
+/// All TLS in this process goes through ring. A second install reports that there is one already, which is as good.
+fn install_tls_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Prints to standard output; a reader that went away is no fault of ours.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,14 +1,17 @@
 //! What every handler can reach: the rooms, the configuration, the workers, the page, the stream.
 
+use std::sync::Arc;
+
+use model::TenantId;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, QueryWindows};
 use crate::deps::Deps;
 use crate::error::Error;
 use crate::page::Page;
 use crate::ui_api::interval::IntervalMemory;
 use crate::ui_api::stream::Hub;
-use crate::workers::Workers;
+use crate::workers::{Task, Workers};
 
 /// What every handler can reach.
 #[derive(Debug)]
@@ -35,5 +38,21 @@ impl App {
             deps,
             stop,
         })
+    }
+
+    /// How a query is evaluated on its worker.
+    pub(crate) fn query_options(&self, task: &Task) -> promql::Options {
+        promql::Options {
+            tenant: TenantId::DEFAULT,
+            lookback_ms: self.config.query_lookback.as_millis_i64(),
+            samples_max: self.config.query_samples_max,
+            deadline: Some(task.deadline),
+            cancel: Some(Arc::clone(&task.cancel)),
+            windows: match self.config.query_windows {
+                QueryWindows::LeftOpen => promql::Windows::LeftOpen,
+                QueryWindows::Closed => promql::Windows::Closed,
+            },
+            ..promql::Options::default()
+        }
     }
 }

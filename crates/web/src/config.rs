@@ -27,6 +27,19 @@ pub struct Config {
     pub query_samples_max: usize,
     /// How far back an instant selector looks for a sample.
     pub query_lookback: HumanDuration,
+    /// Whether the start of a window such as `[5m]` belongs to it.
+    pub query_windows: QueryWindows,
+}
+
+/// Whether the start of a window belongs to it; the end always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueryWindows {
+    /// `(start, end]`, as Prometheus does since 3.0.
+    #[default]
+    LeftOpen,
+    /// `[start, end]`, as Prometheus 2 did; for expressions that count on it.
+    Closed,
 }
 
 impl Default for Config {
@@ -39,6 +52,7 @@ impl Default for Config {
             query_concurrency: None,
             query_samples_max: 50_000_000,
             query_lookback: HumanDuration::from_secs(300),
+            query_windows: QueryWindows::default(),
         }
     }
 }

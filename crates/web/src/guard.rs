@@ -225,13 +225,7 @@ mod tests {
                 );
             }
         }
-        for origin in [
-            "http://localhost:9596",
-            "https://localhost:9595",
-            "http://evil.example",
-            "null",
-            "x",
-        ] {
+        for origin in ["http://localhost:9596", "http://evil.example", "null", "x"] {
             assert!(!check(Method::PUT, &[(header::ORIGIN, origin)]), "{origin}");
         }
     }

@@ -4,8 +4,8 @@
 //! Out: answers of the Prometheus HTTP API, of the embedded page and its own API, and the operators' endpoints.
 //! Owns: the listening socket, its connections, the bounded workers that evaluate queries, the stream of events.
 //! Invariants: what a client asks for never runs on the async runtime and never without a deadline
-//! (`workers::tests`); a client that leaves cancels its query (`tests/limits.rs`); nothing under `/api` is ever
-//! answered with the page (`tests/page.rs`); a foreign page can neither read nor change anything (`tests/guard.rs`).
+//! (`workers::tests`); a client that leaves cancels its query (`tests/http/limits.rs`); nothing under `/api` is ever
+//! answered with the page (`tests/http/page.rs`); a foreign page can neither read nor change anything (`tests/http/guard.rs`).
 //! Not here: decisions about what is true. Rooms decide, this one translates; PromQL lives in `promql`, the
 //! configuration file in the binary.
 //! Start at: [`serve`].
@@ -28,8 +28,9 @@ mod text_exposition;
 mod ui_api;
 mod workers;
 
-pub use config::Config;
+pub use config::{Config, QueryWindows};
 pub use deps::{About, ConfigView, Control, Deps, ReplayProgress};
 pub use error::Error;
+pub use prometheus::answer_json;
 pub use server::{Listener, bind, serve};
 pub use telemetry::Telemetry;

@@ -3,7 +3,7 @@
 //! In: requests with parameters in the address or a form.  Out: Prometheus' JSON envelope.
 //! Owns: nothing.
 //! Invariants: recorded answers of a Prometheus are given again (`tests/conformance.rs`); a large result is never
-//! held as text in whole (`result_body::tests`); every answer under this path is JSON, errors too (`tests/api.rs`).
+//! held as text in whole (`result_body::tests`); every answer under this path is JSON, errors too (`tests/http/routes.rs`).
 //! Not here: the page's own API (`ui_api`), evaluation (`promql`).
 //! Start at: [`routes`].
 
@@ -29,6 +29,7 @@ use axum::routing::get;
 use crate::app::App;
 use answer::ApiError;
 pub(crate) use metadata::families_of;
+pub use result_body::answer_json;
 
 /// Every route under `/api/v1`.
 pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use model::TenantId;
 use promql::{Answer, Expr, Value, ValueType};
 use serde::Serialize;
 
@@ -69,7 +68,6 @@ pub(crate) async fn format(params: Params) -> Result<Success<String>, ApiError> 
 struct Terms {
     timeout: Duration,
     lookback_ms: i64,
-    samples_max: usize,
     with_statistics: bool,
 }
 
@@ -93,20 +91,8 @@ impl Terms {
         Ok(Self {
             timeout: asked.map_or(config.query_timeout.0, |asked| asked.min(config.query_timeout.0)),
             lookback_ms: default_if_not_positive(lookback_ms),
-            samples_max: config.query_samples_max,
             with_statistics: !params.get("stats").is_empty(),
         })
-    }
-
-    fn options(&self, task: &Task) -> promql::Options {
-        promql::Options {
-            tenant: TenantId::DEFAULT,
-            lookback_ms: self.lookback_ms,
-            samples_max: self.samples_max,
-            deadline: Some(task.deadline),
-            cancel: Some(Arc::clone(&task.cancel)),
-            ..promql::Options::default()
-        }
     }
 }
 
@@ -143,14 +129,19 @@ fn grid(params: &Params) -> Result<(i64, i64, i64), ApiError> {
 
 /// Evaluates on a worker and starts the body.
 async fn answer(
-    app: &App,
+    app: &Arc<App>,
     terms: Terms,
     limit: Option<usize>,
     evaluate: impl FnOnce(&promql::Options) -> Result<Answer, promql::EvalError> + Send + 'static,
 ) -> Result<Response, ApiError> {
+    let worker_app = Arc::clone(app);
     let work = move |task: &Task| {
         let started = Instant::now();
-        let result = evaluate(&terms.options(task));
+        let options = promql::Options {
+            lookback_ms: terms.lookback_ms,
+            ..worker_app.query_options(task)
+        };
+        let result = evaluate(&options);
         (result, Timings::new(task.queued, started.elapsed()))
     };
     let (result, timings) = app.workers.run(terms.timeout, work).await?;
@@ -185,7 +176,7 @@ fn truncate(value: &mut Value, limit: Option<usize>) -> bool {
 /// How long the parts of a query took, in seconds, under Prometheus' names.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Timings {
+pub(super) struct Timings {
     eval_total_time: f64,
     result_sort_time: f64,
     query_preparation_time: f64,
@@ -222,7 +213,7 @@ impl Timings {
 }
 
 /// What follows the result: statistics, the end of `data`, annotations, the end.
-fn tail(answer: &Answer, timings: Option<Timings>) -> Vec<u8> {
+pub(super) fn tail(answer: &Answer, timings: Option<Timings>) -> Vec<u8> {
     let mut out = Vec::new();
     if let Some(timings) = timings {
         let statistics = StatisticsJson {

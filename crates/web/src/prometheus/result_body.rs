@@ -86,6 +86,17 @@ impl ResultBody {
     }
 }
 
+/// The whole answer to a query as the HTTP API prints it, for askers that need no stream.
+pub fn answer_json(answer: promql::Answer) -> Vec<u8> {
+    let tail = super::query::tail(&answer, None);
+    let mut body = ResultBody::new(answer.value, tail);
+    let mut out = Vec::new();
+    while let Some(chunk) = body.next_chunk() {
+        out.extend_from_slice(&chunk);
+    }
+    out
+}
+
 impl Stream for ResultBody {
     type Item = Result<Bytes, Infallible>;
 

@@ -97,3 +97,12 @@ pub(crate) async fn method_not_allowed() -> UiError {
         "Use the method that docs/api/ui.md names.",
     )
 }
+
+/// A path that is none.
+pub(crate) async fn no_such_path() -> UiError {
+    UiError::new(
+        StatusCode::NOT_FOUND,
+        "there is no such path",
+        "Use the paths that docs/api/ui.md names.",
+    )
+}

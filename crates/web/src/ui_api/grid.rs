@@ -1,6 +1,7 @@
 //! The grid of times on which the page's charts lie: a step that suits the width, points at multiples of the step.
 
 use crate::limits::{PAGE_STEP_MS_MIN, POINTS_PER_SERIES_MAX};
+use crate::params::{TIME_MS_MAX, TIME_MS_MIN};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -52,7 +53,10 @@ impl Grid {
         if to_ms < from_ms {
             return Err("the window ends before it starts".to_owned());
         }
-        let span_ms = to_ms.saturating_sub(from_ms);
+        if from_ms < TIME_MS_MIN || to_ms > TIME_MS_MAX {
+            return Err("the window lies beyond the ends of time".to_owned());
+        }
+        let span_ms = to_ms - from_ms;
         let step_ms = match step_ms {
             Some(step_ms) if step_ms < 1 => return Err(format!("a step of {step_ms} ms is not positive")),
             Some(step_ms) => step_ms,

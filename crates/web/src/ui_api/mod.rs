@@ -2,8 +2,8 @@
 //!
 //! In: requests of the embedded page.  Out: JSON with times in milliseconds; server-sent events.
 //! Owns: the ring of recent events, the memory of collection intervals.
-//! Invariants: one bad expression leaves the other queries whole (`tests/ui_series.rs`); a client of the stream gets
-//! every event or is told how many it lost (`tests/stream.rs`).
+//! Invariants: one bad expression leaves the other queries whole (`tests/http/ui_series.rs`); a client of the stream gets
+//! every event or is told how many it lost (`tests/http/stream.rs`).
 //! Not here: promises to other clients; those use `/api/v1`.
 //! Start at: [`routes`].
 
@@ -36,4 +36,5 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/catalog", get(catalog::catalog))
         .route("/stream", get(stream::stream))
         .method_not_allowed_fallback(answer::method_not_allowed)
+        .fallback(answer::no_such_path)
 }

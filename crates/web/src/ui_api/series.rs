@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
-use model::{SeriesRead, TenantId};
+use model::SeriesRead;
 use promql::{EvalError, MatrixSeries, Value, ValueType};
 use serde::Deserialize;
 
@@ -137,7 +137,7 @@ impl<'a> Evaluation<'a> {
         if self.grid.count == 0 {
             return Ok(Outcome::default());
         }
-        let options = self.options();
+        let options = self.app.query_options(self.task);
         let (first_ms, last_ms) = (self.grid.t0_ms, self.grid.last_ms());
         let answer = promql::range(&expr, self.reader, first_ms, last_ms, self.grid.step_ms, &options)
             .map_err(|error| self.failure(&error))?;
@@ -173,17 +173,6 @@ impl<'a> Evaluation<'a> {
         let text = error.to_string();
         let cut = matches!(error, EvalError::Timeout | EvalError::Cancelled).then(|| text.clone());
         (text, cut)
-    }
-
-    fn options(&self) -> promql::Options {
-        promql::Options {
-            tenant: TenantId::DEFAULT,
-            lookback_ms: self.app.config.query_lookback.as_millis_i64(),
-            samples_max: self.app.config.query_samples_max,
-            deadline: Some(self.task.deadline),
-            cancel: Some(Arc::clone(&self.task.cancel)),
-            ..promql::Options::default()
-        }
     }
 
     /// Fills in `$__interval`. The metrics are known only once the expression reads, so the step stands in first.

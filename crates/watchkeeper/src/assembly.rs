@@ -1,0 +1,335 @@
+//! The one screen where every room is built and joined, and the order in which they start and stop.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use model::{Labels, SeriesRead, SeriesWrite};
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use stdx::clock::SharedClock;
+use stdx::outlet::Outlet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::cli::{CONFIG_FILE_DEFAULT, DATA_DIR_DEFAULT, ServeArgs};
+use crate::config::{self, Loaded};
+use crate::control::{Control, ControlParts, Reloadable, Replayed};
+use crate::housekeeping;
+use crate::signals::{self, Signal};
+use crate::supervisor::Supervisor;
+
+/// Threads for work that blocks: store calls, queries, files. More work than this waits.
+pub(crate) const BLOCKING_THREADS_MAX: usize = 64;
+
+/// News that a reader may fall behind by.
+const OUTLET_CAPACITY: usize = 256;
+
+/// How long tasks may take to end after they were told to.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The stores.
+struct Engines {
+    db: tsdb::Db,
+    state: state::State,
+    replayed: Replayed,
+}
+
+/// The rooms that work by themselves.
+struct Services {
+    host: Option<Arc<collect::Host>>,
+    scraper: Arc<ingest::Scraper>,
+    alerting: Arc<alerting::Alerting>,
+}
+
+/// News on its way sideways.
+struct Outlets {
+    ticks: Outlet<collect::Tick>,
+    targets: Outlet<ingest::TargetNews>,
+    nudges: Outlet<alerting::Nudge>,
+    alerts: Outlet<alerting::AlertNews>,
+    config: Outlet<web::ConfigView>,
+}
+
+/// Builds everything, runs until a signal says stop, and puts everything away.
+pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
+    let started_at_ms = clock.now_ms();
+    let config_path = config_path(args);
+    let mut loaded =
+        config::load(config_path.as_deref()).map_err(|faults| anyhow::anyhow!(config::join(&faults)))?;
+    if let Some(listen) = args.listen {
+        loaded.file.server.listen = listen;
+    }
+    let data_dir = args
+        .data_dir
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT));
+    let mut signals = signals::listen()?;
+    let listener = web::bind(&loaded.file.server)?;
+    let address = listener.address();
+
+    let mut registry = Registry::default();
+    let engines = open_engines(&data_dir, &loaded, &clock, &mut registry).await?;
+    let outlets = Outlets::new();
+    let services = build_services(&loaded, &engines, &outlets, &clock, address, &mut registry)?;
+    let web_telemetry = web::Telemetry::default();
+    web_telemetry.register(&mut registry);
+    let mut tasks = Supervisor::default();
+    tasks.register(&mut registry);
+
+    let about = web::About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: option_env!("WATCHKEEPER_REVISION").unwrap_or_default().to_owned(),
+        host_name: services
+            .host
+            .as_ref()
+            .map(|host| host.summary().name)
+            .unwrap_or_default(),
+        data_dir: std::path::absolute(&data_dir).unwrap_or_else(|_| data_dir.clone()),
+        started_at_ms,
+        retention: loaded.file.storage.retention_text(),
+    };
+    let takes_self = loaded.file.collect.self_;
+    let flags = flags(args, config_path.as_deref(), &data_dir, address);
+    let parts = ControlParts {
+        flags,
+        rooms: Reloadable {
+            scraper: Arc::clone(&services.scraper),
+            alerting: Arc::clone(&services.alerting),
+        },
+        clock: Arc::clone(&clock),
+        news: outlets.config.clone(),
+        samples_stored: engines.db.telemetry().samples_stored.clone(),
+        replayed: engines.replayed,
+    };
+    let control = Control::new(loaded, parts)?;
+    let registry = Arc::new(Mutex::new(registry));
+
+    let stop = CancellationToken::new();
+    start_services(&mut tasks, &services, &outlets, &stop);
+    housekeeping::maintain_series(&mut tasks, &engines.db, &clock, &stop);
+    if takes_self {
+        let writer: Arc<dyn SeriesWrite> = Arc::new(engines.db.clone());
+        housekeeping::keep_own_metrics(&mut tasks, writer, &registry, &clock, own_labels(address), &stop);
+    }
+    let deps = web::Deps {
+        about,
+        reader: Arc::new(engines.db.clone()),
+        clock: Arc::clone(&clock),
+        scraper: Arc::clone(&services.scraper),
+        host: services.host.clone(),
+        alerting: Arc::clone(&services.alerting),
+        registry,
+        telemetry: web_telemetry,
+        ticks: outlets.ticks.clone(),
+        alert_news: outlets.alerts.clone(),
+        target_news: outlets.targets.clone(),
+        config_news: outlets.config.clone(),
+        control: Arc::clone(&control) as Arc<dyn web::Control>,
+    };
+    let web_stop = CancellationToken::new();
+    let serving = tokio::spawn(web::serve(listener, deps, web_stop.clone()));
+    control.set_ready();
+    announce(address, &data_dir)?;
+
+    wait_for_stop(&mut signals, &control).await;
+    info!("stopping");
+    stop.cancel();
+    let unfinished = tasks.join(STOP_PATIENCE).await;
+    if unfinished > 0 {
+        warn!(unfinished, "tasks did not end in time");
+    }
+    web_stop.cancel();
+    serving.await.context("the HTTP server panicked")??;
+    tokio::task::spawn_blocking(move || engines.db.close())
+        .await
+        .context("closing the series store")?;
+    info!("stopped");
+    Ok(())
+}
+
+/// The file that is named, or the default one where it exists.
+fn config_path(args: &ServeArgs) -> Option<PathBuf> {
+    let default = PathBuf::from(CONFIG_FILE_DEFAULT);
+    args.config
+        .clone()
+        .or_else(|| default.exists().then_some(default))
+}
+
+/// Opens the stores below `data_dir`; what is damaged there is said, and what can be read is kept.
+async fn open_engines(
+    data_dir: &Path,
+    loaded: &Loaded,
+    clock: &SharedClock,
+    registry: &mut Registry,
+) -> anyhow::Result<Engines> {
+    let place = || {
+        format!(
+            "cannot use the data folder {}; name another one with --data-dir",
+            data_dir.display()
+        )
+    };
+    std::fs::create_dir_all(data_dir).with_context(place)?;
+    let config = loaded.file.storage.series(data_dir.join("series"));
+    let now_ms = clock.now_ms();
+    let (db, report) = tokio::task::spawn_blocking(move || tsdb::Db::open(config, now_ms))
+        .await?
+        .with_context(place)?;
+    for damage in &report.damage {
+        warn!(damage, "damage in the data folder");
+    }
+    info!(
+        records = report.records,
+        samples = report.samples,
+        series = report.series,
+        "log read"
+    );
+    db.telemetry().register(registry);
+    let state = state::State::open(data_dir.join("state.db"), Arc::clone(clock))
+        .await
+        .with_context(place)?;
+    let replayed = Replayed {
+        records: report.records,
+        damaged: report.damage.len() as u64,
+    };
+    Ok(Engines { db, state, replayed })
+}
+
+fn build_services(
+    loaded: &Loaded,
+    engines: &Engines,
+    outlets: &Outlets,
+    clock: &SharedClock,
+    address: SocketAddr,
+    registry: &mut Registry,
+) -> anyhow::Result<Services> {
+    let writer: Arc<dyn SeriesWrite> = Arc::new(engines.db.clone());
+    let reader: Arc<dyn SeriesRead> = Arc::new(engines.db.clone());
+    let host = loaded.file.collect.host.then(|| {
+        let telemetry = collect::Telemetry::default();
+        telemetry.register(registry);
+        let deps = collect::HostDeps {
+            writer: Arc::clone(&writer),
+            clock: Arc::clone(clock),
+            ticks: outlets.ticks.clone(),
+            telemetry,
+        };
+        collect::Host::new(loaded.file.collect.clone(), collect::Roots::default(), deps)
+    });
+    let telemetry = ingest::Telemetry::default();
+    telemetry.register(registry);
+    let scraper = ingest::Scraper::new(ingest::ScraperDeps {
+        writer: Arc::clone(&writer),
+        clock: Arc::clone(clock),
+        news: outlets.targets.clone(),
+        telemetry,
+    });
+    let telemetry = alerting::Telemetry::default();
+    telemetry.register(registry);
+    let external_url = loaded
+        .file
+        .server
+        .external_url
+        .as_ref()
+        .map_or_else(|| format!("http://{address}"), ToString::to_string);
+    let alerting = alerting::Alerting::new(alerting::Deps {
+        reader,
+        writer,
+        state: engines.state.clone(),
+        clock: Arc::clone(clock),
+        nudges: outlets.nudges.clone(),
+        news: outlets.alerts.clone(),
+        external_url,
+        external_labels: Labels::from_pairs(loaded.file.global.external_labels.clone()),
+        telemetry,
+    });
+    Ok(Services {
+        host: host.transpose()?,
+        scraper,
+        alerting,
+    })
+}
+
+fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets, stop: &CancellationToken) {
+    if let Some(host) = &services.host {
+        let (host, token) = (Arc::clone(host), stop.clone());
+        tasks.watch("collect", stop.clone(), move || {
+            let (host, token) = (Arc::clone(&host), token.clone());
+            async move {
+                if let Err(error) = host.run(token).await {
+                    warn!(%error, "vitals of this machine are not taken");
+                }
+            }
+        });
+    }
+    let (scraper, token) = (Arc::clone(&services.scraper), stop.clone());
+    tasks.watch("scrape", stop.clone(), move || {
+        Arc::clone(&scraper).run(token.clone())
+    });
+    let (alerting, token) = (Arc::clone(&services.alerting), stop.clone());
+    tasks.watch("alerting", stop.clone(), move || {
+        Arc::clone(&alerting).run(token.clone())
+    });
+    let (targets, nudges, token) = (outlets.targets.clone(), outlets.nudges.clone(), stop.clone());
+    tasks.watch("nudge", stop.clone(), move || {
+        housekeeping::nudge_rules(targets.inlet(), nudges.clone(), token.clone())
+    });
+}
+
+/// Reloads on SIGHUP; returns on the first signal that says stop.
+async fn wait_for_stop(signals: &mut signals::Signals, control: &Arc<Control>) {
+    while signals.next().await == Signal::Reload {
+        let control: Arc<dyn web::Control> = Arc::clone(control) as Arc<dyn web::Control>;
+        // Refusals are said by the reload itself, in the log and on the page.
+        let _ = control.reload().await;
+    }
+}
+
+/// The one line for people and scripts: where the page is, and where the data lies.
+#[expect(clippy::print_stdout, reason = "the one line that a start prints")]
+fn announce(address: SocketAddr, data_dir: &Path) -> anyhow::Result<()> {
+    use std::io::Write;
+    let data_dir = std::path::absolute(data_dir)?;
+    println!(
+        "Watchkeeper {} is at http://{address} and keeps its data in {}",
+        env!("CARGO_PKG_VERSION"),
+        data_dir.display()
+    );
+    Ok(std::io::stdout().flush()?)
+}
+
+/// The process as its own target.
+fn own_labels(address: SocketAddr) -> Labels {
+    Labels::from_pairs([
+        ("job", "watchkeeper".to_owned()),
+        ("instance", address.to_string()),
+    ])
+}
+
+fn flags(
+    args: &ServeArgs,
+    config: Option<&Path>,
+    data_dir: &Path,
+    address: SocketAddr,
+) -> Vec<(String, String)> {
+    let text = |path: Option<&Path>| path.map(|path| path.display().to_string()).unwrap_or_default();
+    vec![
+        ("config".to_owned(), text(args.config.as_deref().or(config))),
+        ("data-dir".to_owned(), text(Some(data_dir))),
+        ("listen".to_owned(), address.to_string()),
+    ]
+}
+
+impl Outlets {
+    fn new() -> Self {
+        Self {
+            ticks: Outlet::new(OUTLET_CAPACITY),
+            targets: Outlet::new(OUTLET_CAPACITY),
+            nudges: Outlet::new(OUTLET_CAPACITY),
+            alerts: Outlet::new(OUTLET_CAPACITY),
+            config: Outlet::new(OUTLET_CAPACITY),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line: what the binary can be asked to do.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The folder that holds everything the server keeps, where no other is named.
+pub(crate) const DATA_DIR_DEFAULT: &str = "watchkeeper-data";
+
+/// The configuration file that is read where no other is named and this one exists.
+pub(crate) const CONFIG_FILE_DEFAULT: &str = "watchkeeper.yaml";
+
+/// Watchkeeper: metrics, rules and pages in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "watchkeeper", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+/// What to do; `serve` where nothing is said.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server (also what happens without a command).
+    Serve(ServeArgs),
+    /// Say everything that is wrong with a configuration file and the rule files it names.
+    CheckConfig(CheckConfigArgs),
+    /// Ask a running server, or the data folder of a stopped one, a PromQL question.
+    Query(QueryArgs),
+    /// Print the version and how this binary was built.
+    Version,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// Configuration file [default: watchkeeper.yaml where it exists, else none]
+    #[arg(long, value_name = "FILE", env = "WATCHKEEPER_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder for everything that is kept [default: watchkeeper-data]
+    #[arg(long, value_name = "DIR", env = "WATCHKEEPER_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address of the page and all HTTP protocols [default: 127.0.0.1:9595]
+    #[arg(long, value_name = "ADDRESS", env = "WATCHKEEPER_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckConfigArgs {
+    /// The file [default: watchkeeper.yaml]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The PromQL expression.
+    pub(crate) expr: String,
+    /// The server to ask.
+    #[arg(long, default_value = "http://127.0.0.1:9595", conflicts_with = "data_dir")]
+    pub(crate) url: url::Url,
+    /// Read the data folder of a stopped server instead.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The moment to ask about: RFC 3339 or seconds since 1970 [default: now]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"])]
+    pub(crate) at: Option<String>,
+    /// Start of a range query.
+    #[arg(long, value_name = "TIME", requires = "step")]
+    pub(crate) from: Option<String>,
+    /// End of a range query [default: now]
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) to: Option<String>,
+    /// Distance between the points of a range query, such as 15s.
+    #[arg(long, value_name = "DURATION", requires = "from")]
+    pub(crate) step: Option<String>,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
+    pub(crate) format: QueryFormat,
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryFormat {
+    /// Columns for people.
+    Table,
+    /// One row per sample, for spreadsheets.
+    Csv,
+    /// The answer as the HTTP API gives it.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_serve() {
+        let cli = Cli::parse_from(["watchkeeper", "--listen", "127.0.0.1:0"]);
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.listen, Some(SocketAddr::from(([127, 0, 0, 1], 0))));
+    }
+}

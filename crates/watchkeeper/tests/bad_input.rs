@@ -1,0 +1,219 @@
+//! Whatever is wrong with what the binary is given, one clear message names the place and the mend.
+
+mod support;
+
+use std::path::Path;
+
+use support::{Server, client, run};
+
+/// Serves with this configuration, expects a refusal, and gives back what was printed.
+fn refused(folder: &Path, config: &str) -> String {
+    std::fs::write(folder.join("watchkeeper.yaml"), config).unwrap();
+    let (ok, printed) = run(
+        folder,
+        &["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"],
+    );
+    assert!(!ok, "the server took it: {printed}");
+    printed
+}
+
+#[track_caller]
+fn says(printed: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(printed.contains(part), "{part:?} is missing in: {printed}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = refused(folder.path(), "global:\n  scrape_intervall: 15s\n");
+    says(
+        &printed,
+        &[
+            "watchkeeper.yaml:2:",
+            "scrape_intervall",
+            "did you mean \"scrape_interval\"?",
+        ],
+    );
+    let printed = refused(folder.path(), "colect: {host: true}\n");
+    says(&printed, &["watchkeeper.yaml:1:", "did you mean \"collect\"?"]);
+}
+
+#[test]
+fn a_bad_regular_expression_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = refused(
+        folder.path(),
+        "scrape_configs:\n- job_name: a\n  relabel_configs:\n  - source_labels: [x]\n    regex: '(open'\n    action: keep\n",
+    );
+    says(&printed, &["watchkeeper.yaml:5:", "(open", "unclosed group"]);
+}
+
+#[test]
+fn a_missing_rule_file_is_named_with_the_line_that_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = refused(folder.path(), "rule_files:\n- rules/first.yaml\n");
+    says(&printed, &["watchkeeper.yaml:2:", "rules/first.yaml"]);
+}
+
+#[test]
+fn a_bad_rule_is_named_with_its_own_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("rules.yaml"),
+        "groups:\n- name: a\n  rules:\n  - alert: X\n    expr: sum(up\n  - alert: Y\n    exp: up\n",
+    )
+    .unwrap();
+    let printed = refused(folder.path(), "rule_files: [rules.yaml]\n");
+    says(
+        &printed,
+        &["rules.yaml:5:", "rules.yaml:7:", "did you mean \"expr\"?"],
+    );
+}
+
+#[test]
+fn check_config_says_everything_at_once_and_ends_with_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("w.yaml"),
+        "globl: {}\nrule_files: [no.yaml]\ncollect: {hots: true}\n",
+    )
+    .unwrap();
+    let (ok, printed) = run(folder.path(), &["check-config", "w.yaml"]);
+    assert!(!ok);
+    says(&printed, &["w.yaml:1:", "w.yaml:2:", "no.yaml", "w.yaml:3:"]);
+    std::fs::write(folder.path().join("w.yaml"), "collect: {host: true}\n").unwrap();
+    let (ok, printed) = run(folder.path(), &["check-config", "w.yaml"]);
+    assert!(ok, "{printed}");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_with_the_mend() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let (ok, printed) = run(
+        folder.path(),
+        &["serve", "--listen", &address, "--data-dir", "data"],
+    );
+    assert!(!ok);
+    says(&printed, &[&address, "in use", "--listen"]);
+}
+
+#[test]
+fn an_unusable_data_folder_is_named_with_the_mend() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("data"), "a file, not a folder").unwrap();
+    let (ok, printed) = run(
+        folder.path(),
+        &["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"],
+    );
+    assert!(!ok);
+    says(&printed, &["data", "--data-dir"]);
+}
+
+#[tokio::test]
+async fn a_data_folder_in_use_is_not_opened_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), "collect: {host: false, self: false}\n");
+    let (ok, printed) = run(
+        folder.path(),
+        &["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"],
+    );
+    assert!(!ok);
+    says(&printed, &["data", "another", "--data-dir"]);
+    assert!(server.stop());
+}
+
+#[tokio::test]
+async fn a_reload_of_a_bad_file_keeps_the_old_configuration_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = "collect: {host: false, self: false}\nscrape_configs:\n- job_name: first\n  static_configs: [{targets: ['127.0.0.1:9']}]\n";
+    let server = Server::start(folder.path(), good);
+    std::fs::write(
+        folder.path().join("watchkeeper.yaml"),
+        good.replace("job_name: first", "job_nam: second"),
+    )
+    .unwrap();
+
+    let (status, text) = server.post("/-/reload").await;
+    assert_eq!(status, 500);
+    says(&text, &["watchkeeper.yaml:3:", "job_nam"]);
+    let targets = server.get("/api/v1/targets").await;
+    assert_eq!(targets["data"]["activeTargets"][0]["labels"]["job"], "first");
+    let overview = server.get("/api/ui/overview").await;
+    assert_eq!(overview["config"]["ok"], false);
+    says(
+        overview["config"]["error"].as_str().unwrap(),
+        &["watchkeeper.yaml:3:", "job_nam"],
+    );
+
+    // Mended, the same file is taken, by signal as well.
+    std::fs::write(
+        folder.path().join("watchkeeper.yaml"),
+        good.replace("first", "second"),
+    )
+    .unwrap();
+    server.signal("HUP");
+    let start = std::time::Instant::now();
+    loop {
+        let targets = server.get("/api/v1/targets").await;
+        if targets["data"]["activeTargets"][0]["labels"]["job"] == "second" {
+            break;
+        }
+        assert!(start.elapsed() < support::PATIENCE);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(server.get("/api/ui/overview").await["config"]["ok"], true);
+    assert!(server.stop());
+}
+
+#[tokio::test]
+async fn a_damaged_log_record_is_named_and_the_rest_is_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "collect: {host: true, self: false}\n";
+    let server = Server::start(folder.path(), config);
+    server
+        .until("count_over_time(system_uptime_seconds[1m]) >= 4", |rows| {
+            rows.len() == 1
+        })
+        .await;
+    let before = server.query("count_over_time(system_uptime_seconds[1m])").await[0].1;
+    server.kill();
+
+    let segment = newest_segment(folder.path());
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    std::fs::write(&segment, bytes).unwrap();
+
+    let (_, printed) = run(folder.path(), &["query", "1", "--data-dir", "data"]);
+    let name = segment.file_name().unwrap().to_str().unwrap();
+    says(&printed, &[name, "record"]);
+    let server = Server::start_again(folder.path());
+    let after = server.query("count_over_time(system_uptime_seconds[1m])").await;
+    assert!(
+        after[0].1 >= before - 2.0,
+        "{before} samples before, {after:?} after one damaged record"
+    );
+    let status = client()
+        .get(format!("{}/-/ready", server.url))
+        .send()
+        .await
+        .unwrap()
+        .status();
+    assert_eq!(status, 200);
+    assert!(server.stop());
+}
+
+/// The log segment of the series store that was written last.
+fn newest_segment(folder: &Path) -> std::path::PathBuf {
+    let mut segments: Vec<_> = std::fs::read_dir(folder.join("data/series/wal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.metadata().unwrap().len() > 1000)
+        .collect();
+    segments.sort();
+    segments.pop().unwrap()
+}

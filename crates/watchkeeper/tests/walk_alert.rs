@@ -1,0 +1,98 @@
+//! The alert walk: a rule's verdict becomes one page, survives a crash without a second one, and resolves.
+//!
+//! Read this first to see how `ingest`, `alerting` and `state` work together behind the real binary.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::{Exporter, Server, Webhook};
+
+const RULES: &str = r#"
+groups:
+  - name: targets
+    rules:
+      - alert: TargetIsDown
+        expr: up == 0
+        for: 2s
+        labels: {severity: critical}
+        annotations:
+          summary: 'Target {{ $labels.instance }} of {{ $labels.job }} does not answer (up is {{ $value }})'
+"#;
+
+#[tokio::test]
+async fn one_failure_is_one_page_whatever_happens_to_the_server() {
+    // 1. An exporter, a receiver of pages, and a rule in Prometheus' own form.
+    let mut exporter = Exporter::start("jobs_waiting 3\n").await;
+    let webhook = Webhook::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rules.yaml"), RULES).unwrap();
+    let config = format!(
+        "
+collect: {{host: false, self: false}}
+scrape_configs:
+  - job_name: worker
+    scrape_interval: 1s
+    scrape_timeout: 500ms
+    static_configs: [{{targets: ['{}']}}]
+rule_files: [rules.yaml]
+alerting:
+  builtin_rules: false
+  route: {{receiver: pager, group_wait: 0s, group_interval: 1s}}
+  receivers:
+    - name: pager
+      webhook_configs: [{{url: '{}'}}]
+",
+        exporter.address, webhook.url
+    );
+    let server = Server::start(folder.path(), &config);
+    server.until("up == 1", |rows| rows.len() == 1).await;
+
+    // 2. The exporter goes away. The alert is pending for its two seconds, then it fires and the page goes out.
+    exporter.go_away().await;
+    let gone = Instant::now();
+    let page = webhook.until(1).await.remove(0);
+    let took = gone.elapsed();
+    assert!(
+        took >= Duration::from_secs(2),
+        "paged after {took:?}, before the rule's two seconds were over"
+    );
+    assert!(took < Duration::from_secs(8), "paged only after {took:?}");
+
+    // 3. The page is Alertmanager's webhook payload, its texts filled in.
+    assert_eq!(page.status(), "firing");
+    assert_eq!(page.body["version"], "4");
+    assert_eq!(page.body["receiver"], "pager");
+    let alert = &page.body["alerts"][0];
+    assert_eq!(alert["labels"]["alertname"], "TargetIsDown");
+    assert_eq!(alert["labels"]["severity"], "critical");
+    let summary = format!("Target {} of worker does not answer (up is 0)", exporter.address);
+    assert_eq!(alert["annotations"]["summary"], summary);
+
+    // 4. Prometheus' API tells the same story.
+    let alerts = server.get("/api/v1/alerts").await;
+    assert_eq!(alerts["data"]["alerts"][0]["state"], "firing");
+    assert_eq!(server.query("ALERTS{alertstate=\"firing\"}").await.len(), 1);
+
+    // 5. The server crashes while the alert fires, and comes back. The page is neither lost nor repeated, and the alert
+    //    is the same one: it has been active since the same moment.
+    let active_since = alerts["data"]["alerts"][0]["activeAt"].clone();
+    server.kill();
+    let server = Server::start_again(folder.path());
+    server
+        .until("ALERTS{alertstate=\"firing\"}", |rows| rows.len() == 1)
+        .await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(webhook.pages().len(), 1, "{:?}", webhook.pages());
+    let alerts = server.get("/api/v1/alerts").await;
+    assert_eq!(alerts["data"]["alerts"][0]["activeAt"], active_since);
+
+    // 6. The exporter comes back: one more notification, and it says resolved.
+    exporter.come_back().await;
+    let resolved = webhook.until(2).await.remove(1);
+    assert_eq!(resolved.status(), "resolved");
+    assert_eq!(resolved.body["alerts"][0]["fingerprint"], alert["fingerprint"]);
+    assert_ne!(resolved.key, page.key);
+    server.until("ALERTS", |rows| rows.is_empty()).await;
+    assert!(server.stop());
+}
