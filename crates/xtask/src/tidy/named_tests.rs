@@ -2,7 +2,7 @@
 
 use super::module_docs::opening;
 use super::{Check, Finding};
-use crate::source::{functions, inline_modules, mask};
+use crate::source::{Item, functions, inline_modules, mask};
 use crate::tree::Tree;
 
 /// The check.
@@ -40,7 +40,7 @@ fn names_a_test(name: &str) -> bool {
     name.starts_with("tests/") || name.split("::").any(|part| part == "tests")
 }
 
-/// A file `tests/x.rs`, a module `a::tests`, or a function `a::tests::name`.
+/// A file `tests/x.rs`, a module `a::tests`, or a function or module `a::tests::name`.
 fn exists(tree: &Tree, room: &str, path: &str, name: &str) -> bool {
     if name.starts_with("tests/") {
         let file = name.split("::").next().unwrap_or(name);
@@ -52,8 +52,11 @@ fn exists(tree: &Tree, room: &str, path: &str, name: &str) -> bool {
         (Some("tests"), Some(module)) => files_of(tree, room)
             .filter(|(path, _)| stem(path) == module)
             .any(|(path, _)| has_tests(tree, path)),
-        (Some(function), _) => files_of(tree, room)
-            .any(|(_, text)| functions(&mask(text)).iter().any(|item| item.name == function)),
+        (Some(item), _) => files_of(tree, room).any(|(_, text)| {
+            let code = mask(text);
+            let is_named = |found: &Item| found.name == item;
+            functions(&code).iter().any(is_named) || inline_modules(&code).iter().any(is_named)
+        }),
         (None, _) => false,
     }
 }
@@ -93,11 +96,15 @@ mod tests {
     #[test]
     fn tests_that_do_not_exist_are_refused() {
         let lib = "//! A.\n//!\n//! Invariants: a (`tests/walk.rs`), b (`tests/gone.rs`), c (`inner::tests`),\n\
-            //! d (`outer::tests`), e (`inner::tests::holds`), f (`inner::tests::left`), g (`up.to`), h (`far::tests`).\n\
+            //! d (`outer::tests`), e (`inner::tests::holds`), f (`inner::tests::left`), g (`up.to`), h (`far::tests`),\n\
+            //! i (`tests::all`).\n\
             //! Not here: `other::tests`.\n";
         let tree = Tree::of([
             ("crates/a/src/lib.rs", lib),
-            ("crates/a/src/inner.rs", "mod tests { #[test] fn holds() {} }"),
+            (
+                "crates/a/src/inner.rs",
+                "mod tests { #[test] fn holds() {} mod all { } }",
+            ),
             ("crates/a/src/outer.rs", "fn no_tests() {}"),
             ("crates/a/src/far/mod.rs", "mod tests;"),
             ("crates/a/src/far/tests.rs", ""),
