@@ -30,6 +30,9 @@ pub struct WalConfig {
     pub quarantine_dir: PathBuf,
     /// A segment is closed once it holds this many bytes.
     pub segment_bytes: u64,
+    /// New segments get numbers from here on, even where the folder is empty. Who keeps segment numbers elsewhere gives
+    /// the largest one here, so that no number ever comes twice.
+    pub segment_min: u64,
     /// Counters to count in.
     pub telemetry: Telemetry,
 }
@@ -41,6 +44,7 @@ impl WalConfig {
             dir: dir.into(),
             quarantine_dir: quarantine_dir.into(),
             segment_bytes: SEGMENT_BYTES,
+            segment_min: 1,
             telemetry: Telemetry::default(),
         }
     }
@@ -116,7 +120,11 @@ impl Wal {
             segments.insert(segment, file.replay(visit, &mut report)?);
         }
         let mut queue = Queue {
-            segment: numbers.last().copied().unwrap_or(0),
+            segment: numbers
+                .last()
+                .copied()
+                .unwrap_or(0)
+                .max(config.segment_min.saturating_sub(1)),
             marker: 0,
             segment_bytes: 0,
             next_record: 0,

@@ -225,6 +225,18 @@ fn old_segments_go_from_the_oldest_on() {
     assert_eq!(read, [vec![5; 64]]);
 }
 
+#[test]
+fn a_segment_number_never_comes_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = WalConfig {
+        segment_min: 9,
+        ..WalConfig::in_dir(dir.path().join("log"), dir.path().join("quarantine"))
+    };
+    let (wal, _) = Wal::open(LocalStorage::shared(), config, &mut |_| Ok(())).unwrap();
+    append(&wal, b"x");
+    assert_eq!(wal.segments(), [9]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

@@ -91,6 +91,13 @@ impl Blocks {
             .any(|block| block.tenant() == tenant && block.range().contains(at_ms))
     }
 
+    /// The newest sample that blocks of the tenant hold.
+    pub(crate) fn newest_ms(&self, tenant: TenantId) -> Option<i64> {
+        let list = self.list.read();
+        let own = list.iter().filter(|block| block.tenant() == tenant);
+        own.map(|block| block.range().to_ms()).max()
+    }
+
     /// A path for a block that is made at `now_ms`; names sort by age.
     pub(crate) fn new_path(&self, now_ms: i64) -> PathBuf {
         let random = Ulid::generate().random();

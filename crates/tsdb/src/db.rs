@@ -99,9 +99,16 @@ impl Db {
             .for_each(|text| blocks.name_damage(text));
         let head = Head::new();
         let keys = Keys::default();
+        let segment_min = checkpoint
+            .flushed
+            .iter()
+            .map(|flushed| flushed.segment)
+            .max()
+            .unwrap_or(1);
         let mut replay = Replay::new(&head, &keys, checkpoint, now_ms);
         let wal_config = WalConfig {
             telemetry: telemetry.log.clone(),
+            segment_min,
             ..WalConfig::in_dir(dir.join("log"), quarantine_dir)
         };
         let (wal, log_report) = Wal::open(SharedStorage::clone(&storage), wal_config, &mut |record| {

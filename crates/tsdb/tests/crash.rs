@@ -92,7 +92,11 @@ fn everything_acknowledged_survives_kill_9() {
         assert!(!child.wait().unwrap().success());
         check(dir.path(), &acknowledged, round);
     }
-    assert!(acknowledged.len() > 5 * KILLS as usize, "{} acknowledged", acknowledged.len());
+    assert!(
+        acknowledged.len() > 5 * KILLS as usize,
+        "{} acknowledged",
+        acknowledged.len()
+    );
 }
 
 /// Opens what the killed process left and looks for every acknowledged sample.

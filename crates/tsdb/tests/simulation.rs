@@ -253,10 +253,10 @@ fn dump(store: &dyn SeriesRead, selector: &Selector) -> Vec<(String, Vec<(i64, u
 
 #[test]
 fn a_random_life_reads_as_the_model_does() {
-    for seed in 0..12 {
+    for seed in 0..6 {
         let dir = tempfile::tempdir().unwrap();
         let mut world = World::new(seed, dir.path());
-        for step in 0..150 {
+        for step in 0..120 {
             world.step(dir.path());
             if step % 10 == 9 {
                 world.compare(seed);

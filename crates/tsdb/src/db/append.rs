@@ -122,6 +122,7 @@ impl Inner {
         };
         let newest_ms = now_ms.saturating_add(self.config.future_limit.as_millis_i64());
         let oldest_ms = now_ms.saturating_sub(self.config.retention.as_millis_i64());
+        let blocks_newest_ms = self.blocks.newest_ms(batch.tenant);
         for (series, samples) in batch.iter() {
             let accepted = &mut judged.accepted;
             let in_time = |sample: &&Sample| {
@@ -141,7 +142,7 @@ impl Inner {
                 .get_or_create(batch.tenant, series, self.config.active_series_max)
             {
                 Some(known) => {
-                    let samples = self.judge_row(&known, samples, &mut judged.accepted);
+                    let samples = self.judge_row(&known, &samples, blocks_newest_ms, &mut judged.accepted);
                     if !samples.is_empty() {
                         judged.rows.push((known, samples));
                     }
@@ -156,18 +157,24 @@ impl Inner {
     }
 
     /// The samples of one row that are new.
-    fn judge_row(&self, series: &MemSeries, samples: Vec<Sample>, accepted: &mut Accepted) -> Vec<Sample> {
+    fn judge_row(
+        &self,
+        series: &MemSeries,
+        samples: &[Sample],
+        blocks_newest_ms: Option<i64>,
+        accepted: &mut Accepted,
+    ) -> Vec<Sample> {
         let window_ms = self.config.out_of_order_window.as_millis_i64();
-        let newest_ms = series.newest_ms();
         let mut in_blocks: Option<SampleColumns> = None;
         let times = || samples.iter().map(|sample| sample.at_ms);
         let range = TimeRange::at(times().min().unwrap_or_default())
             .union(&TimeRange::at(times().max().unwrap_or_default()));
         let mut taken = Vec::with_capacity(samples.len());
-        for &sample in &samples {
+        for &sample in samples {
             let mut verdict = series.judge(sample, window_ms);
-            let late = newest_ms.is_none_or(|newest_ms| sample.at_ms <= newest_ms);
-            if verdict == Verdict::Store && late && self.blocks.may_hold(series.tenant(), sample.at_ms) {
+            // Not only where the series knows a newer sample: it may have left memory and come back since.
+            let sealed = blocks_newest_ms.is_some_and(|newest_ms| sample.at_ms <= newest_ms);
+            if verdict == Verdict::Store && sealed && self.blocks.may_hold(series.tenant(), sample.at_ms) {
                 let known = in_blocks.get_or_insert_with(|| self.samples_in_blocks(series, range));
                 verdict = compare(known, sample);
             }

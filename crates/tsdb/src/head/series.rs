@@ -106,11 +106,6 @@ impl MemSeries {
             .store((segment << 32) | u64::from(number), Ordering::Relaxed);
     }
 
-    /// The newest sample ever seen here.
-    pub(crate) fn newest_ms(&self) -> Option<i64> {
-        self.kept.lock().newest_ms
-    }
-
     /// Notes that a sample of this time exists, in a block.
     pub(crate) fn note_newest(&self, at_ms: i64) {
         let mut kept = self.kept.lock();

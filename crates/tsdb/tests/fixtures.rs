@@ -1,0 +1,129 @@
+//! Files of every released format stay readable. `fixtures/v1` is a whole store of version 1: a block, a checkpoint, a log.
+//!
+//! Written once by [`write_fixture`] with `WATCHKEEPER_WRITE_FIXTURE` naming an empty folder; never written again.
+
+use std::path::{Path, PathBuf};
+
+use model::{
+    Labels, Matcher, MetricKind, MetricMetadata, STALE_NAN, SampleColumns, Selector, Series, SeriesBatch,
+    SeriesRead, SeriesWrite, TenantId, TimeRange,
+};
+use tsdb::{Config, Db};
+
+const T0: i64 = 1_700_006_400_000;
+
+fn values(number: i64) -> Vec<(i64, f64)> {
+    let strange = [f64::NAN, -0.0, f64::INFINITY, f64::from_bits(1), 0.1, STALE_NAN];
+    let plain = (0..600).map(|step| (T0 + step * 15_000, (step * 7 % 100 + number) as f64 / 4.0));
+    let strange = strange
+        .iter()
+        .enumerate()
+        .map(|(place, &value)| (T0 + 9_100_000 + place as i64, value));
+    plain.chain(strange).collect()
+}
+
+fn series(number: i64) -> Series {
+    Series::new(Labels::from_pairs([
+        ("__name__", "fixture".to_owned()),
+        ("number", format!("\u{e4}{number}")),
+    ]))
+}
+
+fn metadata() -> MetricMetadata {
+    MetricMetadata {
+        name: "fixture".into(),
+        kind: MetricKind::Gauge,
+        help: "of version 1".into(),
+        unit: "".into(),
+    }
+}
+
+/// The first 500 samples of three series in blocks, the rest in the log.
+fn write_fixture(dir: &Path) {
+    let now_ms = T0 + 10_000_000;
+    let (db, _) = Db::open(Config::in_dir(dir), now_ms).unwrap();
+    db.describe(TenantId::DEFAULT, &[metadata()]).unwrap();
+    for half in 0..2 {
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        batch.key = Some(half + 1);
+        for number in 0..3 {
+            for (place, (at_ms, value)) in values(number).into_iter().enumerate() {
+                if (place >= 500) == (half == 1) {
+                    batch.push_one(series(number), at_ms, value);
+                }
+            }
+        }
+        db.append(&batch, now_ms).unwrap();
+        if half == 0 {
+            db.flush(now_ms).unwrap();
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn check(dir: &Path) {
+    let (db, report) = Db::open(Config::in_dir(dir), T0 + 10_000_000).unwrap();
+    assert_eq!((report.damage.len(), report.blocks), (0, 2), "{report:?}");
+    assert_eq!(
+        report.samples,
+        3 * 106,
+        "what the checkpoint covers is not read again"
+    );
+    let selector = Selector {
+        tenant: TenantId::DEFAULT,
+        matchers: vec![Matcher::equal("__name__", "fixture")],
+        range: TimeRange::ALL,
+    };
+    let selected = db.select(&selector).unwrap();
+    assert_eq!(selected.len(), 3);
+    for (number, selected) in selected.iter().enumerate() {
+        assert_eq!(selected.labels(), series(number as i64).labels());
+        let mut columns = SampleColumns::default();
+        selected.read(TimeRange::ALL, &mut columns).unwrap();
+        let bits: Vec<(i64, u64)> = columns
+            .iter()
+            .map(|sample| (sample.at_ms, sample.value.to_bits()))
+            .collect();
+        let expected: Vec<(i64, u64)> = values(number as i64)
+            .iter()
+            .map(|(at_ms, value)| (*at_ms, value.to_bits()))
+            .collect();
+        assert_eq!(bits, expected);
+    }
+    assert_eq!(db.metadata(TenantId::DEFAULT, None).unwrap(), [metadata()]);
+    let mut repeated = SeriesBatch::new(TenantId::DEFAULT);
+    repeated.key = Some(2);
+    assert_eq!(db.append(&repeated, T0 + 10_000_000).unwrap().stored, 3 * 106);
+}
+
+#[test]
+fn version_1_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(
+        &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1"),
+        dir.path(),
+    );
+    check(dir.path());
+}
+
+#[test]
+fn what_is_written_today_reads_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = std::env::var_os("WATCHKEEPER_WRITE_FIXTURE").map_or(dir.path().to_owned(), PathBuf::from);
+    write_fixture(&dir);
+    let copied = tempfile::tempdir().unwrap();
+    copy(&dir, copied.path());
+    check(copied.path());
+}
