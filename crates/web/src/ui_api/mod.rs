@@ -21,7 +21,7 @@ pub(crate) mod stream;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::app::App;
 
@@ -35,6 +35,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/processes", get(processes::processes))
         .route("/catalog", get(catalog::catalog))
         .route("/stream", get(stream::stream))
+        .route("/{*rest}", any(answer::no_such_path))
         .method_not_allowed_fallback(answer::method_not_allowed)
-        .fallback(answer::no_such_path)
 }
