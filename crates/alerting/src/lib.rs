@@ -4,7 +4,7 @@
 //! Out: series through `SeriesWrite` (`ALERTS`, recorded series), notifications through the outbox in `state`, news.
 //! Owns: the alert tables of `state` while it runs, one task per rule group and one per channel of a receiver.
 //! Invariants: deciders are pure and read no clock (`lifecycle`, `rules::judge`, `notify::plan`); an episode of an
-//! alert is told once (`tests/lifecycle_properties.rs`); a crash neither loses nor repeats (`tests/crash.rs`);
+//! alert is told once (`lifecycle::tests::episodes_begin_and_end_once`, `notify::plan::tests`); a crash neither loses nor repeats (`tests/crash.rs`);
 //! a stuck receiver delays no other (`tests/delivery.rs`).
 //! Not here: PromQL (`promql`), storage (`tsdb`), the rows behind it (`state`), incidents and on-call.
 //! Start at: [`Alerting::run`].

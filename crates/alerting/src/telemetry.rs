@@ -121,6 +121,10 @@ impl Telemetry {
             "Alerts that are pending now",
             self.alerts_pending.clone(),
         );
+        self.register_notifications(r);
+    }
+
+    fn register_notifications(&self, r: &mut Registry) {
         r.register(
             "notifications_suppressed",
             "Alerts left out of a message because they were inhibited or muted",

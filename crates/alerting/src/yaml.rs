@@ -235,7 +235,7 @@ mod tests {
         for level in 1..9 {
             let last = level - 1;
             let items = vec![format!("*a{last}"); 10].join(",");
-            text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+            text = [text, format!("a{level}: &a{level} [{items}]\n")].concat();
         }
         assert!(parse(&text).unwrap_err().message.contains("nodes"));
     }

@@ -3,7 +3,7 @@
 //! In: rows from the services above.  Out: the same rows, after any crash.
 //! Owns: one SQLite database file (WAL, every commit synced) and the one task that writes to it.
 //! Invariants: a commit is whole or absent (`tests/crash.rs`); an idempotency key exists once
-//! (`outbox::tests::a_key_is_taken_in_once`); a lease has one owner at a time (`leases::tests`).
+//! (`tests/crash.rs`); a lease has one owner at a time (`leases::tests`).
 //! Not here: what an alert is or when to send; `alerting` decides, this room remembers.
 //! Start at: [`State::open`].
 

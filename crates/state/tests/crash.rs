@@ -160,7 +160,7 @@ async fn old_history_is_pruned_and_pending_messages_are_kept() {
         .outbox_finish(first.id, OutboxStatus::Sent, "ok")
         .await
         .unwrap();
-    clock.advance(std::time::Duration::from_secs(91 * 86_400));
+    clock.advance(std::time::Duration::from_hours(91 * 24));
     state.prune().await.unwrap();
     assert_eq!(state.recent_alert_events(10).await.unwrap(), []);
     assert_eq!(state.outbox_recent(10).await.unwrap().len(), 1);

@@ -32,10 +32,13 @@ pub enum Delivery {
     Refused(String),
 }
 
+/// Makes a channel of an integration and its receiver's name.
+type Make = fn(&Integration, &str) -> Result<Box<dyn Channel>, Error>;
+
 /// How a kind of channel is made: its name and its maker.
 pub(crate) struct Maker {
     kind: &'static str,
-    make: fn(&Integration, &str) -> Result<Box<dyn Channel>, Error>,
+    make: Make,
 }
 
 /// All channels that this build delivers by.

@@ -67,7 +67,7 @@ impl fmt::Debug for Integration {
         f.debug_struct("Integration")
             .field("channel", &self.channel())
             .field("settings", &self.settings)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -446,7 +446,7 @@ static KINDS: &[Kind] = &[
         ],
         exclusive: &[&["webhook_url", "webhook_url_file"]],
         check: |settings, place, errors| {
-            at_least_one_of(settings, &["webhook_url", "webhook_url_file"], place, errors)
+            at_least_one_of(settings, &["webhook_url", "webhook_url_file"], place, errors);
         },
         ..PLAIN
     },
@@ -475,7 +475,7 @@ static KINDS: &[Kind] = &[
         keys: &["webhook_url", "webhook_url_file", "title", "summary", "text"],
         exclusive: &[&["webhook_url", "webhook_url_file"]],
         check: |settings, place, errors| {
-            at_least_one_of(settings, &["webhook_url", "webhook_url_file"], place, errors)
+            at_least_one_of(settings, &["webhook_url", "webhook_url_file"], place, errors);
         },
         ..PLAIN
     },
@@ -484,7 +484,7 @@ static KINDS: &[Kind] = &[
         keys: &["webhook_url", "webhook_url_file", "title", "text"],
         exclusive: &[&["webhook_url", "webhook_url_file"]],
         check: |settings, place, errors| {
-            at_least_one_of(settings, &["webhook_url", "webhook_url_file"], place, errors)
+            at_least_one_of(settings, &["webhook_url", "webhook_url_file"], place, errors);
         },
         ..PLAIN
     },

@@ -40,6 +40,13 @@ pub(super) struct Wanted {
     interval_ms: i64,
 }
 
+/// What is known at the start: rows of the database, alerts of the book, what was told.
+type Remembered = (
+    Option<Vec<AlertStateRow>>,
+    BTreeMap<u64, Notice>,
+    BTreeMap<String, NotificationLogRow>,
+);
+
 /// A channel in force.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -112,22 +119,25 @@ impl Alerting {
         }
         let now_ms = self.clock.now_ms();
         let kept: Vec<Arc<GroupRun>> = runs.clone();
+        let book = Book::rebuild(book_alerts, log, &policy, now_ms);
+        let book_before = std::mem::replace(&mut ledger.book, book);
         *self.force.lock() = Arc::new(Force {
             policy,
             groups: runs,
             channels,
             begun: true,
         });
-        let policy = &self.force().policy;
-        ledger.book = Book::rebuild(book_alerts, log, policy, now_ms);
-        for run in before
-            .groups
-            .iter()
-            .filter(|run| !kept.iter().any(|kept| Arc::ptr_eq(kept, run)))
-        {
-            run.stop.cancel();
+        if let Err(error) = self.resolve_orphans(&mut ledger, &orphans, now_ms).await {
+            *self.force.lock() = before;
+            ledger.book = book_before;
+            return Err(error);
         }
-        self.resolve_orphans(&mut ledger, &orphans, now_ms).await?;
+        // Under the ledger's lock: an evaluation that is under way sees it before it could commit.
+        for run in &before.groups {
+            if !kept.iter().any(|kept| Arc::ptr_eq(kept, run)) {
+                run.stop.cancel();
+            }
+        }
         drop(ledger);
         self.end_orphan_series(&before, &kept, now_ms);
         self.timers.notify_one();
@@ -136,22 +146,7 @@ impl Alerting {
     }
 
     /// What is known of alerts and of what was told: from the database at the start, from memory later.
-    #[expect(
-        clippy::type_complexity,
-        reason = "three answers of one question, taken apart at once by the caller"
-    )]
-    async fn remembered(
-        &self,
-        before: &Force,
-        ledger: &Ledger,
-    ) -> Result<
-        (
-            Option<Vec<AlertStateRow>>,
-            BTreeMap<u64, Notice>,
-            BTreeMap<String, NotificationLogRow>,
-        ),
-        Error,
-    > {
+    async fn remembered(&self, before: &Force, ledger: &Ledger) -> Result<Remembered, Error> {
         if before.begun {
             return Ok((None, ledger.book.alerts.clone(), ledger.book.log.clone()));
         }

@@ -59,7 +59,7 @@ impl GroupRun {
 
     /// When the group is due next: on its own grid, spread by its digest, or earlier where an alert's time is up.
     fn due_ms(&self, now_ms: i64) -> i64 {
-        let offset_ms = (self.group.digest % self.interval_ms.unsigned_abs() as u128) as i64;
+        let offset_ms = (self.group.digest % u128::from(self.interval_ms.unsigned_abs())) as i64;
         let passed = (now_ms - offset_ms).div_euclid(self.interval_ms);
         let grid_ms = (passed + 1)
             .saturating_mul(self.interval_ms)

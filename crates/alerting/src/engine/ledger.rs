@@ -9,7 +9,7 @@ use crate::engine::Alerting;
 use crate::engine::group::GroupRun;
 use crate::error::Error;
 use crate::notify::Notice;
-use crate::notify::plan::{self, Book, Decision, Input};
+use crate::notify::plan::{self, Book, Input};
 use crate::rules::Rule;
 use crate::rules::evaluate::{GroupState, Outcome};
 use crate::rules::judge::Alert;
@@ -79,17 +79,19 @@ impl Alerting {
             });
         }
         ledger.book.apply(&decision);
-        self.post(&events, &decision, &messages, now_ms);
+        self.post(&events, &messages, now_ms);
         Ok(())
     }
 
-    fn post(&self, events: &[AlertEvent], _: &Decision, messages: &[state::NewOutboxRow], now_ms: i64) {
+    fn post(&self, events: &[AlertEvent], messages: &[state::NewOutboxRow], now_ms: i64) {
         self.telemetry.transitions.inc_by(events.len() as u64);
         let mut board = self.board.lock();
-        events.iter().for_each(|event| board.add_change(event));
-        messages
-            .iter()
-            .for_each(|message| board.add_message(message, now_ms));
+        for event in events {
+            board.add_change(event);
+        }
+        for message in messages {
+            board.add_message(message, now_ms);
+        }
         drop(board);
         if !messages.is_empty() {
             self.outbox.send_modify(|count| *count = count.wrapping_add(1));

@@ -178,7 +178,7 @@ impl Alerting {
         self.board
             .lock()
             .update_message(&row.message.idempotency_key, |view| {
-                view.status = status.as_str().to_owned();
+                status.as_str().clone_into(&mut view.status);
                 view.next_attempt_ms = None;
                 view.sent_at_ms = (status == OutboxStatus::Sent).then_some(now_ms);
                 view.error = (status == OutboxStatus::Failed).then(|| receipt.to_owned());

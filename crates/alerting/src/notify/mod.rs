@@ -3,7 +3,7 @@
 //! In: alerts as they change, the configuration, and the time as an argument.  Out: messages to be sent.
 //! Owns: nothing; [`plan::Book`] goes in and comes out.
 //! Invariants: a group that did not change is not told again before its repeat interval
-//! (`plan::tests`); equal input gives equal output (`tests/notify_properties.rs`).
+//! and equal input gives equal output (`plan::tests`).
 //! Not here: sending (`channels`), durability (`engine`).
 //! Start at: [`plan::step`].
 

@@ -107,10 +107,10 @@ impl Book {
     /// Takes in what was decided and made durable.
     pub fn apply(&mut self, decision: &Decision) {
         for (fingerprint, notice) in &decision.alerts {
-            put(&mut self.alerts, fingerprint, notice);
+            put(&mut self.alerts, fingerprint, notice.as_ref());
         }
         for (id, group) in &decision.groups {
-            put(&mut self.groups, id, group);
+            put(&mut self.groups, id, group.as_ref());
         }
         for row in &decision.notified {
             self.log.insert(row.lane.clone(), row.clone());
@@ -185,7 +185,7 @@ pub fn step(book: &Book, policy: &Policy, input: &Input<'_>, now_ms: i64) -> Dec
     decision
 }
 
-fn put<K: Ord + Clone, V: Clone>(map: &mut BTreeMap<K, V>, key: &K, value: &Option<V>) {
+fn put<K: Ord + Clone, V: Clone>(map: &mut BTreeMap<K, V>, key: &K, value: Option<&V>) {
     match value {
         Some(value) => map.insert(key.clone(), value.clone()),
         None => map.remove(key),

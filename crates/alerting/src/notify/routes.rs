@@ -60,8 +60,8 @@ impl Route {
         match &config.route {
             Some(written) => Self::inherit(written, &root, None, config),
             None => Self {
-                // Without a route of the owner's, one message for each name of an alert on each instance.
-                group_by: GroupBy::Labels(vec!["alertname".to_owned(), "instance".to_owned()]),
+                // Without a route of the owner's: what gets worse is a group of its own and is told at once.
+                group_by: GroupBy::Labels(["alertname", "instance", "severity"].map(str::to_owned).to_vec()),
                 key: "{}".to_owned(),
                 ..root
             },

@@ -69,9 +69,7 @@ impl Reader<'_> {
         let mut groups: Vec<RuleGroup> = Vec::new();
         for (index, node) in self.items(list, "groups").into_iter().enumerate() {
             let place = format!("groups[{index}]");
-            let Some(group) = self.group(node, &place) else {
-                continue;
-            };
+            let group = self.group(node, &place);
             if groups.iter().any(|known| known.name == group.name) {
                 let message = format!("groupname: {:?} is repeated in the same file", group.name);
                 self.fault(
@@ -86,7 +84,7 @@ impl Reader<'_> {
         groups
     }
 
-    fn group(&mut self, node: &Node, place: &str) -> Option<RuleGroup> {
+    fn group(&mut self, node: &Node, place: &str) -> RuleGroup {
         let fields = self.fields(node, place, GROUP_KEYS);
         let name = find(&fields, "name")
             .and_then(Node::text)
@@ -115,7 +113,7 @@ impl Reader<'_> {
         }
         self.name_rules(&name, &mut rules);
         let digest = xxh3_128(format!("{:?}{node_text}", self.path, node_text = canonical(node)).as_bytes());
-        Some(RuleGroup {
+        RuleGroup {
             file: self.path.to_owned(),
             name,
             interval_ms,
@@ -123,7 +121,7 @@ impl Reader<'_> {
             query_offset_ms,
             rules,
             digest,
-        })
+        }
     }
 
     /// Gives every rule a key that outlives edits of its expression and of other rules.

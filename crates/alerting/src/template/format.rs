@@ -1,5 +1,7 @@
 //! Numbers and `printf` as Go prints them.
 
+use std::fmt::Write as _;
+
 use crate::template::value::Value;
 
 /// A float as Go's `%v` prints it: the shortest that reads back, with an exponent below 1e-4 and from 1e21 on.
@@ -99,7 +101,7 @@ pub(super) fn sprintf(format: &str, arguments: &[Value]) -> String {
             Some('%') => out.push('%'),
             Some(verb) => match arguments.next() {
                 Some(value) => out.push_str(&pad(&verb_text(verb, value, &spec), &spec, value)),
-                None => out.push_str(&format!("%!{verb}(MISSING)")),
+                None => out.push_str(&missing(verb)),
             },
             None => out.push_str("%!(NOVERB)"),
         }
@@ -108,9 +110,15 @@ pub(super) fn sprintf(format: &str, arguments: &[Value]) -> String {
         .map(|value| format!("{}={value}", value.type_name()))
         .collect();
     if !extra.is_empty() {
-        out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
+        out.push_str("%!(EXTRA ");
+        out.push_str(&extra.join(", "));
+        out.push(')');
     }
     out
+}
+
+fn missing(verb: char) -> String {
+    format!("%!{verb}(MISSING)")
 }
 
 fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize> {
@@ -127,7 +135,7 @@ fn verb_text(verb: char, value: &Value, spec: &Spec) -> String {
             Some(digits) => significant(*float, digits),
             None => go_float(*float),
         },
-        ('s', Value::Text(text)) | ('v', Value::Text(text)) => match spec.precision {
+        ('s' | 'v', Value::Text(text)) => match spec.precision {
             Some(most) => text.chars().take(most).collect(),
             None => text.to_string(),
         },
@@ -144,7 +152,7 @@ fn verb_text(verb: char, value: &Value, spec: &Spec) -> String {
             .and_then(char::from_u32)
             .unwrap_or('\u{fffd}')
             .to_string(),
-        ('x', Value::Text(text)) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        ('x', Value::Text(text)) => hexadecimal(text),
         ('f' | 'F', Value::Float(float)) if float.is_finite() => {
             format!("{float:.*}", spec.precision.unwrap_or(6))
         }
@@ -167,6 +175,14 @@ fn verb_text(verb: char, value: &Value, spec: &Spec) -> String {
         (true, false, true) => format!(" {text}"),
         _ => text,
     }
+}
+
+fn hexadecimal(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 fn pad(text: &str, spec: &Spec, value: &Value) -> String {

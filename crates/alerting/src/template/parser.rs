@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Node>, Defined), TemplateError> {
     let (body, end) = parser.list()?;
     match end {
         End::Text => Ok((body, parser.defined)),
-        End::End => Err(fault("unexpected {{end}}")),
+        End::Closed => Err(fault("unexpected {{end}}")),
         End::Else(_) => Err(fault("unexpected {{else}}")),
     }
 }
@@ -39,7 +39,7 @@ struct Parser {
 /// What ended a list of nodes.
 enum End {
     Text,
-    End,
+    Closed,
     /// What stands behind `else`.
     Else(Vec<Token>),
 }
@@ -67,7 +67,7 @@ impl Parser {
             match word.as_str() {
                 "end" => {
                     self.depth -= 1;
-                    return Ok((nodes, End::End));
+                    return Ok((nodes, End::Closed));
                 }
                 "else" => {
                     self.depth -= 1;
@@ -97,7 +97,7 @@ impl Parser {
         self.loops -= usize::from(word == "range");
         let otherwise = match end {
             End::Text => return Err(fault("unexpected EOF: {{end}} is missing")),
-            End::End => Vec::new(),
+            End::Closed => Vec::new(),
             End::Else(tokens) => self.otherwise(word, tokens)?,
         };
         self.variables.truncate(scope);
@@ -132,7 +132,7 @@ impl Parser {
         }
         let (nodes, end) = self.list()?;
         match end {
-            End::End => Ok(nodes),
+            End::Closed => Ok(nodes),
             _ => Err(fault("expected {{end}} after {{else}}")),
         }
     }
@@ -150,7 +150,7 @@ impl Parser {
         let outer = std::mem::replace(&mut self.variables, vec![String::new()]);
         let (body, end) = self.list()?;
         self.variables = outer;
-        if !matches!(end, End::End) {
+        if !matches!(end, End::Closed) {
             return Err(fault("unexpected EOF: {{end}} of {{define}} is missing"));
         }
         self.defined.insert(name.clone(), body);

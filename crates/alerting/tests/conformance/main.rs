@@ -1,5 +1,8 @@
 //! Behaviour against data that others published: rule files, rule unit tests, Alertmanager's configuration and routing.
 
+#![allow(clippy::unwrap_used, reason = "data that cannot be read ends the test")]
+#![allow(clippy::print_stdout, reason = "the totals are the purpose")]
+
 mod promtool;
 mod series;
 

@@ -2,7 +2,8 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each test file uses its own part of the world"
+    clippy::unwrap_used,
+    reason = "each test file uses its own part of the world, and a world that cannot be built ends the test"
 )]
 
 use std::collections::VecDeque;

@@ -196,3 +196,32 @@ fn a_restart_repeats_nothing_and_loses_nothing() {
     assert_eq!(tell(&mut ended, &policy, &[], 90 * SECOND), ["resolved: ar"]);
     assert_eq!(tell(&mut ended, &policy, &[], 200 * SECOND), Vec::<String>::new());
 }
+
+proptest::proptest! {
+    /// Whatever an alert does, its receiver hears of firing and of resolution in turns.
+    #[test]
+    fn firing_and_resolved_are_told_in_turns(moments in proptest::collection::vec((1i64..40, 0u8..3), 1..60)) {
+        let policy = policy(&format!(
+            "route: {{receiver: hook, group_by: ['...'], group_interval: 30s, repeat_interval: 1y}}\n{HOOK}"
+        ));
+        let mut book = Book::default();
+        let (mut now_ms, mut firing, mut told) = (0, false, Vec::new());
+        for (wait_s, event) in moments {
+            now_ms += wait_s * SECOND;
+            let notices = match (event, firing) {
+                (0, false) => vec![notice(&[("i", "a")], now_ms, None)],
+                (1, true) => vec![notice(&[("i", "a")], 0, Some(now_ms))],
+                _ => Vec::new(),
+            };
+            firing ^= !notices.is_empty();
+            told.extend(tell(&mut book, &policy, &notices, now_ms));
+        }
+        // Long after, everything that had to be told was told.
+        told.extend(tell(&mut book, &policy, &[], now_ms + 60 * SECOND));
+        for (index, message) in told.iter().enumerate() {
+            let wanted = if index % 2 == 0 { "firing: af" } else { "resolved: ar" };
+            proptest::prop_assert_eq!(message, wanted);
+        }
+        proptest::prop_assert_eq!(told.len() % 2 == 1, firing);
+    }
+}

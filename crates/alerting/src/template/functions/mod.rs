@@ -1,4 +1,11 @@
 //! The functions of templates: Go's own and Prometheus', in one table.
+//!
+//! In: a function's name and its arguments.  Out: its value, or why there is none.
+//! Owns: nothing.
+//! Invariants: what the tables do not name is refused when a template is read
+//! (`template::tests::faults_are_found_when_the_file_is_read`).
+//! Not here: `and` and `or`, which look at their arguments one by one (`template::exec`).
+//! Start at: [`call`].
 
 mod compare;
 mod numbers;
