@@ -1,5 +1,11 @@
 //! A failing disk loses nothing acknowledged and acknowledges nothing lost.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod support {
     pub(crate) mod faulty;
 }
@@ -28,7 +34,7 @@ fn append(wal: &Wal, payload: &[u8]) -> Result<(), DiskError> {
 #[test]
 fn short_writes_are_finished() {
     let dir = tempfile::tempdir().unwrap();
-    let (storage, faults) = FaultyStorage::new();
+    let (storage, faults) = FaultyStorage::with_faults();
     faults.short_write_bytes.store(5, Ordering::SeqCst);
     let (wal, _) = open(&storage, dir.path());
     append(&wal, b"written in many small pieces").unwrap();
@@ -41,7 +47,7 @@ fn short_writes_are_finished() {
 #[test]
 fn a_full_disk_refuses_and_writing_resumes_once_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
-    let (storage, faults) = FaultyStorage::new();
+    let (storage, faults) = FaultyStorage::with_faults();
     let (wal, _) = open(&storage, dir.path());
     append(&wal, b"before").unwrap();
     faults.full.store(true, Ordering::SeqCst);
@@ -63,7 +69,7 @@ fn a_full_disk_refuses_and_writing_resumes_once_there_is_room() {
 #[test]
 fn a_failed_sync_is_never_tried_again_on_the_same_file() {
     let dir = tempfile::tempdir().unwrap();
-    let (storage, faults) = FaultyStorage::new();
+    let (storage, faults) = FaultyStorage::with_faults();
     let (wal, _) = open(&storage, dir.path());
     append(&wal, b"before").unwrap();
     assert_eq!(wal.segments(), [1]);
@@ -87,7 +93,7 @@ fn a_failed_sync_is_never_tried_again_on_the_same_file() {
 #[test]
 fn a_failing_group_fails_everybody_in_it() {
     let dir = tempfile::tempdir().unwrap();
-    let (storage, faults) = FaultyStorage::new();
+    let (storage, faults) = FaultyStorage::with_faults();
     let (wal, _) = open(&storage, dir.path());
     faults.sync_fails.store(true, Ordering::SeqCst);
     std::thread::scope(|scope| {

@@ -1,5 +1,11 @@
 //! What the log acknowledges is read back, whatever happened to its files.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -60,7 +60,7 @@ impl Blocks {
                     ));
                 }
                 Err(error) => {
-                    blocks.name_damage(format!("block {}: {error}; it does not answer", path.display()))
+                    blocks.name_damage(format!("block {}: {error}; it does not answer", path.display()));
                 }
             }
         }

@@ -57,6 +57,10 @@ pub(crate) type Segments = BTreeMap<u64, SegmentFacts>;
 
 /// What decides when a log segment may go.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "all three are times, and units stand last in names"
+)]
 pub(crate) struct SegmentFacts {
     /// The newest sample in it.
     max_ms: i64,
@@ -94,9 +98,9 @@ impl Db {
             telemetry.clone(),
         )
         .map_err(failed)?;
-        checkpoint_damage
-            .into_iter()
-            .for_each(|text| blocks.name_damage(text));
+        if let Some(text) = checkpoint_damage {
+            blocks.name_damage(text);
+        }
         let head = Head::new();
         let keys = Keys::default();
         let segment_min = checkpoint

@@ -2,6 +2,12 @@
 //!
 //! Written once by [`write_fixture`] with `WATCHKEEPER_WRITE_FIXTURE` naming an empty folder; never written again.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use std::path::{Path, PathBuf};
 
 use model::{

@@ -1,6 +1,12 @@
 //! Random life of a store, by seed: whatever order of appends, flushes, restarts, crashes and faults, it reads as the
 //! plain model does.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 #[path = "../../disk/tests/support/faulty.rs"]
 mod faulty;
 
@@ -50,7 +56,7 @@ struct World {
 
 impl World {
     fn new(seed: u64, dir: &Path) -> Self {
-        let (storage, faults) = FaultyStorage::new();
+        let (storage, faults) = FaultyStorage::with_faults();
         let mut world = Self {
             random: Random(seed),
             config: Config {
@@ -224,7 +230,12 @@ impl World {
         );
         let values = |store: &dyn SeriesRead| {
             store
-                .label_values(TenantId::DEFAULT, "instance", TimeRange::ALL, &[matchers.clone()])
+                .label_values(
+                    TenantId::DEFAULT,
+                    "instance",
+                    TimeRange::ALL,
+                    std::slice::from_ref(&matchers),
+                )
                 .unwrap()
         };
         assert_eq!(values(self.db()), values(&*self.model), "seed {seed}");

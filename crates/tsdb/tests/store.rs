@@ -1,5 +1,11 @@
 //! The store through its doors: what is taken, what is refused, what survives.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -34,7 +34,7 @@ struct FaultyFile {
 
 impl FaultyStorage {
     /// A disk and the handle to its faults.
-    pub(crate) fn new() -> (SharedStorage, Arc<Faults>) {
+    pub(crate) fn with_faults() -> (SharedStorage, Arc<Faults>) {
         let faults = Arc::<Faults>::default();
         let storage = Self {
             faults: Arc::clone(&faults),

@@ -159,10 +159,10 @@ fn plan(order: usize, residuals: &[i64], folded: bool) -> Plan {
     }
     let fixed = order * 24 + if folded { 0 } else { 8 * signed_bytes(base) };
     let mut exceptions = residuals.len();
-    for (width, &fitting) in by_length.iter().enumerate() {
+    let highest = by_length.iter().rposition(|&count| count > 0).unwrap_or(0);
+    for (width, &fitting) in by_length.iter().enumerate().take(highest + 1) {
         exceptions -= fitting;
         // An exception takes about two bytes of place and its high bits.
-        let highest = by_length.iter().rposition(|&count| count > 0).unwrap_or(0);
         let cost =
             fixed + residuals.len() * width + exceptions * (12 + highest.saturating_sub(width) * 8 / 7);
         if cost < plan.cost_bits {

@@ -197,8 +197,9 @@ impl Inner {
 
     /// Removes the log's oldest segments, as far as blocks and the checkpoint hold what they say.
     fn shorten_log(&self, now_ms: i64) -> Result<(), TsdbError> {
-        let checkpoint = self.checkpoint.read();
-        let mut segments = self.segments.lock();
+        // Copies: the log takes its own lock first and these after it, when a record is written.
+        let checkpoint = self.checkpoint.read().clone();
+        let segments = self.segments.lock().clone();
         let removed = self.wal.remove_oldest(|segment| {
             segments.get(&segment).map_or_else(
                 || checkpoint.flushed.iter().any(|flushed| segment < flushed.segment),
@@ -208,8 +209,9 @@ impl Inner {
                 },
             )
         });
-        let kept = self.wal.segments();
-        segments.retain(|segment, _| kept.first().is_none_or(|first| segment >= first));
+        if let Some(first) = self.wal.segments().first() {
+            self.segments.lock().retain(|segment, _| segment >= first);
+        }
         removed.map(|_| ()).map_err(|source| TsdbError::Log { source })
     }
 

@@ -217,7 +217,9 @@ impl MemSeries {
                 chunks.retain(|chunk| !chunk.flushing);
                 chunks.shrink_to_fit();
             } else {
-                chunks.iter_mut().for_each(|chunk| chunk.flushing = false);
+                for chunk in chunks.iter_mut() {
+                    chunk.flushing = false;
+                }
             }
         }
     }

@@ -66,7 +66,9 @@ fn what_arrives_during_a_flush_stays() {
     let flushing = series.begin_flush(500);
     assert!(flushing.iter().all(|chunk| chunk.max_ms < 500));
     let mut columns = SampleColumns::default();
-    flushing.iter().for_each(|chunk| chunk.decode(&mut columns));
+    for chunk in &flushing {
+        chunk.decode(&mut columns);
+    }
     assert_eq!(columns.at_ms, (0..250).map(|n| n * 2).collect::<Vec<_>>());
     put(&series, 101);
     put(&series, 3000);
