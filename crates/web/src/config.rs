@@ -62,15 +62,14 @@ impl Config {
     pub fn validate(&self) -> Vec<Error> {
         let mut faults = Vec::new();
         let mut fault = |key: &'static str, problem: String| faults.push(Error::Config { key, problem });
-        if let Some(url) = &self.external_url {
-            if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-                fault(
-                    "external_url",
-                    format!(
-                        "`{url}` is not an address of a web server; write for example https://watch.example.org"
-                    ),
-                );
-            }
+        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
+        if let Some(url) = self.external_url.as_ref().filter(|url| !is_web(url)) {
+            fault(
+                "external_url",
+                format!(
+                    "`{url}` is not an address of a web server; write for example https://watch.example.org"
+                ),
+            );
         }
         for host in &self.allowed_hosts {
             let clean = host

@@ -41,7 +41,7 @@ pub(crate) const COLLECTION_INTERVALS_PER_WINDOW: i64 = 4;
 /// Metrics whose collection interval is remembered.
 pub(crate) const INTERVALS_REMEMBERED_MAX: usize = 4096;
 /// A remembered collection interval is learnt anew after this long.
-pub(crate) const INTERVAL_MEMORY: Duration = Duration::from_secs(60);
+pub(crate) const INTERVAL_MEMORY: Duration = Duration::from_mins(1);
 /// Alerts in the overview.
 pub(crate) const OVERVIEW_ALERTS_MAX: usize = 50;
 /// Changes of alerts that are shown.

@@ -154,7 +154,7 @@ pub(crate) fn parse_duration_ms(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.parse::<f64>() {
         let millis = seconds * 1000.0;
         // Durations are nanoseconds in 64 bits upstream; what does not fit there is refused here too.
-        if !(millis.abs() < i64::MAX as f64 / 1e6) {
+        if millis.is_nan() || millis.abs() >= i64::MAX as f64 / 1e6 {
             return Err(format!(
                 "cannot parse {text:?} to a valid duration. It overflows int64"
             ));

@@ -72,7 +72,7 @@ pub(crate) fn to_text_format(open_metrics: &str) -> String {
 }
 
 fn push_line(out: &mut String, parts: &[&str]) {
-    parts.iter().for_each(|part| out.push_str(part));
+    out.extend(parts.iter().copied());
     out.push('\n');
 }
 

@@ -1,5 +1,13 @@
 //! Answers that a Prometheus gave, asked for again over HTTP (area `promql-http-api`).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test ends where its ground gives way, and says what it saw"
+)]
+
 #[path = "http/support.rs"]
 #[expect(
     dead_code,
@@ -40,7 +48,9 @@ async fn recorded_answers_are_given_again() {
         failed.extend(replay_range(&server, &case).await.err());
     }
     if std::env::var_os("WATCHKEEPER_CONFORMANCE_VERBOSE").is_some() {
-        failed.iter().for_each(|reason| println!("failed: {reason}"));
+        for reason in &failed {
+            println!("failed: {reason}");
+        }
     }
     let passed = count - failed.len();
     println!(
@@ -121,7 +131,7 @@ async fn replay(server: &Server, case: &Value) -> Result<(), String> {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     let name = &case["name"];
-    if Value::from(status) != case["http_status"] {
+    if case["http_status"] != status {
         return Err(format!(
             "{name}: status {status} instead of {}: {text}",
             case["http_status"]

@@ -149,10 +149,10 @@ fn build_id(files: &[(String, Bytes)]) -> String {
 }
 
 fn hex_digits(hash: &[u8]) -> String {
-    hash.iter()
-        .take(NAME_DIGITS / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map(char::from);
+    let all = hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    all.flatten().take(NAME_DIGITS).collect()
 }
 
 fn gzip(plain: &[u8]) -> Option<Bytes> {

@@ -176,6 +176,7 @@ fn truncate(value: &mut Value, limit: Option<usize>) -> bool {
 /// How long the parts of a query took, in seconds, under Prometheus' names.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are Prometheus'")]
 pub(super) struct Timings {
     eval_total_time: f64,
     result_sort_time: f64,

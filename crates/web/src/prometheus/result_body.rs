@@ -135,8 +135,7 @@ fn write_matrix(out: &mut Vec<u8>, all: &[MatrixSeries], index: usize, sample: u
         write_labels(out, &series.labels);
         out.extend_from_slice(br#","values":["#);
     }
-    let mut next = sample;
-    for point in series.samples.iter().skip(sample) {
+    for (next, point) in series.samples.iter().enumerate().skip(sample) {
         if out.len() >= ENCODE_CHUNK_BYTES {
             return Place::Result { index, sample: next };
         }
@@ -144,7 +143,6 @@ fn write_matrix(out: &mut Vec<u8>, all: &[MatrixSeries], index: usize, sample: u
             out.push(b',');
         }
         write_point(out, point.at_ms, point.value);
-        next += 1;
     }
     out.extend_from_slice(b"]}");
     Place::Result {

@@ -1,6 +1,6 @@
 //! Which series there are: series, label names, label values.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -80,7 +80,7 @@ fn select_any(
     range: TimeRange,
     any_of: &[Vec<Matcher>],
 ) -> Result<Vec<Labels>, ReadError> {
-    let mut found = BTreeMap::new();
+    let mut found = BTreeSet::new();
     for matchers in any_of {
         let selector = Selector {
             tenant: TenantId::DEFAULT,
@@ -88,10 +88,10 @@ fn select_any(
             range,
         };
         for series in reader.select(&selector)? {
-            found.insert(series.labels().clone(), ());
+            found.insert(series.labels().clone());
         }
     }
-    Ok(found.into_keys().collect())
+    Ok(found.into_iter().collect())
 }
 
 /// `start` and `end`, all of time where they are absent. Ends in the wrong order are taken as the span between them:
@@ -184,7 +184,7 @@ mod tests {
                 match letter {
                     '_' => escaped.push_str("__"),
                     c if c.is_ascii_alphanumeric() => escaped.push(c),
-                    c => escaped.push_str(&format!("_{:x}_", u32::from(c))),
+                    c => escaped.extend(["_", &format!("{:x}", u32::from(c)), "_"]),
                 }
             }
             prop_assert_eq!(label_name(&escaped).unwrap(), name);

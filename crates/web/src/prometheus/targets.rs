@@ -31,6 +31,9 @@ pub(crate) async fn targets(State(app): State<Arc<App>>, params: Params) -> Resp
     }
     let with_active = matches!(&*state, "" | "any" | "active");
     let with_dropped = matches!(&*state, "" | "any" | "dropped");
+    if !with_dropped {
+        dropped_counts.clear();
+    }
     let active = all
         .active
         .iter()
@@ -42,7 +45,7 @@ pub(crate) async fn targets(State(app): State<Arc<App>>, params: Params) -> Resp
     Success::of(TargetsJson {
         active_targets: active.map(ActiveTarget::new).collect(),
         dropped_targets: dropped.map(DroppedTargetJson::new).collect(),
-        dropped_target_counts: with_dropped.then_some(dropped_counts).unwrap_or_default(),
+        dropped_target_counts: dropped_counts,
     })
     .into_response()
 }

@@ -120,8 +120,8 @@ pub(crate) async fn feed(app: Arc<App>) {
     loop {
         tokio::select! {
             () = app.stop.cancelled() => return,
-            tick = next_item(&mut ticks), if has_collector => told.tick(&app, tick.map(|tick| tick.at_ms)),
-            _ = own_ticks.tick(), if !has_collector => told.tick(&app, None),
+            tick = next_item(&mut ticks), if has_collector => tell_tick(&app, tick.map(|tick| tick.at_ms)),
+            _ = own_ticks.tick(), if !has_collector => tell_tick(&app, None),
             news = next_item(&mut alerts) => {
                 let counts = match news {
                     Some(news) => AlertCounts::of_news(&news),
@@ -163,15 +163,15 @@ struct TickJson {
     now_ms: i64,
 }
 
-impl Told {
-    fn tick(&self, app: &App, at_ms: Option<i64>) {
-        let clock = &app.deps.clock;
-        app.hub
-            .count_samples(clock.monotonic(), app.deps.control.samples_stored());
-        let now_ms = at_ms.unwrap_or_else(|| clock.now_ms());
-        app.hub.publish(Topic::Tick, &TickJson { now_ms });
-    }
+fn tell_tick(app: &App, at_ms: Option<i64>) {
+    let clock = &app.deps.clock;
+    app.hub
+        .count_samples(clock.monotonic(), app.deps.control.samples_stored());
+    let now_ms = at_ms.unwrap_or_else(|| clock.now_ms());
+    app.hub.publish(Topic::Tick, &TickJson { now_ms });
+}
 
+impl Told {
     fn alerts(&mut self, app: &App, counts: AlertCounts) {
         if std::mem::replace(&mut self.alerts, counts) != counts {
             app.hub.publish(Topic::Alerts, &counts);

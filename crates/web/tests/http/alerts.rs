@@ -23,7 +23,7 @@ groups:
 #[tokio::test]
 async fn rules_and_alerts_are_shown_as_they_stand() {
     let server = Server::start_on_real_time().await;
-    server.judge(RULES).await;
+    server.judge(RULES);
     let alerts = until(|| async {
         let alerts = server.json("/api/v1/alerts").await["data"]["alerts"]
             .as_array()

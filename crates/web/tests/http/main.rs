@@ -1,5 +1,13 @@
 //! The server as its clients meet it: one real server for each test, asked over a socket.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test ends where its ground gives way, and says what it saw"
+)]
+
 mod alerts;
 mod guard;
 mod limits;

@@ -106,7 +106,7 @@ impl Server {
         let config_news = Outlet::new(16);
         let alerting = new_alerting(&store, &clock, &folder, alert_news.clone()).await;
         let scraper = ingest::Scraper::new(ingest::ScraperDeps {
-            writer: store.clone(),
+            writer: Arc::<MemorySeries>::clone(&store),
             clock: Arc::clone(&clock),
             news: target_news.clone(),
             telemetry: ingest::Telemetry::default(),
@@ -129,7 +129,7 @@ impl Server {
                 started_at_ms: NOW_MS - 60_000,
                 retention: "15d".to_owned(),
             },
-            reader: store.clone(),
+            reader: Arc::<MemorySeries>::clone(&store),
             clock,
             scraper: Arc::clone(&scraper),
             host: None,
@@ -140,7 +140,7 @@ impl Server {
             alert_news,
             target_news,
             config_news: config_news.clone(),
-            control: control.clone(),
+            control: Arc::<TestControl>::clone(&control),
         };
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -205,7 +205,7 @@ impl Server {
     }
 
     /// Loads rules and starts to evaluate them.
-    pub(crate) async fn judge(&self, rules: &str) {
+    pub(crate) fn judge(&self, rules: &str) {
         std::fs::write(self.folder.path().join("rules.yml"), rules).unwrap();
         let files = alerting::load_rule_files(&["rules.yml".to_owned()], self.folder.path()).unwrap();
         let config = alerting::Config {
@@ -231,8 +231,8 @@ async fn new_alerting(
         .await
         .unwrap();
     alerting::Alerting::new(alerting::Deps {
-        reader: store.clone(),
-        writer: store.clone(),
+        reader: Arc::<MemorySeries>::clone(store),
+        writer: Arc::<MemorySeries>::clone(store),
         state,
         clock: Arc::clone(clock),
         nudges: Outlet::new(16),

@@ -18,7 +18,7 @@ async fn a_target_that_is_scraped_is_shown_everywhere() {
         .scraper
         .apply(&ingest::GlobalConfig::default(), vec![job])
         .unwrap();
-    tokio::spawn(server.scraper.clone().run(server.stop.clone()));
+    tokio::spawn(std::sync::Arc::clone(&server.scraper).run(server.stop.clone()));
     let target = until(|| async {
         let target = server.json("/api/v1/targets").await["data"]["activeTargets"][0].clone();
         (target["health"] == "up").then_some(target)
