@@ -1,6 +1,7 @@
 // The charts of the Overview: they fill, they move, one drag zooms all of them, and the keyboard reads them.
-import { afterEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { CHARTS, chart, closePages, expectNoFaults, hasData, open, useBrowser } from './browser';
+import { startServer } from './server';
 
 const FIRST_DATA_MS_MAX = 10_000;
 
@@ -24,19 +25,26 @@ async function drag(page: Awaited<ReturnType<typeof open>>['page'], title: strin
 }
 
 describe('charts', () => {
-  it('show CPU, memory, disk and network within ten seconds, and move', async () => {
-    const opened = await open('/');
-    const { page } = opened;
-    for (const title of CHARTS) await hasData(page, title);
-    const waited = Date.now() - (inject('readyAt_ms') ?? Date.now());
-    expect(waited).toBeLessThan(FIRST_DATA_MS_MAX);
-    const picture = () =>
-      chart(page, 'CPU by mode')
-        .locator('canvas')
-        .evaluate((c) => (c as HTMLCanvasElement).toDataURL());
-    const before = await picture();
-    await expect.poll(picture, { timeout: 6_000 }).not.toBe(before);
-    await expectNoFaults(opened);
+  it('show CPU, memory, disk and network within ten seconds of the first start, and move', async () => {
+    // The clock runs from the start of a server of this test's own, unless the one to test runs already.
+    const own = process.env.WATCHKEEPER_URL ? null : await startServer();
+    try {
+      const start = own?.readyAt_ms ?? Date.now();
+      const opened = await open('/', own ? { base: own.url } : {});
+      const { page } = opened;
+      for (const title of CHARTS) await hasData(page, title);
+      expect(Date.now() - start).toBeLessThan(FIRST_DATA_MS_MAX);
+      const picture = () =>
+        chart(page, 'CPU by mode')
+          .locator('canvas')
+          .evaluate((c) => (c as HTMLCanvasElement).toDataURL());
+      const before = await picture();
+      await expect.poll(picture, { timeout: 6_000 }).not.toBe(before);
+      await expectNoFaults(opened);
+    } finally {
+      await closePages();
+      await own?.stop();
+    }
   });
 
   it('fetch only the newest points once they are filled', async () => {

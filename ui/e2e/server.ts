@@ -9,9 +9,13 @@ import type { TestProject } from 'vitest/node';
 declare module 'vitest' {
   interface ProvidedContext {
     url: string;
-    /** When the server was ready; null where it ran before. */
-    readyAt_ms: number | null;
   }
+}
+
+export interface Server {
+  url: string;
+  readyAt_ms: number;
+  stop(): Promise<void>;
 }
 
 const READY_MS_MAX = 20_000;
@@ -39,13 +43,8 @@ async function ready(url: string, child: ChildProcess, output: () => string): Pr
   throw new Error(`the server was not ready after ${READY_MS_MAX} ms:\n${output()}`);
 }
 
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  const given = process.env.WATCHKEEPER_URL;
-  if (given) {
-    project.provide('url', given.replace(/\/$/, ''));
-    project.provide('readyAt_ms', null);
-    return undefined;
-  }
+/** A server of its own on a free port, with an empty data folder that goes when it stops. */
+export async function startServer(): Promise<Server> {
   const binary = resolve(process.env.WATCHKEEPER_BIN ?? join(import.meta.dirname, '../../target/release/watchkeeper'));
   if (!existsSync(binary)) throw new Error(`there is no ${binary}: run cargo build --release, or set WATCHKEEPER_BIN`);
   const folder = mkdtempSync(join(tmpdir(), 'watchkeeper-e2e-'));
@@ -68,7 +67,16 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     await stop();
     throw error;
   }
-  project.provide('url', url);
-  project.provide('readyAt_ms', Date.now());
-  return stop;
+  return { url, readyAt_ms: Date.now(), stop };
+}
+
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const given = process.env.WATCHKEEPER_URL;
+  if (given) {
+    project.provide('url', given.replace(/\/$/, ''));
+    return undefined;
+  }
+  const server = await startServer();
+  project.provide('url', server.url);
+  return server.stop;
 }

@@ -100,6 +100,8 @@ export function memoryStates(host: string): ChartSpec {
 }
 
 export function memoryCharts(host: string): ChartSpec[] {
+  const swap = vital(host, 'system_paging_usage_bytes');
+  const whereSwapExists = `and on () (sum(${swap}) > 0)`;
   return [
     memoryStates(host),
     {
@@ -114,14 +116,16 @@ export function memoryCharts(host: string): ChartSpec[] {
       stacked: true,
       order: ['used', 'free'],
       optional: true,
-      queries: [one(`sum by (state) (${vital(host, 'system_paging_usage_bytes')})`, '{state}')],
+      queries: [one(`sum by (state) (${swap}) ${whereSwapExists}`, '{state}')],
     },
     {
       title: 'Swapping',
       hint: 'Pages moved to and from swap',
       unit: 'per_second',
       optional: true,
-      queries: [one(rateBy(host, 'direction', 'system_paging_operations_total'), '{direction}')],
+      queries: [
+        one(`${rateBy(host, 'direction', 'system_paging_operations_total')} ${whereSwapExists}`, '{direction}'),
+      ],
     },
   ];
 }
