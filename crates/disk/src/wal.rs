@@ -1,4 +1,12 @@
 //! The write-ahead log: many threads append, one sync serves all who wait, and what is acknowledged is durable.
+//!
+//! In: records from an engine.  Out: an acknowledgement per record, and at opening the records themselves.
+//! Owns: the segments in the log's folder (docs/formats/wal.md); the threads are the callers' own.
+//! Invariants: records are applied in the order of the log
+//! (`tests/wal.rs::many_threads_share_syncs_and_are_applied_in_the_order_of_the_log`); after a failure nothing is written
+//! to the same file (`tests/faults.rs::a_failed_sync_is_never_tried_again_on_the_same_file`).
+//! Not here: reading damaged segments (`replay`), the bytes of frames (`frame`).
+//! Start at: [`Wal::append`].
 
 use std::collections::BTreeMap;
 use std::fmt;

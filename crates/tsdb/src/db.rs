@@ -1,4 +1,11 @@
 //! The store itself: what the roof opens, asks and maintains.
+//!
+//! In: batches and questions through the doors of `model`, the time as an argument.  Out: answers, and what was damaged.
+//! Owns: the order of things: log before memory, blocks before the checkpoint, the checkpoint before the log's end.
+//! Invariants: any life of a store reads as the plain model does (`tests/simulation.rs`); what is acknowledged is seen
+//! while blocks are made (`tests/concurrency.rs`).
+//! Not here: the parts it joins: `head`, `blocks`, `record`, `checkpoint`, and the log, which is `disk`'s.
+//! Start at: [`Db::open`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -124,13 +131,6 @@ impl Db {
             .damage
             .iter()
             .for_each(|damage| blocks.name_damage(damage.to_string()));
-        let report = OpenReport {
-            records: log_report.records,
-            samples,
-            series: head.series_count(),
-            blocks: blocks.list().len() as u64,
-            damage: blocks.damage(),
-        };
         let inner = Inner {
             config,
             storage,
@@ -148,8 +148,13 @@ impl Db {
             _lock: lock,
         };
         inner.count();
-        let inner = Arc::new(inner);
-        Ok((Self { inner }, report))
+        let report = inner.report(log_report.records, samples);
+        Ok((
+            Self {
+                inner: Arc::new(inner),
+            },
+            report,
+        ))
     }
 
     /// Seals what is old enough into blocks, removes what retention allows, shortens the log. Call about once a minute.
@@ -196,6 +201,17 @@ impl Db {
 }
 
 impl Inner {
+    /// What opening found, of which the log told `records` and `samples`.
+    fn report(&self, records: u64, samples: u64) -> OpenReport {
+        OpenReport {
+            records,
+            samples,
+            series: self.head.series_count(),
+            blocks: self.blocks.list().len() as u64,
+            damage: self.blocks.damage(),
+        }
+    }
+
     fn disk_bytes(&self) -> u64 {
         self.blocks.disk_bytes().saturating_add(self.wal.disk_bytes())
     }

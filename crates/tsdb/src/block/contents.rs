@@ -1,4 +1,6 @@
 //! A block's table of contents: what it holds and where its pages lie.
+//!
+//! Fuzz: tsdb_block
 
 use model::{SeriesId, TenantId};
 

@@ -1,3 +1,5 @@
+//! Blocks read back as written, and damage to any byte is noticed.
+
 use disk::LocalStorage;
 use model::{Labels, Matcher, STALE_NAN};
 

@@ -1,3 +1,5 @@
+//! Every float survives the codec, common shapes come out small, foreign bytes do no harm.
+
 use model::STALE_NAN;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! A series in memory: any order of samples, flushes that race with them, retirement.
+
 use model::Labels;
 
 use super::*;
