@@ -1,6 +1,6 @@
 //! Which blocks there are: found at opening, added by flushes, given up by retention, set aside when damaged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use disk::{DiskError, SharedStorage};
@@ -24,21 +24,21 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Opens every block in `dir`. What is damaged is set aside and named.
+    /// Opens every block of the store in `store_dir`. What is damaged is set aside and named.
     pub(crate) fn open(
-        storage: SharedStorage,
-        dir: PathBuf,
-        quarantine_dir: PathBuf,
+        storage: &SharedStorage,
+        store_dir: &Path,
         telemetry: Telemetry,
     ) -> Result<Self, DiskError> {
+        let dir = store_dir.join("blocks");
         storage
             .create_dir_all(&dir)
             .map_err(DiskError::io("create the block folder", &dir))?;
-        disk::publish::remove_unfinished(&*storage, &dir)?;
+        disk::publish::remove_unfinished(&**storage, &dir)?;
         let blocks = Self {
-            storage,
+            storage: SharedStorage::clone(storage),
             dir,
-            quarantine_dir,
+            quarantine_dir: store_dir.join("quarantine"),
             list: RwLock::default(),
             damage: Mutex::default(),
             telemetry,
@@ -191,7 +191,7 @@ impl Blocks {
         self.telemetry.damage.inc();
     }
 
-    fn set_aside(&self, path: &std::path::Path) -> String {
+    fn set_aside(&self, path: &Path) -> String {
         match disk::quarantine(&*self.storage, path, &self.quarantine_dir) {
             Ok(target) => format!("set aside as {}", target.display()),
             Err(error) => format!("not set aside: {}", error.full_text()),

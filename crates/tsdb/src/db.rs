@@ -96,15 +96,8 @@ impl Db {
         };
         let lock = FolderLock::take(&dir).map_err(failed)?;
         let telemetry = Telemetry::default();
-        let quarantine_dir = dir.join("quarantine");
         let (checkpoint, checkpoint_damage) = Checkpoint::load(&*storage, &dir);
-        let blocks = Blocks::open(
-            SharedStorage::clone(&storage),
-            dir.join("blocks"),
-            quarantine_dir.clone(),
-            telemetry.clone(),
-        )
-        .map_err(failed)?;
+        let blocks = Blocks::open(&storage, &dir, telemetry.clone()).map_err(failed)?;
         if let Some(text) = checkpoint_damage {
             blocks.name_damage(text);
         }
@@ -120,7 +113,7 @@ impl Db {
         let wal_config = WalConfig {
             telemetry: telemetry.log.clone(),
             segment_min,
-            ..WalConfig::in_dir(dir.join("log"), quarantine_dir)
+            ..WalConfig::in_dir(dir.join("log"), dir.join("quarantine"))
         };
         let (wal, log_report) = Wal::open(SharedStorage::clone(&storage), wal_config, &mut |record| {
             replay.take(record)
