@@ -17,7 +17,15 @@ pub struct HumanBytes(pub u64);
 pub struct BytesError(String);
 
 /// Units from the largest to the smallest.
-const UNITS: [(&str, u32); 7] = [("E", 60), ("P", 50), ("T", 40), ("G", 30), ("M", 20), ("K", 10), ("", 0)];
+const UNITS: [(&str, u32); 7] = [
+    ("E", 60),
+    ("P", 50),
+    ("T", 40),
+    ("G", 30),
+    ("M", 20),
+    ("K", 10),
+    ("", 0),
+];
 
 impl HumanBytes {
     /// Reads the text form.
@@ -29,9 +37,13 @@ impl HumanBytes {
             return Err(bad());
         }
         while !rest.is_empty() {
-            let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+            let number_end = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(rest.len());
             let (number, tail) = rest.split_at(number_end);
-            let unit_end = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+            let unit_end = tail
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .unwrap_or(tail.len());
             let (unit, tail) = tail.split_at(unit_end);
             let number: f64 = number.parse().map_err(|_| bad())?;
             let bytes = number * (1u64 << shift_of(unit).ok_or_else(bad)?) as f64;
@@ -48,13 +60,21 @@ impl HumanBytes {
 /// The power of two behind `KB`, `KiB`, `K`, `B` and so on.
 fn shift_of(unit: &str) -> Option<u32> {
     let upper = unit.to_ascii_uppercase();
-    let letter = upper.strip_suffix("IB").or_else(|| upper.strip_suffix('B')).unwrap_or(&upper);
-    UNITS.iter().find(|(name, _)| *name == letter).map(|(_, shift)| *shift)
+    let letter = upper
+        .strip_suffix("IB")
+        .or_else(|| upper.strip_suffix('B'))
+        .unwrap_or(&upper);
+    UNITS
+        .iter()
+        .find(|(name, _)| *name == letter)
+        .map(|(_, shift)| *shift)
 }
 
 impl fmt::Display for HumanBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exact = UNITS.iter().find(|(_, shift)| self.0 >= 1 << shift && self.0.is_multiple_of(1 << shift));
+        let exact = UNITS
+            .iter()
+            .find(|(_, shift)| self.0 >= 1 << shift && self.0.is_multiple_of(1 << shift));
         match exact {
             Some((unit, shift)) if *shift > 0 => write!(f, "{}{unit}iB", self.0 >> shift),
             _ => write!(f, "{}B", self.0),
@@ -83,7 +103,8 @@ mod tests {
 
     #[test]
     fn units_are_powers_of_1024() {
-        let check = |text: &str, bytes: u64| assert_eq!(HumanBytes::parse(text), Ok(HumanBytes(bytes)), "{text}");
+        let check =
+            |text: &str, bytes: u64| assert_eq!(HumanBytes::parse(text), Ok(HumanBytes(bytes)), "{text}");
         check("0", 0);
         check("512", 512);
         check("1KB", 1024);

@@ -1,5 +1,7 @@
 //! The server's own log: one line per event on standard error.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging. `RUST_LOG` chooses what is said, `default` where it is not set.
@@ -8,7 +10,7 @@ pub(crate) fn start(default: &str) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(true)
+        .with_ansi(std::io::stderr().is_terminal())
         .compact()
         .init();
 }

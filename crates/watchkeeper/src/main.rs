@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: &cli::ServeArgs) -> anyhow::Result<()> {
-    logging::start("info,sqlx=warn");
+    logging::start("warn,alerting::channels::log=info");
     install_tls_provider();
     runtime()?.block_on(assembly::serve(args, SystemClock::shared()))
 }

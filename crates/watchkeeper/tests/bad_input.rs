@@ -209,7 +209,7 @@ async fn a_damaged_log_record_is_named_and_the_rest_is_readable() {
 
 /// The log segment of the series store that was written last.
 fn newest_segment(folder: &Path) -> std::path::PathBuf {
-    let mut segments: Vec<_> = std::fs::read_dir(folder.join("data/series/wal"))
+    let mut segments: Vec<_> = std::fs::read_dir(folder.join("data/series/log"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.metadata().unwrap().len() > 1000)

@@ -4,32 +4,54 @@
 
 use std::sync::Arc;
 
-use model::{Labels, MetricKind, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId};
+use ingest::exposition::{Entry, Exposition, Format};
+use ingest::intake::SampleRules;
+use ingest::series_cache::SeriesCache;
+use model::{Labels, MetricKind, SeriesBatch, SeriesRead, SeriesWrite, TenantId};
 use promql::{Options, Value};
 
 const NOW_MS: i64 = 1_700_000_000_000;
+
+const PAGE: &str = "\
+# TYPE http_requests_total counter
+http_requests_total{code=\"200\"} 1027
+http_requests_total{code=\"500\"} 3
+";
 
 #[test]
 fn a_sample_walks_from_the_wire_to_an_answer_and_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
 
-    // 1. `ingest` parses the text that an exporter shows. Parsing is pure: text in, series and samples out.
-    let parsed = ingest::exposition::parse_all(
-        "# HELP http_requests_total Requests answered.\n\
-         # TYPE http_requests_total counter\n\
-         http_requests_total{code=\"200\"} 1027 1700000000000\n\
-         http_requests_total{code=\"500\"} 3 1700000000000\n",
-    )
-    .unwrap();
-    assert_eq!(parsed.metadata[0].kind, MetricKind::Counter);
+    // 1. `ingest` walks the text that an exporter shows, line by line. Parsing is pure: text in, entries out.
+    let mut lines = Exposition::new(Format::Text, PAGE);
+    let Some(Ok(Entry::Kind { family, kind })) = lines.next() else {
+        panic!("the first line tells a kind")
+    };
+    assert_eq!(
+        (family.as_ref(), kind),
+        ("http_requests_total", MetricKind::Counter)
+    );
+    let Some(Ok(Entry::Sample(sample))) = lines.next() else {
+        panic!("the second line is a sample")
+    };
+    assert_eq!(
+        (sample.series, sample.value),
+        (r#"http_requests_total{code="200"}"#, 1027.0)
+    );
 
-    // 2. Parsed samples become a batch: whose they are, and for each series its labels, identity and samples.
+    // 2. A job's rules turn the page into a batch: each series with its labels, identity and samples. The cache
+    //    remembers series between scrapes, so that a steady page costs no label parsing at all.
+    let rules = SampleRules {
+        target_labels: Labels::from_pairs([("job", "shop")]),
+        ..SampleRules::default()
+    };
+    let mut cache = SeriesCache::new();
+    cache.begin();
     let mut batch = SeriesBatch::new(TenantId::DEFAULT);
-    for sample in &parsed.samples {
-        let mut labels = sample.labels.to_builder();
-        labels.set("job", "shop");
-        batch.push_one(Series::new(labels.build()), sample.at_ms.unwrap(), sample.value);
-    }
+    let (tally, result) =
+        ingest::intake::read_body(&mut cache, &rules, Format::Text, PAGE, NOW_MS, &mut batch);
+    result.unwrap();
+    assert_eq!((tally.scraped, tally.parsed), (2, 2));
     assert_eq!((batch.series_count(), batch.sample_count()), (2, 2));
 
     // 3. `tsdb` takes the batch in through the door: to its log, synced, and only then into memory. The answer says

@@ -85,7 +85,8 @@ impl Alerting {
                 () = tokio::time::sleep(wait) => {}
                 () = run.nudge.notified() => {
                     let last_ms = run.state().last_evaluation_ms.unwrap_or(i64::MIN);
-                    let spacing_ms = last_ms.saturating_add(limits::NUDGE_SPACING_MS) - self.clock.now_ms();
+                    let spacing_ms =
+                        last_ms.saturating_add(limits::NUDGE_SPACING_MS).saturating_sub(self.clock.now_ms());
                     if spacing_ms > 0 {
                         tokio::select! {
                             () = run.stop.cancelled() => return,

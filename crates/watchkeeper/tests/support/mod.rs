@@ -13,24 +13,24 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 /// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `watchkeeper serve` on a free port. Killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub url: String,
-    pub folder: PathBuf,
+    pub(crate) url: String,
+    pub(crate) folder: PathBuf,
 }
 
 impl Server {
     /// Starts the binary in `folder` with `watchkeeper.yaml` as its configuration, data below the same folder.
-    pub fn start(folder: &Path, config: &str) -> Self {
+    pub(crate) fn start(folder: &Path, config: &str) -> Self {
         std::fs::write(folder.join("watchkeeper.yaml"), config).unwrap();
         Self::start_again(folder)
     }
 
     /// Starts the binary on what lies in `folder` already.
-    pub fn start_again(folder: &Path) -> Self {
+    pub(crate) fn start_again(folder: &Path) -> Self {
         let mut child = command(folder)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"])
             .stdout(Stdio::piped())
@@ -52,13 +52,13 @@ impl Server {
     }
 
     /// The answer to a GET request, as JSON.
-    pub async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let response = client().get(format!("{}{path}", self.url)).send().await.unwrap();
         response.json().await.unwrap()
     }
 
     /// The samples of an instant query: label set and value.
-    pub async fn query(&self, expr: &str) -> Vec<(Value, f64)> {
+    pub(crate) async fn query(&self, expr: &str) -> Vec<(Value, f64)> {
         let response = client()
             .post(format!("{}/api/v1/query", self.url))
             .header("content-type", "application/x-www-form-urlencoded")
@@ -84,7 +84,11 @@ impl Server {
     }
 
     /// Waits until an instant query has an answer that `wanted` accepts.
-    pub async fn until(&self, expr: &str, wanted: impl Fn(&[(Value, f64)]) -> bool) -> Vec<(Value, f64)> {
+    pub(crate) async fn until(
+        &self,
+        expr: &str,
+        wanted: impl Fn(&[(Value, f64)]) -> bool,
+    ) -> Vec<(Value, f64)> {
         let start = Instant::now();
         loop {
             let rows = self.query(expr).await;
@@ -97,25 +101,25 @@ impl Server {
     }
 
     /// POST without a body; gives back status and text.
-    pub async fn post(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn post(&self, path: &str) -> (u16, String) {
         let response = client().post(format!("{}{path}", self.url)).send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
     /// Ends the process as a crash would: no handler runs.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Asks the process to stop and waits for it; gives back whether it ended cleanly.
-    pub fn stop(mut self) -> bool {
+    pub(crate) fn stop(mut self) -> bool {
         signal(self.child.id(), "TERM");
         self.child.wait().unwrap().success()
     }
 
     /// Sends a signal by name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id(), name);
     }
 }
@@ -128,7 +132,7 @@ impl Drop for Server {
 }
 
 /// The binary, ready to be given arguments, in `folder`.
-pub fn command(folder: &Path) -> Command {
+pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watchkeeper"));
     command
         .current_dir(folder)
@@ -138,7 +142,7 @@ pub fn command(folder: &Path) -> Command {
 }
 
 /// Runs the binary to its end; gives back whether it succeeded, and what it printed on both streams.
-pub fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
     let mut child = command(folder)
         .args(arguments)
         .stdout(Stdio::piped())
@@ -171,7 +175,7 @@ fn signal(pid: u32, name: &str) {
 }
 
 /// An HTTP client that talks to this machine only.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // A second install says that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
@@ -182,15 +186,15 @@ pub fn client() -> reqwest::Client {
 }
 
 /// An exporter whose page a test can change, and which can go away and come back on the same port.
-pub struct Exporter {
+pub(crate) struct Exporter {
     page: Arc<Mutex<String>>,
-    pub address: std::net::SocketAddr,
+    pub(crate) address: std::net::SocketAddr,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Exporter {
     /// Serves `page` on a free port.
-    pub async fn start(page: &str) -> Self {
+    pub(crate) async fn start(page: &str) -> Self {
         let page = Arc::new(Mutex::new(page.to_owned()));
         let (address, serving) = serve_page(Arc::clone(&page), ([127, 0, 0, 1], 0).into()).await;
         Self {
@@ -201,18 +205,18 @@ impl Exporter {
     }
 
     /// Changes the page.
-    pub fn show(&self, page: &str) {
+    pub(crate) fn show(&self, page: &str) {
         page.clone_into(&mut self.page.lock().unwrap());
     }
 
     /// Goes away: connections are refused from now on.
-    pub async fn go_away(&mut self) {
+    pub(crate) async fn go_away(&mut self) {
         self.serving.abort();
         let _ = (&mut self.serving).await;
     }
 
     /// Comes back on the same port.
-    pub async fn come_back(&mut self) {
+    pub(crate) async fn come_back(&mut self) {
         (_, self.serving) = serve_page(Arc::clone(&self.page), self.address).await;
     }
 }
@@ -247,28 +251,28 @@ async fn serve_page(
 
 /// One notification as a webhook receiver got it.
 #[derive(Debug, Clone)]
-pub struct Page {
-    pub key: String,
-    pub body: Value,
+pub(crate) struct Page {
+    pub(crate) key: String,
+    pub(crate) body: Value,
 }
 
 impl Page {
     /// `firing` or `resolved`.
-    pub fn status(&self) -> &str {
+    pub(crate) fn status(&self) -> &str {
         self.body["status"].as_str().unwrap()
     }
 }
 
 /// A webhook receiver that keeps what it gets.
-pub struct Webhook {
+pub(crate) struct Webhook {
     pages: Arc<Mutex<Vec<Page>>>,
-    pub url: String,
+    pub(crate) url: String,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Webhook {
     /// Listens on a free port.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let pages: Arc<Mutex<Vec<Page>>> = Arc::default();
         let kept = Arc::clone(&pages);
         let keep = async move |headers: HeaderMap, body: String| {
@@ -289,12 +293,12 @@ impl Webhook {
     }
 
     /// What has come so far.
-    pub fn pages(&self) -> Vec<Page> {
+    pub(crate) fn pages(&self) -> Vec<Page> {
         self.pages.lock().unwrap().clone()
     }
 
     /// Waits until `count` pages have come.
-    pub async fn until(&self, count: usize) -> Vec<Page> {
+    pub(crate) async fn until(&self, count: usize) -> Vec<Page> {
         let start = Instant::now();
         loop {
             let pages = self.pages();

@@ -136,7 +136,9 @@ fn write_matrix(out: &mut Vec<u8>, all: &[MatrixSeries], index: usize, sample: u
         out.extend_from_slice(br#","values":["#);
     }
     for (next, point) in series.samples.iter().enumerate().skip(sample) {
-        if out.len() >= ENCODE_CHUNK_BYTES {
+        // At least one sample a turn: a turn that ended between a series' head and its first sample would begin with
+        // the head again.
+        if next > sample && out.len() >= ENCODE_CHUNK_BYTES {
             return Place::Result { index, sample: next };
         }
         if next > 0 {
@@ -204,6 +206,24 @@ mod tests {
             labels: Labels::from_pairs([("__name__", name)]),
             samples: columns,
         }
+    }
+
+    #[test]
+    fn chunks_that_end_anywhere_join_to_one_document() {
+        // Names of every length move the ends of chunks over every place of a series.
+        let all: Vec<MatrixSeries> = (0..4000)
+            .map(|n| series(&"n".repeat(1 + n % 97), &[(1_000, n as f64), (2_000, 0.5)]))
+            .collect();
+        let text = text_of(Value::Matrix(all));
+        assert!(text.len() > 4 * ENCODE_CHUNK_BYTES);
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let result = document["data"]["result"].as_array().unwrap();
+        assert_eq!(result.len(), 4000);
+        assert!(
+            result
+                .iter()
+                .all(|series| series["values"].as_array().unwrap().len() == 2)
+        );
     }
 
     #[test]
