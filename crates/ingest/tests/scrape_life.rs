@@ -1,4 +1,5 @@
 //! The life of a target: it answers, loses a series, dies, comes back, and is shut down with the process.
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
 mod support;
 
@@ -16,27 +17,7 @@ async fn a_target_lives_loses_a_series_dies_and_comes_back() {
     let mut rig = Rig::start(&job(&target.address, ""));
 
     rig.until("up", "1").await;
-    assert_eq!(
-        (rig.last("a").as_deref(), rig.last("b").as_deref()),
-        (Some("1"), Some("2"))
-    );
-    assert_eq!(rig.values("scrape_samples_scraped")[0], "2");
-    assert_eq!(rig.values("scrape_samples_post_metric_relabeling")[0], "2");
-    assert_eq!(rig.values("scrape_series_added")[0], "2");
-    let labels = &rig
-        .store
-        .dump()
-        .into_iter()
-        .find(|(labels, _)| labels.metric_name() == "b")
-        .unwrap()
-        .0;
-    let expected = format!("b{{instance={:?}, job=\"demo\", x=\"y\"}}", target.address);
-    assert_eq!(labels.to_string(), expected);
-    let metadata = model::SeriesRead::metadata(&*rig.store, model::TenantId::DEFAULT, Some("a")).unwrap();
-    assert_eq!(
-        (&*metadata[0].help, metadata[0].kind.as_str()),
-        ("Help.", "gauge")
-    );
+    check_first_scrape(&rig, &target.address);
 
     // One series vanishes: it ends, the other goes on.
     target.answer_with(Answer::text("a 3\n"));
@@ -85,6 +66,31 @@ async fn a_target_lives_loses_a_series_dies_and_comes_back() {
         .unwrap()
         .1;
     assert!(last.last().is_some_and(|(_, value)| !model::is_stale(*value)));
+}
+
+/// Both series are there with the labels of their target, what the scrape cost beside them, and the metadata.
+fn check_first_scrape(rig: &Rig, address: &str) {
+    assert_eq!(
+        (rig.last("a").as_deref(), rig.last("b").as_deref()),
+        (Some("1"), Some("2"))
+    );
+    assert_eq!(rig.values("scrape_samples_scraped")[0], "2");
+    assert_eq!(rig.values("scrape_samples_post_metric_relabeling")[0], "2");
+    assert_eq!(rig.values("scrape_series_added")[0], "2");
+    let labels = &rig
+        .store
+        .dump()
+        .into_iter()
+        .find(|(labels, _)| labels.metric_name() == "b")
+        .unwrap()
+        .0;
+    let expected = format!("b{{instance={address:?}, job=\"demo\", x=\"y\"}}");
+    assert_eq!(labels.to_string(), expected);
+    let metadata = model::SeriesRead::metadata(&*rig.store, model::TenantId::DEFAULT, Some("a")).unwrap();
+    assert_eq!(
+        (&*metadata[0].help, metadata[0].kind.as_str()),
+        ("Help.", "gauge")
+    );
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ impl fmt::Display for HumanDuration {
         }
         for (name, ms) in UNITS {
             let exact_only = matches!(name, "y" | "w");
-            if rest < ms || (exact_only && rest % ms != 0) {
+            if rest < ms || (exact_only && !rest.is_multiple_of(ms)) {
                 continue;
             }
             write!(f, "{}{name}", rest / ms)?;

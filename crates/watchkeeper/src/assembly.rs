@@ -57,11 +57,7 @@ struct Outlets {
 pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
     let started_at_ms = clock.now_ms();
     let config_path = config_path(args);
-    let mut loaded =
-        config::load(config_path.as_deref()).map_err(|faults| anyhow::anyhow!(config::join(&faults)))?;
-    if let Some(listen) = args.listen {
-        loaded.file.server.listen = listen;
-    }
+    let loaded = load(config_path.as_deref(), args.listen)?;
     let data_dir = args
         .data_dir
         .clone()
@@ -79,31 +75,10 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let mut tasks = Supervisor::default();
     tasks.register(&mut registry);
 
-    let about = web::About {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        revision: option_env!("WATCHKEEPER_REVISION").unwrap_or_default().to_owned(),
-        host_name: services
-            .host
-            .as_ref()
-            .map(|host| host.summary().name)
-            .unwrap_or_default(),
-        data_dir: std::path::absolute(&data_dir).unwrap_or_else(|_| data_dir.clone()),
-        started_at_ms,
-        retention: loaded.file.storage.retention_text(),
-    };
+    let about = about(&services, &loaded, &data_dir, started_at_ms);
     let takes_self = loaded.file.collect.self_;
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
-    let parts = ControlParts {
-        flags,
-        rooms: Reloadable {
-            scraper: Arc::clone(&services.scraper),
-            alerting: Arc::clone(&services.alerting),
-        },
-        clock: Arc::clone(&clock),
-        news: outlets.config.clone(),
-        samples_stored: engines.db.telemetry().samples_stored.clone(),
-        replayed: engines.replayed,
-    };
+    let parts = control_parts(flags, &engines, &services, &outlets, &clock);
     let control = Control::new(loaded, parts)?;
     let registry = Arc::new(Mutex::new(registry));
 
@@ -137,15 +112,10 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     wait_for_stop(&mut signals, &control).await;
     info!("stopping");
     stop.cancel();
-    let unfinished = tasks.join(STOP_PATIENCE).await;
-    if unfinished > 0 {
-        warn!(unfinished, "tasks did not end in time");
-    }
+    end_tasks(tasks).await;
     web_stop.cancel();
     serving.await.context("the HTTP server panicked")??;
-    tokio::task::spawn_blocking(move || engines.db.close())
-        .await
-        .context("closing the series store")?;
+    close(engines).await?;
     info!("stopped");
     Ok(())
 }
@@ -156,6 +126,15 @@ fn config_path(args: &ServeArgs) -> Option<PathBuf> {
     args.config
         .clone()
         .or_else(|| default.exists().then_some(default))
+}
+
+/// The checked configuration; the command line has the last word on where to listen.
+fn load(path: Option<&Path>, listen: Option<SocketAddr>) -> anyhow::Result<Loaded> {
+    let mut loaded = config::load(path).map_err(|faults| anyhow::anyhow!(config::join(&faults)))?;
+    if let Some(listen) = listen {
+        loaded.file.server.listen = listen;
+    }
+    Ok(loaded)
 }
 
 /// Opens the stores below `data_dir`; what is damaged there is said, and what can be read is kept.
@@ -276,6 +255,56 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
     tasks.watch("nudge", stop.clone(), move || {
         housekeeping::nudge_rules(targets.inlet(), nudges.clone(), token.clone())
     });
+}
+
+/// What the page and the API say of this process.
+fn about(services: &Services, loaded: &Loaded, data_dir: &Path, started_at_ms: i64) -> web::About {
+    web::About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: option_env!("WATCHKEEPER_REVISION").unwrap_or_default().to_owned(),
+        host_name: services
+            .host
+            .as_ref()
+            .map(|host| host.summary().name)
+            .unwrap_or_default(),
+        data_dir: std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned()),
+        started_at_ms,
+        retention: loaded.file.storage.retention_text(),
+    }
+}
+
+fn control_parts(
+    flags: Vec<(String, String)>,
+    engines: &Engines,
+    services: &Services,
+    outlets: &Outlets,
+    clock: &SharedClock,
+) -> ControlParts {
+    ControlParts {
+        flags,
+        rooms: Reloadable {
+            scraper: Arc::clone(&services.scraper),
+            alerting: Arc::clone(&services.alerting),
+        },
+        clock: Arc::clone(clock),
+        news: outlets.config.clone(),
+        samples_stored: engines.db.telemetry().samples_stored.clone(),
+        replayed: engines.replayed,
+    }
+}
+
+/// Waits for the tasks that were told to stop, but not for ever.
+async fn end_tasks(tasks: Supervisor) {
+    let unfinished = tasks.join(STOP_PATIENCE).await;
+    if unfinished > 0 {
+        warn!(unfinished, "tasks did not end in time");
+    }
+}
+
+async fn close(engines: Engines) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(move || engines.db.close())
+        .await
+        .context("closing the series store")
 }
 
 /// Reloads on SIGHUP; returns on the first signal that says stop.

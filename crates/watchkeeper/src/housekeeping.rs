@@ -15,7 +15,7 @@ use tracing::{error, warn};
 use crate::supervisor::Supervisor;
 
 /// How often the store seals, expires and shortens its log.
-const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(60);
+const MAINTENANCE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How often the process' own metrics become samples.
 const OWN_METRICS_INTERVAL: Duration = Duration::from_secs(15);

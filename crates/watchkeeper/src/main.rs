@@ -65,11 +65,12 @@ fn check_config(file: Option<PathBuf>) -> anyhow::Result<()> {
     let file = file.unwrap_or_else(|| PathBuf::from(CONFIG_FILE_DEFAULT));
     match config::load(Some(&file)) {
         Ok(loaded) => {
-            let warnings: String = loaded
+            let warnings: Vec<String> = loaded
                 .warnings
                 .iter()
                 .map(|warning| format!("warning: {warning}\n"))
                 .collect();
+            let warnings = warnings.concat();
             let rules: usize = loaded.rule_files.iter().map(alerting::RuleFile::rule_count).sum();
             print(&format!(
                 "{warnings}{} is good: {} scrape jobs, {rules} rules in {} rule files\n",

@@ -93,7 +93,7 @@ mod tests {
             async move { assert!(run >= 2, "planned") }
         });
         let panics = supervisor.panics.clone();
-        assert_eq!(supervisor.join(Duration::from_secs(60)).await, 0);
+        assert_eq!(supervisor.join(Duration::from_mins(1)).await, 0);
         assert_eq!(runs.load(Ordering::SeqCst), 3);
         assert_eq!(panics.get_or_create(&TaskLabels { task: "flaky" }).get(), 2);
     }

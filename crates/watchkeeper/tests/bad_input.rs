@@ -1,4 +1,5 @@
 //! Whatever is wrong with what the binary is given, one clear message names the place and the mend.
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
 mod support;
 

@@ -6,9 +6,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{Exporter, Server, Webhook};
+use support::{Exporter, Page, Server, Webhook};
 
-const RULES: &str = r#"
+const RULES: &str = r"
 groups:
   - name: targets
     rules:
@@ -18,7 +18,7 @@ groups:
         labels: {severity: critical}
         annotations:
           summary: 'Target {{ $labels.instance }} of {{ $labels.job }} does not answer (up is {{ $value }})'
-"#;
+";
 
 #[tokio::test]
 async fn one_failure_is_one_page_whatever_happens_to_the_server() {
@@ -27,24 +27,7 @@ async fn one_failure_is_one_page_whatever_happens_to_the_server() {
     let webhook = Webhook::start().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("rules.yaml"), RULES).unwrap();
-    let config = format!(
-        "
-collect: {{host: false, self: false}}
-scrape_configs:
-  - job_name: worker
-    scrape_interval: 1s
-    scrape_timeout: 500ms
-    static_configs: [{{targets: ['{}']}}]
-rule_files: [rules.yaml]
-alerting:
-  builtin_rules: false
-  route: {{receiver: pager, group_wait: 0s, group_interval: 1s}}
-  receivers:
-    - name: pager
-      webhook_configs: [{{url: '{}'}}]
-",
-        exporter.address, webhook.url
-    );
+    let config = config(&exporter, &webhook);
     let server = Server::start(folder.path(), &config);
     server.until("up == 1", |rows| rows.len() == 1).await;
 
@@ -60,14 +43,7 @@ alerting:
     assert!(took < Duration::from_secs(8), "paged only after {took:?}");
 
     // 3. The page is Alertmanager's webhook payload, its texts filled in.
-    assert_eq!(page.status(), "firing");
-    assert_eq!(page.body["version"], "4");
-    assert_eq!(page.body["receiver"], "pager");
-    let alert = &page.body["alerts"][0];
-    assert_eq!(alert["labels"]["alertname"], "TargetIsDown");
-    assert_eq!(alert["labels"]["severity"], "critical");
-    let summary = format!("Target {} of worker does not answer (up is 0)", exporter.address);
-    assert_eq!(alert["annotations"]["summary"], summary);
+    check_payload(&page, &exporter);
 
     // 4. Prometheus' API tells the same story.
     let alerts = server.get("/api/v1/alerts").await;
@@ -91,8 +67,43 @@ alerting:
     exporter.come_back().await;
     let resolved = webhook.until(2).await.remove(1);
     assert_eq!(resolved.status(), "resolved");
-    assert_eq!(resolved.body["alerts"][0]["fingerprint"], alert["fingerprint"]);
+    assert_eq!(
+        resolved.body["alerts"][0]["fingerprint"],
+        page.body["alerts"][0]["fingerprint"]
+    );
     assert_ne!(resolved.key, page.key);
     server.until("ALERTS", |rows| rows.is_empty()).await;
     assert!(server.stop());
+}
+
+fn config(exporter: &Exporter, webhook: &Webhook) -> String {
+    format!(
+        "
+collect: {{host: false, self: false}}
+scrape_configs:
+  - job_name: worker
+    scrape_interval: 1s
+    scrape_timeout: 500ms
+    static_configs: [{{targets: ['{}']}}]
+rule_files: [rules.yaml]
+alerting:
+  builtin_rules: false
+  route: {{receiver: pager, group_wait: 0s, group_interval: 1s}}
+  receivers:
+    - name: pager
+      webhook_configs: [{{url: '{}'}}]
+",
+        exporter.address, webhook.url
+    )
+}
+
+fn check_payload(page: &Page, exporter: &Exporter) {
+    assert_eq!(page.status(), "firing");
+    assert_eq!(page.body["version"], "4");
+    assert_eq!(page.body["receiver"], "pager");
+    let alert = &page.body["alerts"][0];
+    assert_eq!(alert["labels"]["alertname"], "TargetIsDown");
+    assert_eq!(alert["labels"]["severity"], "critical");
+    let summary = format!("Target {} of worker does not answer (up is 0)", exporter.address);
+    assert_eq!(alert["annotations"]["summary"], summary);
 }

@@ -1,6 +1,7 @@
 //! The sample walk: one measurement on its way from a text on the wire to a point in an answer, room by room.
 //!
 //! Read this first. Every step below is the code that runs in the server; only the network is left out.
+#![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
 use std::sync::Arc;
 
@@ -23,21 +24,7 @@ fn a_sample_walks_from_the_wire_to_an_answer_and_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
 
     // 1. `ingest` walks the text that an exporter shows, line by line. Parsing is pure: text in, entries out.
-    let mut lines = Exposition::new(Format::Text, PAGE);
-    let Some(Ok(Entry::Kind { family, kind })) = lines.next() else {
-        panic!("the first line tells a kind")
-    };
-    assert_eq!(
-        (family.as_ref(), kind),
-        ("http_requests_total", MetricKind::Counter)
-    );
-    let Some(Ok(Entry::Sample(sample))) = lines.next() else {
-        panic!("the second line is a sample")
-    };
-    assert_eq!(
-        (sample.series, sample.value),
-        (r#"http_requests_total{code="200"}"#, 1027.0)
-    );
+    check_lines(Exposition::new(Format::Text, PAGE));
 
     // 2. A job's rules turn the page into a batch: each series with its labels, identity and samples. The cache
     //    remembers series between scrapes, so that a steady page costs no label parsing at all.
@@ -95,6 +82,23 @@ fn a_sample_walks_from_the_wire_to_an_answer_and_survives_a_restart() {
     let body = web::answer_json(answer);
     let expected = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"job":"shop"},"value":[1700000000,"1030"]}]}}"#;
     assert_eq!(String::from_utf8(body).unwrap(), expected);
+}
+
+fn check_lines(mut lines: Exposition<'_>) {
+    let Some(Ok(Entry::Kind { family, kind })) = lines.next() else {
+        panic!("the first line tells a kind")
+    };
+    assert_eq!(
+        (family.as_ref(), kind),
+        ("http_requests_total", MetricKind::Counter)
+    );
+    let Some(Ok(Entry::Sample(sample))) = lines.next() else {
+        panic!("the second line is a sample")
+    };
+    assert_eq!(
+        (sample.series, sample.value),
+        (r#"http_requests_total{code="200"}"#, 1027.0)
+    );
 }
 
 fn ask(db: &tsdb::Db, question: &promql::Expr) -> Vec<(Labels, f64)> {

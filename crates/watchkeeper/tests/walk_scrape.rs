@@ -23,24 +23,7 @@ async fn a_scraped_page_is_answered_and_ends_with_its_target() {
 
     // 2. The configuration names it in Prometheus' own form; one label is rewritten on the way in.
     let folder = tempfile::tempdir().unwrap();
-    let config = format!(
-        "
-collect: {{host: false, self: false}}
-scrape_configs:
-  - job_name: worker
-    scrape_interval: 1s
-    scrape_timeout: 500ms
-    static_configs:
-      - targets: ['{}']
-        labels: {{zone: north}}
-    metric_relabel_configs:
-      - source_labels: [queue]
-        regex: mail
-        target_label: queue
-        replacement: letters
-",
-        exporter.address
-    );
+    let config = config(&exporter);
     let server = Server::start(folder.path(), &config);
 
     // 3. Each line of the page is a series now, with the labels of its target.
@@ -91,4 +74,25 @@ scrape_configs:
         .await;
     server.until("queue_length", |rows| rows.len() == 1).await;
     assert!(server.stop());
+}
+
+fn config(exporter: &Exporter) -> String {
+    format!(
+        "
+collect: {{host: false, self: false}}
+scrape_configs:
+  - job_name: worker
+    scrape_interval: 1s
+    scrape_timeout: 500ms
+    static_configs:
+      - targets: ['{}']
+        labels: {{zone: north}}
+    metric_relabel_configs:
+      - source_labels: [queue]
+        regex: mail
+        target_label: queue
+        replacement: letters
+",
+        exporter.address
+    )
 }

@@ -1,4 +1,13 @@
 //! Control groups: what this process, and with it the machine as it sees it, may use at most.
+//!
+//! In: the files of control groups, version 1 or 2, below the kernel's root.  Out: throttled time; limits and usage as
+//! facts, to the sources of CPU and memory.
+//! Owns: the open files of the groups with the smallest limits.
+//! Invariants: limits that change are followed
+//! (`collector::tests::limits_of_control_groups_are_followed_when_they_change`); no limit is
+//! none, not zero (`parse::tests::limits_are_read_and_no_limit_is_none`).
+//! Not here: the share of the limit that is used (`cpu`, `memory`).
+//! Start at: `open`.
 
 use std::time::Duration;
 

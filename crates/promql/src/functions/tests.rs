@@ -1,3 +1,5 @@
+//! The table of functions holds together.
+
 use super::*;
 
 #[test]

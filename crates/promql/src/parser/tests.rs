@@ -1,3 +1,5 @@
+//! What the parser refuses, and that printing and parsing again changes nothing.
+
 use proptest::prelude::*;
 
 use super::parse;

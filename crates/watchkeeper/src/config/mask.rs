@@ -67,7 +67,7 @@ fn mask_line(line: &str, urls_too: bool) -> (String, bool) {
             .trim_matches(['"', '\'']);
         out.push_str(before);
         rest = after;
-        if !SECRET_KEYS.contains(&key) && !(urls_too && key == "url") {
+        if !(SECRET_KEYS.contains(&key) || urls_too && key == "url") {
             continue;
         }
         let value = after.trim_start();

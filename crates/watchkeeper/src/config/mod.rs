@@ -1,4 +1,11 @@
 //! The configuration file: read whole, checked whole, every fault named with file and line.
+//!
+//! In: the file and the rule files it names, environment variables.  Out: [`Loaded`], to the assembly and to reloads.
+//! Owns: nothing; a file is read at every call.
+//! Invariants: all faults are told at once (`tests/bad_input.rs::check_config_says_everything_at_once_and_ends_with_a_failure`);
+//! no secret is shown (`mask::tests`); variables are replaced in values only (`variables::tests`).
+//! Not here: what a section means (each room's own `Config`), when a configuration takes effect (`control`).
+//! Start at: [`load`].
 
 mod file;
 mod mask;

@@ -1,5 +1,10 @@
 //! The real binary, a real exporter and a real webhook receiver, started and stopped by tests.
 #![allow(dead_code, reason = "every test binary uses another part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends at its first fault"
+)]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

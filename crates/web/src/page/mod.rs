@@ -2,7 +2,7 @@
 //!
 //! In: the built files of `ui/dist`, embedded by the compiler.  Out: answers to everything that no other route takes.
 //! Owns: the files in memory, plain and compressed.
-//! Invariants: an address that may be kept for ever names the build (`page::tests`); the page itself is asked for anew
+//! Invariants: an address that may be kept for ever names the build (`page::files::tests`); the page itself is asked for anew
 //! each time and answered by ETag; only navigations to known places get the page (`tests/http/page.rs`).
 //! Not here: the page's data (`ui_api`), its source (`ui/`).
 //! Start at: [`serve`].

@@ -1,5 +1,13 @@
 //! The stream of events (server-sent events, WHATWG HTML section 9.2): ticks, counts, reloads; numbered, held for a
 //! while, resumable; what a client loses it is told.
+//!
+//! In: news of the collector, the alerts, the targets and the configuration.  Out: numbered events, to every client.
+//! Owns: the ring of recent events and the count of clients.
+//! Invariants: a client that comes back gets what it missed or one gap (`stream::tests`); a slow client is told what it
+//! lost (`stream::tests::a_slow_client_is_told_what_it_lost_and_it_is_counted`); clients are bounded
+//! (`stream::tests::the_number_of_clients_is_bounded`).
+//! Not here: what the events are about (`alerting`, `ingest`, `collect`); the series (`ui_api::series`).
+//! Start at: [`stream`] and [`feed`].
 
 mod hub;
 mod rate;

@@ -86,6 +86,17 @@ impl Control for TestControl {
     }
 }
 
+fn about() -> About {
+    About {
+        version: "1.2.3".to_owned(),
+        revision: "abc".to_owned(),
+        host_name: "web-1".to_owned(),
+        data_dir: "/var/lib/watchkeeper".into(),
+        started_at_ms: NOW_MS - 60_000,
+        retention: "15d".to_owned(),
+    }
+}
+
 impl Server {
     /// A server that listens on loopback, at the fake time.
     pub(crate) async fn start() -> Self {
@@ -121,14 +132,7 @@ impl Server {
         let mut registry = Registry::default();
         telemetry.register(&mut registry);
         let deps = Deps {
-            about: About {
-                version: "1.2.3".to_owned(),
-                revision: "abc".to_owned(),
-                host_name: "web-1".to_owned(),
-                data_dir: "/var/lib/watchkeeper".into(),
-                started_at_ms: NOW_MS - 60_000,
-                retention: "15d".to_owned(),
-            },
+            about: about(),
             reader: Arc::<MemorySeries>::clone(&store),
             clock,
             scraper: Arc::clone(&scraper),
