@@ -48,8 +48,9 @@ pub const RESTORE_GRACE_MS_MIN: i64 = 30_000;
 /// Default waits of a route, in milliseconds. Alertmanager waits 30 s before it tells of a new group; here a page
 /// goes out at once unless the route says otherwise.
 pub const GROUP_WAIT_MS: i64 = 0;
-/// Between two messages about a group.
-pub const GROUP_INTERVAL_MS: i64 = 5 * 60_000;
+/// Between two messages about a group: long enough to gather what fails together, short enough that a second page and
+/// the all-clear are not held back. Alertmanager waits 5 min.
+pub const GROUP_INTERVAL_MS: i64 = 3_000;
 /// Until an unchanged group is told again.
 pub const REPEAT_INTERVAL_MS: i64 = 4 * 3_600_000;
 
