@@ -29,7 +29,8 @@ pub fn load_rule_files(patterns: &[String], base: &Path) -> Result<Vec<RuleFile>
 }
 
 fn expand(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, RuleError> {
-    let full = base.join(pattern);
+    // One file has one path, however it is written (`./rules.yml`).
+    let full: PathBuf = base.join(pattern).components().collect();
     if !pattern.contains(['*', '?', '[']) {
         if full.is_file() {
             return Ok(vec![full]);

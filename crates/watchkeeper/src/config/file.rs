@@ -1,5 +1,6 @@
 //! The top-level keys of `watchkeeper.yaml`; each section's own type lives in the room it configures.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
@@ -95,10 +96,12 @@ impl ConfigFile {
         base: &Path,
     ) -> Result<Vec<alerting::RuleFile>, Vec<Problem>> {
         let mut loaded = Vec::new();
+        let mut known = HashSet::new();
         let mut problems = Vec::new();
         for pattern in &self.rule_files {
             match alerting::load_rule_files(std::slice::from_ref(&pattern.value), base) {
-                Ok(files) => loaded.extend(files),
+                // A file that two patterns name is still one file.
+                Ok(files) => loaded.extend(files.into_iter().filter(|file| known.insert(file.path.clone()))),
                 Err(errors) => problems.extend(errors.into_iter().map(|error| {
                     if error.line == 0 {
                         // The file itself is at fault: what names it stands in this one.
@@ -147,4 +150,22 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_file_that_is_named_twice_is_loaded_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]";
+        std::fs::write(folder.path().join("rules.yaml"), rules).unwrap();
+        let file: ConfigFile =
+            stdx::yaml::read("rule_files: [rules.yaml, './*.yaml', ./rules.yaml]").unwrap();
+        let loaded = file
+            .load_rules(Path::new("watchkeeper.yaml"), folder.path())
+            .unwrap();
+        assert_eq!(loaded.len(), 1, "{loaded:?}");
+    }
 }

@@ -2,8 +2,11 @@
 
 use super::problem::Problem;
 
+/// Keys of relabelling whose values name groups of a regular expression in the same form (`${host}`).
+const KEYS_WITH_GROUPS: [&str; 2] = ["replacement", "target_label"];
+
 /// Replaces variables in `text`; lines keep their numbers. `$${` stands for a literal `${`; `$1` and `${1}`, the groups
-/// of a regular expression, are left alone, and so are comment lines.
+/// of a regular expression, are left alone, and so are comment lines and the values of [`KEYS_WITH_GROUPS`].
 pub(crate) fn replace(
     text: &str,
     file: &std::path::Path,
@@ -39,6 +42,13 @@ fn replace_line(line: &str, lookup: impl Fn(&str) -> Option<String>, out: &mut S
             continue;
         }
         out.push_str(before);
+        let place = line.len() - from_dollar.len();
+        if last_key(line.get(..place).unwrap_or_default()).is_some_and(|key| KEYS_WITH_GROUPS.contains(&key))
+        {
+            out.push_str("${");
+            rest = inner;
+            continue;
+        }
         let Some((content, tail)) = inner
             .split_once('}')
             .filter(|(content, _)| names_a_variable(content))
@@ -65,6 +75,14 @@ fn replace_line(line: &str, lookup: impl Fn(&str) -> Option<String>, out: &mut S
     }
     out.push_str(rest);
     Ok(())
+}
+
+/// The key whose value goes on at the end of `start`, the beginning of a line.
+fn last_key(start: &str) -> Option<&str> {
+    let (before, _) = start.rsplit_once(": ")?;
+    before
+        .rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .next()
 }
 
 fn names_a_variable(content: &str) -> bool {
@@ -108,6 +126,12 @@ mod tests {
     #[test]
     fn groups_comments_and_escapes_are_left_alone() {
         check("replacement: ${1}-$2", Ok("replacement: ${1}-$2"));
+        check(
+            "- replacement: '${HOST}:${x}'",
+            Ok("- replacement: '${HOST}:${x}'"),
+        );
+        let flow = "- {target_label: t_${x}, regex: '${HOST}'}";
+        check(flow, Ok("- {target_label: t_${x}, regex: 'web-1'}"));
         check("# ${NOT_SET}\n", Ok("# ${NOT_SET}\n"));
         check("a: $${HOST}", Ok("a: ${HOST}"));
         check("a: ${", Ok("a: ${"));
