@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::collector::Collector;
-use crate::config::Config;
+use crate::config::{Choices, Config};
 use crate::error::Error;
 use crate::roots::Roots;
 use crate::schedule::Schedule;
@@ -28,9 +29,12 @@ mod identity;
 
 /// This machine, watched.
 pub struct Host {
-    interval: std::time::Duration,
+    config: Config,
+    choices: Choices,
+    roots: Roots,
+    instance: Arc<str>,
     deps: HostDeps,
-    collector: Mutex<Option<Collector>>,
+    running: AtomicBool,
     shown: Mutex<Shown>,
     described: OnceLock<()>,
 }
@@ -55,24 +59,19 @@ struct Shown {
 }
 
 impl Host {
-    /// Opens every source of this machine. Reads who the machine is, and nothing else yet.
+    /// Reads who the machine is, and nothing else yet.
     pub fn new(config: Config, roots: Roots, deps: HostDeps) -> Result<Arc<Self>, Error> {
         config.validate()?;
         let summary = identity::read(&roots)?;
         let instance: Arc<str> = Arc::from(summary.name.as_str());
         let choices = config.choices()?;
-        let opening = Opening {
-            config: &config,
-            choices: &choices,
-            roots: &roots,
-            telemetry: &deps.telemetry,
-            usage: sources::ask_kernel_for_usage(),
-        };
-        let collector = Collector::new(&opening, &instance, Arc::clone(&deps.clock));
         Ok(Arc::new(Self {
-            interval: config.interval.0,
+            config,
+            choices,
+            roots,
+            instance,
             deps,
-            collector: Mutex::new(Some(collector)),
+            running: AtomicBool::new(false),
             shown: Mutex::new(Shown {
                 summary,
                 processes: Arc::default(),
@@ -81,26 +80,28 @@ impl Host {
         }))
     }
 
-    /// Reads and stores, the first time at once, until `stop` is cancelled. Work happens on a thread of its own, so
-    /// this may be awaited anywhere. A panic of that thread goes on in the caller.
+    /// Opens every source of this machine, then reads and stores, the first time at once, until `stop` is cancelled.
+    /// Work happens on a thread of its own, so this may be awaited anywhere. A panic of that thread goes on in the
+    /// caller, who may run again: sources are opened anew.
     pub fn run(
         self: &Arc<Self>,
         stop: CancellationToken,
     ) -> impl Future<Output = Result<(), Error>> + Send + 'static {
         let host = Arc::clone(self);
         async move {
-            let Some(mut collector) = host.collector.lock().take() else {
+            if host.running.swap(true, Ordering::AcqRel) {
                 return Err(Error::AlreadyRunning);
-            };
+            }
+            let running = Running(Arc::clone(&host));
             let (stop_sender, stop_receiver): (Sender<()>, Receiver<()>) = channel();
             let (ended_sender, ended) = oneshot::channel::<()>();
             let worker = Arc::clone(&host);
             let name = "collect-host";
             let thread = thread::Builder::new().name(name.into()).spawn(move || {
-                // Dropped when the thread ends, in whatever way.
+                // Dropped when the thread ends, in whatever way; the later one first.
                 let _ended = ended_sender;
-                worker.tick_until(&mut collector, &stop_receiver);
-                *worker.collector.lock() = Some(collector);
+                let _running = running;
+                worker.tick_until(&mut worker.open(), &stop_receiver);
             });
             let thread = thread.map_err(|source| Error::Thread { name, source })?;
             let mut ended = ended;
@@ -126,9 +127,20 @@ impl Host {
         ProcessTable::clone(&table)
     }
 
+    fn open(&self) -> Collector {
+        let opening = Opening {
+            config: &self.config,
+            choices: &self.choices,
+            roots: &self.roots,
+            telemetry: &self.deps.telemetry,
+            usage: sources::ask_kernel_for_usage(),
+        };
+        Collector::new(&opening, &self.instance, Arc::clone(&self.deps.clock))
+    }
+
     fn tick_until(&self, collector: &mut Collector, stop: &Receiver<()>) {
         let clock = &self.deps.clock;
-        let mut schedule = Schedule::new(self.interval, clock.monotonic(), clock.now_ms());
+        let mut schedule = Schedule::new(self.config.interval.0, clock.monotonic(), clock.now_ms());
         loop {
             match stop.recv_timeout(schedule.wait(clock.monotonic())) {
                 Err(RecvTimeoutError::Timeout) => {}
@@ -184,10 +196,19 @@ impl Host {
     }
 }
 
+/// Held by the thread that reads; its end, by a panic too, lets another one start.
+struct Running(Arc<Host>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Release);
+    }
+}
+
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host")
-            .field("interval", &self.interval)
+            .field("interval", &self.config.interval)
             .field("summary", &self.shown.lock().summary)
             .finish_non_exhaustive()
     }

@@ -201,3 +201,43 @@ fn a_machine_without_a_name_is_refused_with_the_mend() {
     let error = Host::new(Config::default(), roots, deps).unwrap_err();
     assert!(error.to_string().contains("hostnamectl"), "{error}");
 }
+
+/// Panics at the first batch, then stores.
+#[derive(Debug)]
+struct PanicsOnce {
+    panicked: std::sync::atomic::AtomicBool,
+    store: Arc<MemorySeries>,
+}
+
+impl SeriesWrite for PanicsOnce {
+    fn append(&self, batch: &SeriesBatch, now_ms: i64) -> Result<Accepted, WriteError> {
+        assert!(
+            self.panicked.swap(true, Ordering::SeqCst),
+            "the first batch is too much for this writer"
+        );
+        self.store.append(batch, now_ms)
+    }
+
+    fn describe(&self, tenant: TenantId, metadata: &[MetricMetadata]) -> Result<(), WriteError> {
+        self.store.describe(tenant, metadata)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_panic_it_runs_again() {
+    let writer = PanicsOnce {
+        panicked: false.into(),
+        store: MemorySeries::new(),
+    };
+    let mut setup = setup(Arc::new(writer), 200);
+    let stop = CancellationToken::new();
+    let first = tokio::spawn(setup.host.run(stop.clone())).await;
+    assert!(first.unwrap_err().is_panic());
+
+    let running = tokio::spawn(setup.host.run(stop.clone()));
+    next_tick(&mut setup.inlet).await;
+    let second = setup.host.run(stop.clone()).await;
+    assert!(matches!(second, Err(Error::AlreadyRunning)), "{second:?}");
+    stop.cancel();
+    running.await.unwrap().unwrap();
+}

@@ -86,9 +86,12 @@ impl Scraper {
         self.pools.lock().targets()
     }
 
-    /// Scrapes until `stop` is cancelled. Series are not ended then: the process is expected back.
+    /// Scrapes until `stop` is cancelled. Series are not ended then: the process is expected back. May run again after
+    /// it ended, by a panic too.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut tasks = Tasks::default();
+        // What an earlier run had started ended with it.
+        self.pools.lock().all_unstarted();
         loop {
             for entry in self.pools.lock().unstarted() {
                 tasks.start(entry, &self.deps, &stop);

@@ -144,3 +144,23 @@ async fn a_steady_scrape_parses_each_series_once() {
         .await;
     assert_eq!(rig.telemetry.series_parsed.get(), 2);
 }
+
+#[tokio::test]
+async fn a_run_that_broke_off_is_taken_up_by_the_next() {
+    let target = FakeTarget::start(Answer::text("a 1\n")).await;
+    let rig = Rig::start(&job(&target.address, ""));
+    rig.until("a", "1").await;
+    rig.task.abort();
+    let scraper = std::sync::Arc::clone(&rig.scraper);
+    assert!(rig.task.await.unwrap_err().is_cancelled());
+
+    target.answer_with(Answer::text("a 2\n"));
+    let again = tokio::spawn(scraper.run(rig.stop.clone()));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while target.requests().len() < 2 {
+        assert!(std::time::Instant::now() < deadline, "nothing is scraped");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    rig.stop.cancel();
+    again.await.unwrap();
+}

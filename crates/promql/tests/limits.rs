@@ -16,6 +16,10 @@ fn ask(query: &str, options: &Options) -> Result<Answer, EvalError> {
         let samples: Vec<(i64, f64)> = (0..100).map(|place| (place * 1000, place as f64)).collect();
         store.add(&[("__name__", "up"), ("job", &job)], &samples);
     }
+    for bound in ["1", "+Inf"] {
+        let samples: Vec<(i64, f64)> = (0..100).map(|place| (place * 1000, place as f64)).collect();
+        store.add(&[("__name__", "up_bucket"), ("le", bound)], &samples);
+    }
     let expr = promql::parse(query).unwrap();
     promql::range(&expr, store.as_ref(), 0, 100_000, 1000, options)
 }
@@ -66,6 +70,27 @@ fn too_many_samples_are_refused() {
     assert_eq!(answer.statistics.series_selected, 50);
     assert_eq!(answer.statistics.samples_read, 5000);
     assert!(answer.statistics.samples_held_max >= 5000);
+}
+
+#[test]
+fn series_that_a_query_makes_are_counted_as_they_are_made() {
+    // Either of these makes a series of 101 steps for each of its 101 values, from 10,100 samples at most.
+    for query in [
+        "count_values(\"value\", up)",
+        "histogram_quantiles(up_bucket, \"q\", time() / 100)",
+    ] {
+        let options = |samples_max| Options {
+            samples_max,
+            ..Options::default()
+        };
+        let answer = ask(query, &options(1_000_000)).unwrap();
+        assert!(answer.statistics.samples_held_max >= 10_000, "{query}");
+        let result = ask(query, &options(9_000));
+        assert!(
+            matches!(result, Err(EvalError::TooManySamples { samples_max: 9000 })),
+            "{query}: {result:?}"
+        );
+    }
 }
 
 #[test]

@@ -122,6 +122,13 @@ impl Pools {
             .collect()
     }
 
+    /// Forgets which targets have loops: none has.
+    pub(super) fn all_unstarted(&self) {
+        for entry in self.jobs.values().flat_map(|job| job.entries.values()) {
+            entry.started.store(false, Ordering::SeqCst);
+        }
+    }
+
     pub(super) fn targets(&self) -> Targets {
         let mut targets = Targets::default();
         for (name, job) in &self.jobs {

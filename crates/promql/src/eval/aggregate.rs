@@ -1,5 +1,7 @@
 //! Aggregations: series are grouped by labels once, then each group's columns are summed up step by step.
 
+use std::collections::hash_map::Entry;
+
 use model::Labels;
 use model::labels::METRIC_NAME;
 use model::number::format_float;
@@ -109,11 +111,13 @@ impl Evaluator<'_> {
         let columns = self.vector(&plan.inner, grid)?;
         let groups = group(plan, &columns);
         let mut results = Vec::new();
+        let mut turn = 0;
         for group in &groups {
-            self.check()?;
             // Keyed by the bits, all NaNs being one value.
             let mut counts: FxHashMap<u64, Column> = FxHashMap::default();
             for column in group.members.iter().filter_map(|place| columns.get(*place)) {
+                self.check_at(turn)?;
+                turn += 1;
                 for (step, value) in column
                     .values
                     .iter()
@@ -125,15 +129,19 @@ impl Evaluator<'_> {
                     } else {
                         value.to_bits()
                     };
-                    let counted = counts.entry(bits).or_insert_with(|| {
-                        let mut labels = group.labels.to_builder();
-                        labels.set(label.as_str(), format_go(*value));
-                        Column {
-                            labels: labels.build(),
-                            drops_name: group.drops_name,
-                            values: vec![ABSENT; grid.steps],
+                    let counted = match counts.entry(bits) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(new) => {
+                            self.hold(grid.steps)?;
+                            let mut labels = group.labels.to_builder();
+                            labels.set(label.as_str(), format_go(*value));
+                            new.insert(Column {
+                                labels: labels.build(),
+                                drops_name: group.drops_name,
+                                values: vec![ABSENT; grid.steps],
+                            })
                         }
-                    });
+                    };
                     if let Some(cell) = counted.values.get_mut(step) {
                         *cell = if is_present(*cell) { *cell + 1.0 } else { 1.0 };
                     }
@@ -141,7 +149,6 @@ impl Evaluator<'_> {
             }
             results.extend(counts.into_values());
         }
-        self.hold(sample_count(&results))?;
         self.release(sample_count(&columns));
         results.sort_by(|left, right| left.labels.cmp(&right.labels));
         merge_same_labels(results).map(Evaluated::Vector)

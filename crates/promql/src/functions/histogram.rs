@@ -1,5 +1,7 @@
 //! Functions of classic histograms, whose buckets are series with a label `le`.
 
+use std::collections::hash_map::Entry;
+
 use model::Labels;
 use model::number::{format_float, parse_float};
 use rustc_hash::FxHashMap;
@@ -73,30 +75,27 @@ pub(crate) fn quantiles(
             evaluator.doubt_quantile(*q, plan.at);
         }
         for column in quantiles_of(evaluator, &columns, &found, &q, vector.at, grid)? {
-            let mut by_value: Vec<(u64, Column)> = Vec::new();
+            let mut by_value: FxHashMap<u64, Column> = FxHashMap::default();
             for (step, (q, value)) in q.iter().zip(&column.values).enumerate() {
-                let known = by_value.iter().position(|(bits, _)| *bits == q.to_bits());
-                let known = known.unwrap_or_else(|| {
-                    let mut labels = column.labels.to_builder();
-                    labels.set(label.as_str(), open_metrics_float(*q));
-                    by_value.push((
-                        q.to_bits(),
-                        Column {
+                let found = match by_value.entry(q.to_bits()) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => {
+                        evaluator.check()?;
+                        evaluator.hold(grid.steps)?;
+                        let mut labels = column.labels.to_builder();
+                        labels.set(label.as_str(), open_metrics_float(*q));
+                        new.insert(Column {
                             labels: labels.build(),
                             drops_name: true,
                             values: vec![ABSENT; grid.steps],
-                        },
-                    ));
-                    by_value.len() - 1
-                });
-                if let Some(cell) = by_value
-                    .get_mut(known)
-                    .and_then(|(_, found)| found.values.get_mut(step))
-                {
+                        })
+                    }
+                };
+                if let Some(cell) = found.values.get_mut(step) {
                     *cell = *value;
                 }
             }
-            results.extend(by_value.into_iter().map(|(_, column)| column));
+            results.extend(by_value.into_values());
         }
     }
     merge_same_labels(results).map(Evaluated::Vector)
