@@ -1,4 +1,5 @@
-//! The rules that come with the program: this machine's CPU, memory and disks, and targets that do not answer.
+//! The rules that come with the program: this machine's CPU, memory and disks, targets that do not answer, and what
+//! would make Watchkeeper itself blind or mute.
 
 use model::Labels;
 
@@ -8,6 +9,9 @@ use crate::rules::{NameScheme, RuleError, RuleFile, parse_rule_file};
 
 /// The name under which these rules are shown.
 pub const FILE: &str = "builtin";
+
+/// The group that expects this machine's vitals.
+pub(crate) const VITALS_GROUP: &str = "vitals";
 
 /// The rules, in the form of any other rule file.
 const RULES: &str = include_str!("builtin.yml");

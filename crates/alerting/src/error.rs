@@ -37,13 +37,4 @@ pub enum Error {
         #[source]
         source: state::Error,
     },
-    /// The HTTP client could not be built.
-    #[error("cannot build the HTTP client of receiver {receiver}")]
-    Client {
-        /// The receiver.
-        receiver: String,
-        /// What the client said.
-        #[source]
-        source: reqwest::Error,
-    },
 }

@@ -25,7 +25,7 @@ mod engine;
 mod yaml;
 
 pub use config::Config;
-pub use engine::{Alerting, Deps, Nudge};
+pub use engine::{Alerting, Deps, Nudge, Prepared, Setup};
 pub use error::{ConfigError, Error};
 pub use rules::{RuleError, RuleFile, load_rule_files};
 pub use telemetry::Telemetry;

@@ -45,6 +45,9 @@ pub const RESOLVED_RETENTION_MS: i64 = 15 * 60_000;
 /// The least time after a start before a restored alert may be resolved by an absent result, in milliseconds.
 pub const RESTORE_GRACE_MS_MIN: i64 = 30_000;
 
+/// How far before a start series are looked for that a restored alert may come from, in milliseconds.
+pub const RESTORE_PAST_MS: i64 = 60 * 60_000;
+
 /// Default waits of a route, in milliseconds. Alertmanager waits 30 s before it tells of a new group; here a page
 /// goes out at once unless the route says otherwise.
 pub const GROUP_WAIT_MS: i64 = 0;

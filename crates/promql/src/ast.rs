@@ -236,6 +236,15 @@ pub(crate) struct Call {
     pub(crate) args: Vec<Node>,
 }
 
+/// What one selector of an expression asks the store for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// All matchers, one of the name included where it has a name.
+    pub matchers: &'a [Matcher],
+    /// Whether it asks for the samples of a range, and not for the last one.
+    pub is_range: bool,
+}
+
 // === impl Expr ===
 
 impl Expr {
@@ -248,7 +257,7 @@ impl Expr {
     pub fn metric_names(&self) -> Option<Vec<String>> {
         let mut names = BTreeSet::new();
         let mut all_named = true;
-        self.root.for_each_selector(&mut |selector| {
+        self.root.for_each_selector(&mut |selector, _| {
             let exact = selector
                 .matchers
                 .iter()
@@ -261,6 +270,18 @@ impl Expr {
             }
         });
         all_named.then(|| names.into_iter().collect())
+    }
+
+    /// What each selector of the expression asks the store for, in order.
+    pub fn selectors(&self) -> Vec<Asked<'_>> {
+        let mut all = Vec::new();
+        self.root.for_each_selector(&mut |selector, is_range| {
+            all.push(Asked {
+                matchers: &selector.matchers,
+                is_range,
+            });
+        });
+        all
     }
 }
 
@@ -282,11 +303,12 @@ impl Node {
         }
     }
 
-    fn for_each_selector(&self, visit: &mut dyn FnMut(&Selector)) {
+    /// Visits every selector, and says whether it asks for a range.
+    fn for_each_selector<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector, bool)) {
         match &self.kind {
             Kind::Number(_) | Kind::Text(_) => {}
-            Kind::Selector(selector) => visit(selector),
-            Kind::Matrix(matrix) => visit(&matrix.selector),
+            Kind::Selector(selector) => visit(selector, false),
+            Kind::Matrix(matrix) => visit(&matrix.selector, true),
             Kind::Subquery(subquery) => subquery.inner.for_each_selector(visit),
             Kind::Paren(inner) | Kind::Unary(_, inner) => inner.for_each_selector(visit),
             Kind::Binary(binary) => {

@@ -22,7 +22,7 @@ mod print;
 pub mod telemetry;
 
 pub use answer::{Annotations, Answer, MatrixSeries, Statistics, Value, VectorSample};
-pub use ast::{Expr, ValueType};
+pub use ast::{Asked, Expr, ValueType};
 pub use error::{EvalError, ParseError};
 pub use eval::{instant, range};
 pub use options::{Options, Windows};

@@ -1,5 +1,5 @@
 //! What the standard library lacks and every room needs: a clock that tests own, backoff, bounded outlets, durations,
-//! YAML whose faults are named all at once.
+//! YAML whose faults are named all at once, HTTP clients that can be built on any machine.
 //!
 //! In: nothing of this project; this is the ground floor.  Out: small, general pieces, used by every room.
 //! Owns: nothing on disk and no task.
@@ -13,6 +13,8 @@ pub mod backoff;
 pub mod bytes;
 pub mod clock;
 pub mod duration;
+#[cfg(feature = "http-client")]
+pub mod http_client;
 pub mod outlet;
 pub mod yaml;
 

@@ -79,7 +79,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let takes_self = loaded.file.collect.self_;
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
     let parts = control_parts(flags, &engines, &services, &outlets, &clock);
-    let control = Control::new(loaded, parts)?;
+    let control = Control::new(loaded, parts).await?;
     let registry = Arc::new(Mutex::new(registry));
 
     let stop = CancellationToken::new();
@@ -221,7 +221,6 @@ fn build_services(
         nudges: outlets.nudges.clone(),
         news: outlets.alerts.clone(),
         external_url,
-        external_labels: Labels::from_pairs(loaded.file.global.external_labels.clone()),
         telemetry,
     });
     Ok(Services {
@@ -285,6 +284,7 @@ fn control_parts(
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
             alerting: Arc::clone(&services.alerting),
+            takes_vitals: services.host.is_some(),
         },
         clock: Arc::clone(clock),
         news: outlets.config.clone(),

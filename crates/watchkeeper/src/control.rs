@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
+use model::Labels;
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use stdx::outlet::Outlet;
@@ -18,19 +19,29 @@ use crate::config::{self, Loaded};
 pub(crate) struct Reloadable {
     pub(crate) scraper: Arc<ingest::Scraper>,
     pub(crate) alerting: Arc<alerting::Alerting>,
+    /// Whether this machine's vitals are taken.
+    pub(crate) takes_vitals: bool,
 }
 
 impl Reloadable {
-    /// Hands a checked configuration to the rooms; those that it leaves unchanged are not disturbed.
-    /// Where one refuses, nothing has changed and the text says why.
-    pub(crate) fn apply(&self, loaded: Loaded) -> Result<(), String> {
-        let interval = loaded.file.global.evaluation_interval;
-        let refused = |error: ingest::IngestError| format!("{:#}", anyhow::Error::new(error));
-        self.scraper
-            .apply(&loaded.file.global, loaded.file.scrape_configs)
-            .map_err(refused)?;
-        self.alerting
-            .apply(loaded.file.alerting, loaded.rule_files, interval);
+    /// Hands a checked configuration to the rooms; those that it leaves unchanged are not disturbed. Reads the files that
+    /// clients need, so async callers go through a blocking task.
+    ///
+    /// # Errors
+    /// Why a room refuses it; then nothing has changed in any of them.
+    pub(crate) fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
+        let file = loaded.file;
+        let setup = alerting::Setup {
+            config: file.alerting,
+            rule_files: loaded.rule_files,
+            evaluation_interval: file.global.evaluation_interval,
+            external_labels: Labels::from_pairs(file.global.external_labels.clone()),
+            expects_vitals: self.takes_vitals,
+        };
+        // One room prepares and the other applies, and only then is the prepared taken, which cannot fail.
+        let prepared = self.alerting.prepare(setup)?;
+        self.scraper.apply(&file.global, file.scrape_configs)?;
+        self.alerting.apply(prepared);
         Ok(())
     }
 }
@@ -40,7 +51,7 @@ impl Reloadable {
 pub(crate) struct Control {
     path: Option<PathBuf>,
     flags: Vec<(String, String)>,
-    rooms: Reloadable,
+    rooms: Arc<Reloadable>,
     clock: SharedClock,
     view: Mutex<ConfigView>,
     /// The sections that take effect at the start only, as they were then.
@@ -104,7 +115,10 @@ impl FixedAtStart {
 
 impl Control {
     /// The handle on a process that runs `loaded`; hands it to the rooms.
-    pub(crate) fn new(loaded: Loaded, parts: ControlParts) -> anyhow::Result<Arc<Self>> {
+    ///
+    /// # Errors
+    /// Why a room refuses it.
+    pub(crate) async fn new(loaded: Loaded, parts: ControlParts) -> anyhow::Result<Arc<Self>> {
         let now_ms = parts.clock.now_ms();
         let view = view_of(&loaded, now_ms, loaded.warnings.clone());
         for warning in &view.warnings {
@@ -115,7 +129,7 @@ impl Control {
             flags: parts.flags,
             fixed_at_start: FixedAtStart::of(&loaded.file),
             view: Mutex::new(view),
-            rooms: parts.rooms,
+            rooms: Arc::new(parts.rooms),
             clock: parts.clock,
             reloading: tokio::sync::Mutex::default(),
             ready: AtomicBool::new(false),
@@ -123,8 +137,13 @@ impl Control {
             samples_stored: parts.samples_stored,
             replayed: parts.replayed,
         });
-        control.rooms.apply(loaded).map_err(anyhow::Error::msg)?;
+        control.apply(loaded).await?;
         Ok(control)
+    }
+
+    async fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
+        let rooms = Arc::clone(&self.rooms);
+        blocking(move || rooms.apply(loaded)).await?
     }
 
     /// Everything is loaded: answers are complete from now on.
@@ -138,11 +157,13 @@ impl Control {
         let Some(path) = self.path.clone() else {
             return Err("there is no configuration file to read; start with --config FILE".to_owned());
         };
-        let loaded = tokio::task::spawn_blocking(move || {
-            config::load(Some(&path)).map_err(|faults| config::join(&faults))
-        });
-        let loaded = loaded.await.unwrap_or_else(|panic| Err(panic.to_string()));
-        match loaded.and_then(|loaded| self.take_over(loaded)) {
+        let loaded =
+            blocking(move || config::load(Some(&path)).map_err(|faults| config::join(&faults))).await;
+        let taken = match loaded.unwrap_or_else(|panic| Err(panic.to_string())) {
+            Ok(loaded) => self.take_over(loaded).await.map_err(|error| format!("{error:#}")),
+            Err(faults) => Err(faults),
+        };
+        match taken {
             Ok(()) => Ok(()),
             Err(faults) => {
                 error!(faults, "configuration refused, the one before runs on");
@@ -155,7 +176,8 @@ impl Control {
         }
     }
 
-    fn take_over(&self, loaded: Loaded) -> Result<(), String> {
+    /// Hands a configuration to the rooms; where that succeeds, the page shows it.
+    async fn take_over(&self, loaded: Loaded) -> anyhow::Result<()> {
         let mut warnings = loaded.warnings.clone();
         for section in self.fixed_at_start.changed(&FixedAtStart::of(&loaded.file)) {
             warnings.push(format!(
@@ -163,7 +185,7 @@ impl Control {
             ));
         }
         let view = view_of(&loaded, self.clock.now_ms(), warnings);
-        self.rooms.apply(loaded)?;
+        self.apply(loaded).await?;
         for warning in &view.warnings {
             warn!(warning, "configuration");
         }
@@ -172,6 +194,11 @@ impl Control {
         self.news.offer(view);
         Ok(())
     }
+}
+
+/// Runs what reads files away from the async runtime.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    Ok(tokio::task::spawn_blocking(work).await?)
 }
 
 fn view_of(loaded: &Loaded, now_ms: i64, warnings: Vec<String>) -> ConfigView {

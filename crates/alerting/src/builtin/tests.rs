@@ -1,6 +1,6 @@
 //! The built-in rules against a store in memory: when they fire, what they say, and when they keep silent.
 
-use model::{AlertPhase, Labels};
+use model::{Accepted, AlertPhase, Labels, MetricMetadata, SeriesBatch, SeriesWrite, TenantId, WriteError};
 use testkit::MemorySeries;
 
 use super::*;
@@ -8,6 +8,22 @@ use crate::rules::evaluate::{Environment, GroupState, evaluate_group};
 use crate::rules::judge::Alert;
 
 const MINUTE_MS: i64 = 60_000;
+
+/// A store that takes nothing in.
+#[derive(Debug)]
+struct Full;
+
+impl SeriesWrite for Full {
+    fn append(&self, _: &SeriesBatch, _: i64) -> Result<Accepted, WriteError> {
+        Err(WriteError::Log {
+            reason: "no space left on device".to_owned(),
+        })
+    }
+
+    fn describe(&self, _: TenantId, _: &[MetricMetadata]) -> Result<(), WriteError> {
+        Ok(())
+    }
+}
 
 /// Evaluates all groups every 30 s up to `until_ms` and returns the alerts that fire then.
 fn firing(store: &MemorySeries, until_ms: i64) -> Vec<Alert> {
@@ -55,7 +71,7 @@ fn fill(store: &MemorySeries, labels: &[(&str, &str)], until_ms: i64, value: imp
 fn the_rules_are_sound() {
     let file = rule_file().unwrap();
     let alerts: usize = file.groups.iter().map(|group| group.rules.len()).sum();
-    assert_eq!(alerts, 9);
+    assert_eq!(alerts, 16);
     assert_eq!(inhibitions().len(), 1);
 }
 
@@ -139,4 +155,168 @@ fn a_target_that_does_not_answer_is_told_after_a_minute() {
     );
     assert_eq!(firing(&store, 30_000), Vec::new());
     assert_eq!(firing(&store, 2 * MINUTE_MS).len(), 1);
+}
+
+/// Its own counter, every 15 s.
+fn count(store: &MemorySeries, name: &str, more: (&str, &str), until_ms: i64, value: impl Fn(i64) -> f64) {
+    let labels = [
+        ("__name__", name),
+        ("job", "watchkeeper"),
+        ("instance", "127.0.0.1:9595"),
+        more,
+    ];
+    fill(store, &labels, until_ms, value);
+}
+
+fn names(alerts: &[Alert]) -> Vec<(&str, &str)> {
+    alerts
+        .iter()
+        .filter_map(|alert| Some((alert.labels.get("alertname")?, alert.labels.get("severity")?)))
+        .collect()
+}
+
+#[test]
+fn missing_vitals_are_told_after_a_minute_and_until_they_are_back() {
+    let vitals = |gone_from_ms: i64, back_at_ms: i64, until_ms: i64| {
+        let store = MemorySeries::new();
+        let labels = [
+            ("__name__", "system_uptime_seconds"),
+            ("job", "host"),
+            ("instance", "web-1"),
+        ];
+        let samples: Vec<(i64, f64)> = (0..=until_ms)
+            .step_by(15_000)
+            .filter(|at_ms| *at_ms <= gone_from_ms || *at_ms >= back_at_ms)
+            .map(|at_ms| (at_ms, 1.0))
+            .collect();
+        store.add(&labels, &samples);
+        firing(&store, until_ms)
+    };
+    let never = i64::MAX;
+    assert_eq!(vitals(10 * MINUTE_MS, never, 10 * MINUTE_MS), Vec::new());
+    assert_eq!(vitals(10 * MINUTE_MS, never, 10 * MINUTE_MS + 30_000), Vec::new());
+    for missing_min in [2, 30, 120] {
+        let found = vitals(10 * MINUTE_MS, never, (10 + missing_min) * MINUTE_MS);
+        assert_eq!(
+            names(&found),
+            [("VitalsMissing", "critical")],
+            "after {missing_min} min"
+        );
+    }
+    let back = vitals(10 * MINUTE_MS, 30 * MINUTE_MS, 31 * MINUTE_MS);
+    assert_eq!(back, Vec::new());
+    assert_eq!(
+        firing(&MemorySeries::new(), 5 * MINUTE_MS),
+        Vec::new(),
+        "there never were any"
+    );
+}
+
+#[test]
+fn failing_writes_rules_and_tasks_are_told_for_as_long_as_they_are_recent() {
+    for (metric, alert, severity) in [
+        ("watchkeeper_disk_log_busy_total", "StoreFailing", "warning"),
+        (
+            "watchkeeper_tsdb_maintenance_failures_total",
+            "StoreFailing",
+            "warning",
+        ),
+        (
+            "watchkeeper_tsdb_append_failures_total",
+            "StoreFailing",
+            "critical",
+        ),
+        ("watchkeeper_disk_log_failures_total", "StoreFailing", "critical"),
+        (
+            "watchkeeper_alerting_rule_evaluation_failures_total",
+            "RulesFailing",
+            "warning",
+        ),
+        (
+            "watchkeeper_alerting_commit_failures_total",
+            "RulesFailing",
+            "warning",
+        ),
+        ("watchkeeper_task_panics_total", "TaskBroken", "warning"),
+    ] {
+        let told = |until_min: i64| {
+            let store = MemorySeries::new();
+            // One failure, ten minutes in.
+            count(&store, metric, ("task", "x"), until_min * MINUTE_MS, |at_ms| {
+                f64::from(at_ms >= 10 * MINUTE_MS)
+            });
+            firing(&store, until_min * MINUTE_MS)
+        };
+        assert_eq!(told(9), Vec::new(), "{metric}");
+        assert_eq!(names(&told(11)), [(alert, severity)], "{metric}");
+        assert_eq!(told(27), Vec::new(), "{metric}");
+    }
+}
+
+#[test]
+fn notifications_that_are_not_taken_or_lost_are_told() {
+    let told = |metric: &str, failures: fn(i64) -> f64, until_min: i64| {
+        let store = MemorySeries::new();
+        let labels = [
+            ("__name__", metric),
+            ("job", "watchkeeper"),
+            ("instance", "w"),
+            ("receiver", "pager"),
+            ("channel", "webhook[0]"),
+        ];
+        // Such a series begins with the first failure.
+        let samples: Vec<(i64, f64)> = (10 * MINUTE_MS..=until_min * MINUTE_MS)
+            .step_by(15_000)
+            .map(|at_ms| (at_ms, failures(at_ms)))
+            .collect();
+        store.add(&labels, &samples);
+        firing(&store, until_min * MINUTE_MS)
+    };
+    let failed = "watchkeeper_alerting_notifications_failed_total";
+    let found = told(failed, |_| 1.0, 11);
+    assert_eq!(names(&found), [("NotificationsFailing", "critical")]);
+    assert_eq!(
+        found[0].annotations.get("summary"),
+        Some("Notifications to pager are lost")
+    );
+    assert_eq!(told(failed, |_| 1.0, 27), Vec::new(), "long ago");
+    let retries = "watchkeeper_alerting_notification_retries_total";
+    assert_eq!(told(retries, |_| 1.0, 13), Vec::new(), "once is nothing");
+    let found = told(retries, |at_ms| (at_ms / MINUTE_MS) as f64, 17);
+    assert_eq!(names(&found), [("NotificationsFailing", "warning")]);
+}
+
+#[test]
+fn a_store_that_takes_nothing_keeps_no_alert_from_firing() {
+    let store = MemorySeries::new();
+    fill(
+        &store,
+        &[("__name__", "up"), ("instance", "db"), ("job", "node")],
+        3 * MINUTE_MS,
+        |_| 0.0,
+    );
+    let file = rule_file().unwrap();
+    let group = file.groups.iter().find(|group| group.name == "targets").unwrap();
+    let external = Labels::empty();
+    let env = Environment {
+        reader: &*store,
+        writer: &Full,
+        external_labels: &external,
+        external_url: "",
+        started_ms: 0,
+        interval_ms: 30_000,
+    };
+    let mut state = GroupState::default();
+    for at_ms in (0..=2 * MINUTE_MS).step_by(30_000) {
+        let outcome = evaluate_group(group, &state, &env, at_ms);
+        assert_eq!(outcome.failures, 1, "and it is counted");
+        state = outcome.state;
+    }
+    let rule = &state.rules[0];
+    assert!(
+        rule.last_error.as_ref().unwrap().contains("no space left"),
+        "{rule:?}"
+    );
+    let phases: Vec<AlertPhase> = rule.alerts.values().map(|alert| alert.life.phase).collect();
+    assert_eq!(phases, [AlertPhase::Firing]);
 }

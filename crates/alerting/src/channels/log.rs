@@ -7,8 +7,8 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::channels::{Channel, Delivery};
-use crate::config::{Integration, ReceiverConfig};
-use crate::error::Error;
+use crate::config::{ReceiverConfig, Settings};
+use crate::error::ConfigError;
 use crate::notify::message::Message;
 
 /// The receiver that is used where the configuration has no route.
@@ -35,7 +35,7 @@ pub(crate) fn default_receiver() -> ReceiverConfig {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the table's makers share one signature")]
-pub(crate) fn make(_: &Integration, receiver: &str) -> Result<Box<dyn Channel>, Error> {
+pub(crate) fn make(_: &Settings, receiver: &str) -> Result<Box<dyn Channel>, ConfigError> {
     Ok(Box::new(LogChannel {
         receiver: receiver.to_owned(),
     }))

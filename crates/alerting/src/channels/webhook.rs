@@ -2,24 +2,33 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
+use stdx::http_client::{HttpClient, NO_CERTIFICATES_MEND};
 
 use crate::channels::{Channel, Delivery, http};
-use crate::config::{Integration, Settings};
-use crate::error::Error;
+use crate::config::Settings;
+use crate::error::ConfigError;
 use crate::limits;
 
 /// Posts messages to one address.
 #[derive(Debug)]
 pub struct WebhookChannel {
-    client: Client,
+    http: HttpClient,
     settings: Settings,
 }
 
-pub(crate) fn make(integration: &Integration, receiver: &str) -> Result<Box<dyn Channel>, Error> {
+pub(crate) fn make(settings: &Settings, receiver: &str) -> Result<Box<dyn Channel>, ConfigError> {
+    let http = http::build(settings)?;
+    if http.trusts_nobody {
+        tracing::warn!(
+            receiver,
+            mend = NO_CERTIFICATES_MEND,
+            "notifications over https will fail"
+        );
+    }
     Ok(Box::new(WebhookChannel {
-        client: http::client(&integration.settings, receiver)?,
-        settings: integration.settings.clone(),
+        http,
+        settings: settings.clone(),
     }))
 }
 
@@ -43,17 +52,17 @@ impl WebhookChannel {
             (None, None) => return Ok(Delivery::Refused("no address".to_owned())),
         };
         let request = self
+            .http
             .client
             .post(url)
             .header("content-type", "application/json")
             .header("idempotency-key", key)
             .body(payload.to_owned());
         let request = http::authorize(request, &self.settings).await?;
-        // An address may hold a token, so it is kept out of every text.
         let response = request
             .send()
             .await
-            .map_err(|error| describe(error.without_url()))?;
+            .map_err(|error| describe(error, self.http.trusts_nobody))?;
         let status = response.status();
         let receipt = format!("{} {}", status.as_u16(), beginning(response).await);
         Ok(judge(status, receipt.trim().to_owned()))
@@ -86,13 +95,12 @@ async fn beginning(mut response: Response) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The error with its causes: "error sending request" alone helps nobody.
-fn describe(error: reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+/// The error with its causes and, where it is clear, the mend. An address may hold a token, so it is kept out.
+fn describe(error: reqwest::Error, trusts_nobody: bool) -> String {
+    let over_tls = error.url().is_some_and(|url| url.scheme() == "https");
+    let text = http::chain(&error.without_url());
+    if trusts_nobody && over_tls && text.contains("certificate") {
+        return format!("{text}; {NO_CERTIFICATES_MEND}, and reload");
     }
     text
 }

@@ -7,6 +7,7 @@
 //! Start at: [`Config`].
 
 pub mod inhibit;
+mod paths;
 pub mod receiver;
 mod receiver_kinds;
 pub mod route;
@@ -16,6 +17,7 @@ pub mod time_interval;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::channels;
 use crate::error::ConfigError;
 
 pub use inhibit::InhibitConfig;
@@ -112,6 +114,14 @@ impl Config {
         } else {
             Err(errors)
         }
+    }
+
+    /// Tries to build every channel that this build delivers by, with the certificates that its settings name.
+    ///
+    /// # Errors
+    /// Every fault, each with its place and mend.
+    pub fn check_channels(&self) -> Result<(), Vec<ConfigError>> {
+        channels::make_all(&self.receivers, self.global.as_ref(), |_, _, _| {})
     }
 
     /// All named intervals, under both keys.

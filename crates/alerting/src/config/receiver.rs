@@ -49,6 +49,11 @@ impl Integration {
         format!("{}[{}]", self.kind.name, self.index)
     }
 
+    /// The place of its settings below `alerting`, given its receiver's place in the list.
+    pub(crate) fn place(&self, receiver: usize) -> String {
+        format!("receivers[{receiver}].{}_configs[{}]", self.kind.name, self.index)
+    }
+
     /// Whether this build can deliver by this channel.
     pub fn is_delivered(&self) -> bool {
         self.kind.delivered
@@ -117,6 +122,10 @@ impl Global {
         &self.settings
     }
 
+    pub(crate) fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
     pub(crate) fn validate(&self, errors: &mut Vec<ConfigError>) {
         let mut known: BTreeSet<&str> = ["resolve_timeout", "http_config"].into();
         known.extend(
@@ -148,6 +157,13 @@ pub(crate) fn validate_all(
     warnings: &mut Vec<String>,
 ) {
     let mut names = BTreeSet::new();
+    let mut webhooks = receivers
+        .iter()
+        .flat_map(|receiver| &receiver.integrations)
+        .filter(|integration| integration.kind() == "webhook");
+    if webhooks.any(|webhook| !webhook.settings.has("http_config")) {
+        crate::channels::http::validate(&global.settings, "global", errors);
+    }
     for (index, receiver) in receivers.iter().enumerate() {
         let place = format!("receivers[{index}]");
         if receiver.name.is_empty() {
@@ -166,7 +182,7 @@ pub(crate) fn validate_all(
         }
         for integration in &receiver.integrations {
             let kind = integration.kind;
-            let place = format!("{place}.{}_configs[{}]", kind.name, integration.index);
+            let place = integration.place(index);
             validate_one(kind, &integration.settings, global, &place, errors);
             if !kind.delivered {
                 warnings.push(format!(

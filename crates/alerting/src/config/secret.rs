@@ -40,6 +40,19 @@ impl Settings {
         self.get(name).is_some()
     }
 
+    /// These settings, with `name` taken from `defaults` where it is not set here.
+    pub(crate) fn with_default(&self, name: &str, defaults: &Self) -> Self {
+        let mut settings = self.clone();
+        if let (None, Some(value)) = (self.get(name), defaults.get(name)) {
+            settings.0.insert(name.to_owned(), value.clone());
+        }
+        settings
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&String, &mut Value)> {
+        self.0.iter_mut()
+    }
+
     /// The names of all settings as written.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

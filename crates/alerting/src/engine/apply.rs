@@ -1,26 +1,24 @@
 //! Puts a configuration and rules in force: what did not change keeps its state.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{AlertEvent, AlertPhase, fingerprint, format_fingerprint};
+use model::{
+    AlertEvent, AlertPhase, Labels, STALE_NAN, Series, SeriesBatch, TenantId, fingerprint, format_fingerprint,
+};
 use state::{AlertStateRow, Commit, NotificationLogRow};
-use stdx::HumanDuration;
 
-use crate::builtin;
-use crate::channels::{self, Channel};
 use crate::config::Config;
 use crate::engine::Alerting;
 use crate::engine::group::GroupRun;
 use crate::engine::ledger::Ledger;
+use crate::engine::prepare::{Outgoing, Prepared};
 use crate::error::Error;
 use crate::lifecycle::Life;
-use crate::limits;
 use crate::notify::Notice;
 use crate::notify::plan::{Book, Input, Policy};
-use crate::rules::evaluate::{self, GroupState, RuleState};
+use crate::rules::evaluate::{GroupState, RuleState};
 use crate::rules::judge::Alert;
-use crate::rules::{RuleFile, RuleGroup};
 
 /// What is in force.
 #[derive(Debug)]
@@ -28,16 +26,10 @@ pub(super) struct Force {
     pub(super) policy: Policy,
     pub(super) groups: Vec<Arc<GroupRun>>,
     pub(super) channels: Vec<Arc<Outgoing>>,
+    /// What notifications carry beyond an alert's own labels.
+    pub(super) external_labels: Labels,
     /// Whether anything was put in force yet.
-    begun: bool,
-}
-
-/// What shall be in force.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    config: Config,
-    files: Vec<RuleFile>,
-    interval_ms: i64,
+    pub(super) begun: bool,
 }
 
 /// What is known at the start: rows of the database, alerts of the book, what was told.
@@ -47,99 +39,58 @@ type Remembered = (
     BTreeMap<String, NotificationLogRow>,
 );
 
-/// A channel in force.
-#[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) receiver: String,
-    pub(super) name: String,
-    pub(super) channel: Box<dyn Channel>,
-}
-
 impl Force {
     pub(super) fn nothing() -> Self {
         Self {
             policy: Policy::compile(&Config::default(), Vec::new(), ""),
             groups: Vec::new(),
             channels: Vec::new(),
+            external_labels: Labels::empty(),
             begun: false,
         }
     }
 }
 
 impl Alerting {
-    /// Takes a validated configuration and rules; they are in force as soon as [`Alerting::run`] has taken over the
-    /// alerts that are known. `evaluation_interval` is the interval of groups that name none.
-    ///
-    /// Groups whose text did not change go on undisturbed; rules that stay keep their alerts.
-    pub fn apply(
-        &self,
-        config: Config,
-        files: Vec<RuleFile>,
-        evaluation_interval: impl Into<Option<HumanDuration>>,
-    ) {
-        let interval_ms = evaluation_interval
-            .into()
-            .map(HumanDuration::as_millis_i64)
-            .filter(|ms| *ms > 0);
-        *self.wanted.lock() = Some(Wanted {
-            config,
-            files,
-            interval_ms: interval_ms.unwrap_or(limits::EVALUATION_INTERVAL_MS),
-        });
-        self.generation
-            .send_modify(|generation| *generation = generation.wrapping_add(1));
-    }
-
     /// Puts what is wanted in force. On failure what was in force stays so.
-    pub(super) async fn enforce(&self, wanted: &Wanted) -> Result<(), Error> {
-        let Wanted {
-            config,
-            files,
-            interval_ms,
-        } = wanted;
-        let mut groups: Vec<RuleGroup> = files
-            .iter()
-            .flat_map(|file| file.groups.iter().cloned())
-            .collect();
-        let mut inhibitions = Vec::new();
-        if config.builtin_rules {
-            // The text is part of the program and its tests read it.
-            groups.extend(builtin::rule_file().map(|file| file.groups).unwrap_or_default());
-            inhibitions = builtin::inhibitions();
-        }
-        let policy = Policy::compile(config, inhibitions, &self.external_url);
-        let channels = make_channels(&policy)?;
-        let mut ledger = self.ledger.lock().await;
+    pub(super) async fn enforce(&self, wanted: &Prepared) -> Result<(), Error> {
         let before = self.force();
+        // What a superseded group is about to write and commit is seen below; nothing of it comes later.
+        let mut turns = Vec::new();
+        for run in &before.groups {
+            if !wanted.goes_on(run) {
+                turns.push(run.turn.lock().await);
+            }
+        }
+        let mut ledger = self.ledger.lock().await;
         let (restored, mut book_alerts, log) = self.remembered(&before, &ledger).await?;
-        let runs = make_runs(groups, *interval_ms, &before, restored.as_ref());
+        let runs = make_runs(wanted, &before, restored.as_ref());
         let orphans = orphans(&before, &runs, restored.as_ref());
         for run in &runs {
-            self.collect_notices(run, &mut book_alerts, restored.is_some());
+            self.collect_notices(run, &wanted.external_labels, &mut book_alerts, restored.is_some());
         }
         let now_ms = self.clock.now_ms();
-        let kept: Vec<Arc<GroupRun>> = runs.clone();
-        let book = Book::rebuild(book_alerts, log, &policy, now_ms);
+        let book = Book::rebuild(book_alerts, log, &wanted.policy, now_ms);
         let book_before = std::mem::replace(&mut ledger.book, book);
-        *self.force.lock() = Arc::new(Force {
-            policy,
+        let force = Arc::new(Force {
+            policy: wanted.policy.clone(),
             groups: runs,
-            channels,
+            channels: wanted.channels.clone(),
+            external_labels: wanted.external_labels.clone(),
             begun: true,
         });
+        *self.force.lock() = Arc::clone(&force);
         if let Err(error) = self.resolve_orphans(&mut ledger, &orphans, now_ms).await {
-            *self.force.lock() = before;
+            *self.force.lock() = Arc::clone(&before);
             ledger.book = book_before;
             return Err(error);
         }
-        // Under the ledger's lock: an evaluation that is under way sees it before it could commit.
-        for run in &before.groups {
-            if !kept.iter().any(|kept| Arc::ptr_eq(kept, run)) {
-                run.stop.cancel();
-            }
+        for run in before.groups.iter().filter(|run| !wanted.goes_on(run)) {
+            run.stop.cancel();
         }
         drop(ledger);
-        self.end_orphan_series(&before, &kept, now_ms);
+        self.end_left_series(&before, &force, now_ms).await;
+        drop(turns);
         self.timers.notify_one();
         self.offer_news();
         Ok(())
@@ -179,7 +130,13 @@ impl Alerting {
     }
 
     /// Adds the alerts of a group that receivers have to hear of.
-    fn collect_notices(&self, run: &GroupRun, alerts: &mut BTreeMap<u64, Notice>, from_database: bool) {
+    fn collect_notices(
+        &self,
+        run: &GroupRun,
+        external_labels: &Labels,
+        alerts: &mut BTreeMap<u64, Notice>,
+        from_database: bool,
+    ) {
         let state = run.state();
         for (rule, known) in run.group.rules.iter().zip(&state.rules) {
             for (fingerprint, alert) in &known.alerts {
@@ -189,7 +146,7 @@ impl Alerting {
                     continue;
                 }
                 if let Some(notice) = self.notice(*fingerprint, alert, rule) {
-                    alerts.insert(*fingerprint, notice);
+                    alerts.insert(*fingerprint, notice.carrying(external_labels));
                 }
             }
         }
@@ -204,6 +161,7 @@ impl Alerting {
     ) -> Result<(), Error> {
         let mut commit = Commit::default();
         let mut notices = Vec::new();
+        let force = self.force();
         for row in orphans {
             commit.gone.push((row.rule_key.clone(), row.fingerprint.clone()));
             let id = fingerprint(&row.labels);
@@ -223,57 +181,57 @@ impl Alerting {
                 value: f64::NAN,
             });
             if to == AlertPhase::Resolved {
-                notices.push(Notice {
+                let notice = Notice {
                     fingerprint: id,
                     labels: row.labels.clone(),
                     annotations: row.annotations.clone(),
                     starts_at_ms: row.fired_at_ms.unwrap_or(row.active_at_ms),
                     ends_at_ms: Some(now_ms),
                     generator_url: self.external_url.as_str().into(),
-                });
+                };
+                notices.push(notice.carrying(&force.external_labels));
             }
         }
         self.decide(ledger, &Input::Alerts(&notices), commit).await
     }
 
-    fn end_orphan_series(&self, before: &Force, kept: &[Arc<GroupRun>], now_ms: i64) {
+    /// Ends the series of rules that are no more. Those of rules that stay are known to their next evaluation.
+    async fn end_left_series(&self, before: &Force, now: &Force, now_ms: i64) {
+        let rules = now.groups.iter().flat_map(|run| &run.group.rules);
+        let stays: HashSet<&str> = rules.map(|rule| rule.key.as_str()).collect();
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
         for run in &before.groups {
-            let goes_on = kept
-                .iter()
-                .any(|kept| kept.group.file == run.group.file && kept.group.name == run.group.name);
-            if goes_on {
-                continue;
-            }
-            if let Err(error) = evaluate::end_series(&run.state(), &*self.writer, now_ms) {
-                tracing::warn!(group = run.group.name, %error, "series of a removed group were not ended");
+            let at_ms = now_ms.saturating_sub(run.group.query_offset_ms);
+            let state = run.state();
+            let gone = run.group.rules.iter().zip(&state.rules);
+            let gone = gone.filter(|(rule, _)| !stays.contains(rule.key.as_str()));
+            for labels in gone.flat_map(|(_, known)| &known.written) {
+                batch.push_one(Series::new(labels.clone()), at_ms, STALE_NAN);
             }
         }
+        if batch.is_empty() {
+            return;
+        }
+        let writer = Arc::clone(&self.writer);
+        let ended = tokio::task::spawn_blocking(move || writer.append(&batch, now_ms)).await;
+        let error = match ended {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => panic.to_string(),
+        };
+        tracing::warn!(error, "series of removed rules were not ended");
     }
 }
 
-fn make_channels(policy: &Policy) -> Result<Vec<Arc<Outgoing>>, Error> {
-    let mut made = Vec::new();
-    for receiver in &policy.receivers {
-        for integration in &receiver.integrations {
-            if let Some(channel) = channels::make(integration, &receiver.name)? {
-                made.push(Arc::new(Outgoing {
-                    receiver: receiver.name.clone(),
-                    name: integration.channel(),
-                    channel,
-                }));
-            }
-        }
+impl Prepared {
+    /// Whether a group that runs is wanted exactly as it is.
+    fn goes_on(&self, run: &GroupRun) -> bool {
+        self.groups.iter().any(|group| run.is_of(group, self.interval_ms))
     }
-    Ok(made)
 }
 
 /// The groups to run: unchanged ones go on, changed ones take over the state of rules that stayed.
-fn make_runs(
-    groups: Vec<RuleGroup>,
-    default_ms: i64,
-    before: &Force,
-    restored: Option<&Vec<AlertStateRow>>,
-) -> Vec<Arc<GroupRun>> {
+fn make_runs(wanted: &Prepared, before: &Force, restored: Option<&Vec<AlertStateRow>>) -> Vec<Arc<GroupRun>> {
     let mut by_rule: HashMap<String, RuleState> = HashMap::new();
     for run in &before.groups {
         let state = run.state();
@@ -285,17 +243,14 @@ fn make_runs(
         let state = by_rule.entry(row.rule_key.clone()).or_default();
         state.alerts.insert(fingerprint(&row.labels), restored_alert(row));
     }
+    let groups = wanted.groups.iter();
     groups
-        .into_iter()
         .map(|group| {
-            let interval_ms = group.interval_ms.unwrap_or(default_ms);
-            let same = before
-                .groups
-                .iter()
-                .find(|run| run.group.digest == group.digest && run.interval_ms == interval_ms);
-            if let Some(run) = same {
+            let is_same = |run: &&Arc<GroupRun>| run.is_of(group, wanted.interval_ms);
+            if let Some(run) = before.groups.iter().find(is_same) {
                 return Arc::clone(run);
             }
+            let interval_ms = group.interval_ms.unwrap_or(wanted.interval_ms);
             let rules = group
                 .rules
                 .iter()
@@ -305,7 +260,7 @@ fn make_runs(
                 rules,
                 ..GroupState::default()
             };
-            Arc::new(GroupRun::new(group, interval_ms, Arc::new(state)))
+            Arc::new(GroupRun::new(group.clone(), interval_ms, Arc::new(state)))
         })
         .collect()
 }

@@ -19,6 +19,8 @@ pub(super) struct GroupRun {
     pub(super) interval_ms: i64,
     /// Ends the group's task.
     pub(super) stop: CancellationToken,
+    /// Held by an evaluation until it is committed, and by who takes the group out of force.
+    pub(super) turn: tokio::sync::Mutex<()>,
     /// A metric that the group asks for changed.
     pub(super) nudge: Notify,
     /// Metrics whose change is of interest; `None` where any may be.
@@ -37,6 +39,7 @@ impl GroupRun {
             group,
             interval_ms: interval_ms.max(1),
             stop: CancellationToken::new(),
+            turn: tokio::sync::Mutex::default(),
             nudge: Notify::new(),
             metrics: metrics.map(|names| names.concat()),
             state: Mutex::new(state),
@@ -49,6 +52,12 @@ impl GroupRun {
 
     pub(super) fn set_state(&self, state: GroupState) {
         *self.state.lock() = Arc::new(state);
+    }
+
+    /// Whether this is that group, unchanged, where groups without an interval of their own have `default_ms`.
+    pub(super) fn is_of(&self, group: &RuleGroup, default_ms: i64) -> bool {
+        let interval_ms = group.interval_ms.unwrap_or(default_ms).max(1);
+        self.group.digest == group.digest && self.interval_ms == interval_ms
     }
 
     pub(super) fn asks_for(&self, metric: &str) -> bool {
@@ -95,17 +104,27 @@ impl Alerting {
                     }
                 }
             }
-            self.evaluate(&run).await;
+            if !self.evaluate(&run).await {
+                // What was due is due still: without a pause, the same failure would come at once, for ever.
+                tokio::select! {
+                    () = run.stop.cancelled() => return,
+                    () = tokio::time::sleep(Duration::from_millis(limits::RETRY_FIRST_MS)) => {}
+                }
+            }
         }
     }
 
-    /// Evaluates a group once, now.
-    pub(super) async fn evaluate(self: &Arc<Self>, run: &Arc<GroupRun>) {
+    /// Evaluates a group once, now; gives back whether what it decided counts. If not, the group is as it was.
+    pub(super) async fn evaluate(self: &Arc<Self>, run: &Arc<GroupRun>) -> bool {
+        let _turn = run.turn.lock().await;
+        if run.stop.is_cancelled() {
+            return true;
+        }
         let at_ms = self.clock.now_ms();
         let state = run.state();
         if let Some(last_ms) = state.last_evaluation_ms {
             if at_ms <= last_ms {
-                return;
+                return true;
             }
             let missed = (at_ms - last_ms) / run.interval_ms - 1;
             self.telemetry
@@ -113,11 +132,12 @@ impl Alerting {
                 .inc_by(u64::try_from(missed).unwrap_or_default());
         }
         let (alerting, task_run) = (Arc::clone(self), Arc::clone(run));
+        let force = self.force();
         let outcome = tokio::task::spawn_blocking(move || {
             let env = Environment {
                 reader: &*alerting.reader,
                 writer: &*alerting.writer,
-                external_labels: &alerting.external_labels,
+                external_labels: &force.external_labels,
                 external_url: &alerting.external_url,
                 started_ms: alerting.started_ms,
                 interval_ms: task_run.interval_ms,
@@ -131,7 +151,7 @@ impl Alerting {
             Err(error) => {
                 self.telemetry.evaluation_failures.inc();
                 tracing::error!(group, %error, "rule group could not be evaluated");
-                return;
+                return false;
             }
         };
         self.telemetry.evaluations.inc_by(run.group.rules.len() as u64);
@@ -141,12 +161,14 @@ impl Alerting {
         self.telemetry
             .evaluation_seconds
             .observe(outcome.state.evaluation_seconds);
-        if let Err(error) = self.commit_evaluation(run, outcome).await {
+        let committed = self.commit_evaluation(run, outcome).await;
+        if let Err(error) = &committed {
             tracing::error!(
                 group,
-                error = &error as &dyn std::error::Error,
+                error = error as &dyn std::error::Error,
                 "decision was not committed, trying again"
             );
         }
+        committed.is_ok()
     }
 }

@@ -25,7 +25,7 @@ impl Alerting {
     /// its next evaluation decides the same again.
     pub(super) async fn commit_evaluation(&self, run: &GroupRun, outcome: Outcome) -> Result<(), Error> {
         let before = run.state();
-        let notices = self.notices(run, &before, &outcome);
+        let mut notices = self.notices(run, &before, &outcome);
         let mut commit = Commit::default();
         for (index, event) in &outcome.events {
             let Some(rule) = run.group.rules.get(*index) else {
@@ -42,6 +42,11 @@ impl Alerting {
             if run.stop.is_cancelled() {
                 return Ok(());
             }
+            let force = self.force();
+            notices = notices
+                .into_iter()
+                .map(|notice| notice.carrying(&force.external_labels))
+                .collect();
             self.decide(&mut ledger, &Input::Alerts(&notices), commit).await?;
             run.set_state(outcome.state);
         } else {

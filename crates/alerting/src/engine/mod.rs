@@ -10,6 +10,7 @@ mod apply;
 mod board;
 mod group;
 mod ledger;
+mod prepare;
 mod run;
 mod sender;
 mod views;
@@ -17,7 +18,7 @@ mod views;
 use std::fmt;
 use std::sync::Arc;
 
-use model::{Labels, SeriesRead, SeriesWrite};
+use model::{SeriesRead, SeriesWrite};
 use parking_lot::Mutex;
 use state::State;
 use stdx::clock::SharedClock;
@@ -26,6 +27,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::telemetry::Telemetry;
 use crate::view::AlertNews;
+
+pub use prepare::{Prepared, Setup};
 
 /// Says that series of a metric changed in a way that rules may care about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +54,6 @@ pub struct Deps {
     pub news: Outlet<AlertNews>,
     /// Where this program can be reached, for links.
     pub external_url: String,
-    /// `$externalLabels` of templates.
-    pub external_labels: Labels,
     /// What this room counts about itself.
     pub telemetry: Telemetry,
 }
@@ -66,13 +67,12 @@ pub struct Alerting {
     nudges: Outlet<Nudge>,
     news: Outlet<AlertNews>,
     external_url: String,
-    external_labels: Labels,
     telemetry: Telemetry,
     started_ms: i64,
     /// What is in force; replaced as a whole.
     force: Mutex<Arc<apply::Force>>,
     /// What shall be in force and is not yet.
-    wanted: Mutex<Option<apply::Wanted>>,
+    wanted: Mutex<Option<Arc<Prepared>>>,
     /// Grows when something is wanted.
     generation: watch::Sender<u64>,
     ledger: tokio::sync::Mutex<ledger::Ledger>,
@@ -86,7 +86,8 @@ pub struct Alerting {
 }
 
 impl Alerting {
-    /// Alerting that knows no rule yet; give it some with [`Alerting::apply`], then let it [`Alerting::run`].
+    /// Alerting that knows no rule yet; give it some with [`Alerting::prepare`] and
+    /// [`Alerting::apply`], then let it [`Alerting::run`].
     pub fn new(deps: Deps) -> Arc<Self> {
         let started_ms = deps.clock.now_ms();
         Arc::new(Self {
@@ -97,7 +98,6 @@ impl Alerting {
             nudges: deps.nudges,
             news: deps.news,
             external_url: deps.external_url.trim_end_matches('/').to_owned(),
-            external_labels: deps.external_labels,
             telemetry: deps.telemetry,
             started_ms,
             force: Mutex::new(Arc::new(apply::Force::nothing())),

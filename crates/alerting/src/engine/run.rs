@@ -1,5 +1,6 @@
 //! Runs everything: groups, timers, senders, nudges and pruning, until told to stop.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::group::GroupRun;
 use crate::engine::{Alerting, Nudge};
+use crate::error::Error;
 use crate::limits;
 use crate::notify::plan::Input;
 
@@ -29,11 +31,27 @@ impl Tasks {
         while self.groups.join_next().await.is_some() {}
     }
 
+    /// Waits until a task panics, and gives that back; tasks that end by themselves are as they should be.
+    async fn first_panic(&mut self) -> Box<dyn Any + Send> {
+        loop {
+            let ended = tokio::select! {
+                Some(ended) = self.helpers.join_next() => ended,
+                Some(ended) = self.groups.join_next() => ended,
+                Some(ended) = self.senders.join_next() => ended,
+                else => std::future::pending().await,
+            };
+            if let Err(ended) = ended
+                && let Ok(panic) = ended.try_into_panic()
+            {
+                return panic;
+            }
+        }
+    }
+
     /// Lets the senders finish what is on its way and start nothing more.
     fn stop_senders(&mut self) {
         self.senders_stop.cancel();
         self.senders_stop = CancellationToken::new();
-        while self.senders.try_join_next().is_some() {}
     }
 }
 
@@ -53,20 +71,18 @@ impl Alerting {
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = generation.changed() => if changed.is_err() { break },
+                broken = tasks.first_panic() => std::panic::resume_unwind(broken),
             }
-            let wanted = self.wanted.lock().take();
-            if let Some(wanted) = wanted
-                && let Err(error) = self.enforce(&wanted).await
-            {
+            if let Err(error) = self.take_over().await {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "configuration was not put in force, trying again"
                 );
-                // A newer wish that came meanwhile wins.
-                self.wanted.lock().get_or_insert(wanted);
                 generation.mark_changed();
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                continue;
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(Duration::from_secs(1)) => continue,
+                }
             }
             self.start(&mut tasks).await;
         }
@@ -76,10 +92,26 @@ impl Alerting {
         tasks.senders.shutdown().await;
     }
 
+    /// Puts in force what is wanted. It is wanted until that is done: also after a failure, and after a panic.
+    async fn take_over(&self) -> Result<(), Error> {
+        let wanted = self.wanted.lock().clone();
+        let Some(wanted) = wanted else {
+            return Ok(());
+        };
+        self.enforce(&wanted).await?;
+        // A newer wish that came meanwhile stays.
+        self.wanted.lock().take_if(|newest| Arc::ptr_eq(newest, &wanted));
+        Ok(())
+    }
+
     /// Starts what is in force and does not run yet.
     async fn start(self: &Arc<Self>, tasks: &mut Tasks) {
         tasks.stop_senders();
         let force = self.force();
+        if !force.begun {
+            // Nothing is known of receivers yet, so nothing may be said of their messages.
+            return;
+        }
         for outgoing in &force.channels {
             let stop = tasks.senders_stop.clone();
             tasks

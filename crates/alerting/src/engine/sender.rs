@@ -13,7 +13,7 @@ use ulid::Ulid;
 
 use crate::channels::Delivery;
 use crate::engine::Alerting;
-use crate::engine::apply::Outgoing;
+use crate::engine::prepare::Outgoing;
 use crate::limits;
 use crate::telemetry::ChannelLabels;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use model::{Labels, format_fingerprint};
+use model::{Labels, fingerprint, format_fingerprint};
 use serde::{Deserialize, Serialize};
 
 use crate::notify::Notice;
@@ -52,7 +52,7 @@ pub struct MessageAlert {
     /// A link to the expression.
     #[serde(rename = "generatorURL")]
     pub generator_url: String,
-    /// 16 hexadecimal digits.
+    /// 16 hexadecimal digits, of the labels as they are sent.
     pub fingerprint: String,
 }
 
@@ -114,7 +114,7 @@ fn message_alert(notice: &Notice) -> MessageAlert {
         starts_at: rfc3339(notice.starts_at_ms),
         ends_at: notice.ends_at_ms.map_or_else(|| NOT_ENDED.to_owned(), rfc3339),
         generator_url: notice.generator_url.to_string(),
-        fingerprint: format_fingerprint(notice.fingerprint),
+        fingerprint: format_fingerprint(fingerprint(&notice.labels)),
     }
 }
 

@@ -20,9 +20,9 @@ use model::Labels;
 /// An alert as receivers see it. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    /// [`model::fingerprint`] of the labels.
+    /// [`model::fingerprint`] of the alert's own labels: by it the alert is known here.
     pub fingerprint: u64,
-    /// All labels.
+    /// All labels, external ones included.
     pub labels: Labels,
     /// Annotations, templates expanded.
     pub annotations: Labels,
@@ -35,6 +35,21 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// The notice with labels that say where it comes from; the alert's own labels win over them (Prometheus'
+    /// `notifier.Manager.Send`).
+    pub fn carrying(mut self, external_labels: &Labels) -> Self {
+        if !external_labels.is_empty() {
+            let mut labels = self.labels.to_builder();
+            for (name, value) in external_labels {
+                if self.labels.get(name).is_none() {
+                    labels.set(name, value);
+                }
+            }
+            self.labels = labels.build();
+        }
+        self
+    }
+
     /// Whether it is over.
     pub fn is_resolved(&self) -> bool {
         self.ends_at_ms.is_some()

@@ -5,16 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::labels::METRIC_NAME;
-use model::{
-    AlertEvent, Labels, Matcher, STALE_NAN, SampleColumns, Selector, Series, SeriesBatch, SeriesRead,
-    SeriesWrite, TenantId, TimeRange,
-};
+use model::{AlertEvent, Labels, STALE_NAN, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId};
 use promql::Value;
 
 use crate::lifecycle::{self, Timing};
 use crate::limits;
 use crate::rules::judge::{Alert, Candidate, alert_series, judge};
-use crate::rules::{Action, AlertRule, Rule, RuleGroup};
+use crate::rules::{Action, AlertRule, Rule, RuleGroup, grace};
 use crate::template::{Context, Query, Template};
 use crate::view::Health;
 
@@ -90,6 +87,10 @@ pub fn evaluate_group(group: &RuleGroup, state: &GroupState, env: &Environment<'
                     .events
                     .extend(events.into_iter().map(|event| (index, event)));
                 next.health = Health::Ok;
+                if next.last_error.is_some() {
+                    outcome.failures += 1;
+                    next.health = Health::Err;
+                }
                 next
             }
             Err(error) => {
@@ -126,22 +127,6 @@ pub fn next_due_ms(group: &RuleGroup, state: &GroupState) -> Option<i64> {
         .min()
 }
 
-/// Ends all series of a group that is evaluated no more.
-pub fn end_series(
-    state: &GroupState,
-    writer: &dyn SeriesWrite,
-    now_ms: i64,
-) -> Result<(), model::WriteError> {
-    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
-    for labels in state.rules.iter().flat_map(|rule| &rule.written) {
-        batch.push_one(Series::new(labels.clone()), now_ms, STALE_NAN);
-    }
-    if batch.is_empty() {
-        return Ok(());
-    }
-    writer.append(&batch, now_ms).map(|_| ())
-}
-
 fn timing(alert: &AlertRule, grace_until_ms: i64) -> Timing {
     Timing {
         for_ms: alert.for_ms,
@@ -166,9 +151,10 @@ fn evaluate_rule(
         Action::Record { metric } => (BTreeMap::new(), Vec::new(), record(metric, rule, samples)?),
         Action::Alert(alert) => {
             let candidates = candidates(alert, samples, env, query_ms, outcome)?;
-            let timing = timing(alert, grace_until_ms(rule, known, env, at_ms));
+            let graces = grace::until_ms(rule, alert, &known.alerts, &candidates, env, at_ms);
+            let timing = |id| timing(alert, graces.get(&id).copied().unwrap_or_default());
             let name: Arc<str> = alert.name.as_str().into();
-            let judged = judge(group_name, &name, &known.alerts, candidates, &timing, at_ms);
+            let judged = judge(group_name, &name, &known.alerts, candidates, timing, at_ms);
             let series = alert_series(&judged.alerts);
             (judged.alerts, judged.events, series)
         }
@@ -187,10 +173,16 @@ fn evaluate_rule(
         let what = if alerts.is_empty() { "series" } else { "alerts" };
         return Err(format!("exceeded limit of {most} with {count} {what}"));
     }
-    let written = write(&known.written, series, env.writer, query_ms, outcome)?;
+    let (written, last_error) = match write(&known.written, series, env.writer, query_ms, outcome) {
+        Ok(written) => (written, None),
+        // A store that takes nothing must not keep alerts from being told.
+        Err(error) if matches!(rule.action, Action::Alert(_)) => (known.written.clone(), Some(error)),
+        Err(error) => return Err(error),
+    };
     let next = RuleState {
         alerts,
         written,
+        last_error,
         ..RuleState::default()
     };
     Ok((next, events))
@@ -291,46 +283,6 @@ fn candidates(
         });
     }
     Ok(candidates)
-}
-
-/// Until when an absent result says nothing about restored alerts: a minimum after the start, and longer while the
-/// rule's metrics have no sample since the start, but never beyond the time in which such samples would be seen.
-fn grace_until_ms(rule: &Rule, known: &RuleState, env: &Environment<'_>, at_ms: i64) -> i64 {
-    if !known.alerts.values().any(|alert| alert.life.restored) {
-        return 0;
-    }
-    let least = env
-        .interval_ms
-        .saturating_mul(2)
-        .max(limits::RESTORE_GRACE_MS_MIN);
-    let until_ms = env.started_ms.saturating_add(least);
-    let last_ms = until_ms.saturating_add(promql::limits::LOOKBACK_MS);
-    if at_ms < until_ms || at_ms >= last_ms {
-        return until_ms;
-    }
-    let names = rule.expr.metric_names().unwrap_or_default();
-    let refreshed = names
-        .iter()
-        .all(|name| has_samples(env.reader, name, env.started_ms, at_ms));
-    if refreshed { until_ms } else { last_ms }
-}
-
-fn has_samples(reader: &dyn SeriesRead, metric: &str, from_ms: i64, to_ms: i64) -> bool {
-    let Ok(range) = TimeRange::new(from_ms, to_ms) else {
-        return false;
-    };
-    let selector = Selector {
-        tenant: TenantId::DEFAULT,
-        matchers: vec![Matcher::equal(METRIC_NAME, metric)],
-        range,
-    };
-    let mut samples = SampleColumns::default();
-    reader.select(&selector).is_ok_and(|found| {
-        found.iter().any(|series| {
-            samples.clear();
-            series.read(range, &mut samples).is_ok() && !samples.is_empty()
-        })
-    })
 }
 
 fn write(

@@ -39,13 +39,14 @@ pub struct Judgement {
     pub events: Vec<AlertEvent>,
 }
 
-/// Judges the whole answer of a rule. Alerts without a candidate are taken as not holding.
+/// Judges the whole answer of a rule. Alerts without a candidate are taken as not holding. `timing` gives the times of
+/// an alert by its fingerprint.
 pub fn judge(
     group: &Arc<str>,
     name: &Arc<str>,
     alerts: &BTreeMap<u64, Alert>,
     candidates: Vec<Candidate>,
-    timing: &Timing,
+    timing: impl Fn(u64) -> Timing,
     now_ms: i64,
 ) -> Judgement {
     let mut inputs: BTreeMap<u64, (Alert, Verdict)> = BTreeMap::new();
@@ -70,7 +71,7 @@ pub fn judge(
     let mut judgement = Judgement::default();
     for (id, (alert, verdict)) in inputs {
         let life = alerts.get(&id).map(|known| &known.life);
-        let step = lifecycle::step(life, &verdict, timing, now_ms);
+        let step = lifecycle::step(life, &verdict, &timing(id), now_ms);
         if let Some((from, to)) = step.change {
             judgement.events.push(AlertEvent {
                 at_ms: now_ms,
@@ -132,7 +133,7 @@ mod tests {
             annotations: Labels::empty(),
             value: 0.0,
         };
-        let timing = Timing {
+        let timing = |_| Timing {
             resolved_retention_ms: 1_000,
             ..Timing::default()
         };
@@ -142,17 +143,17 @@ mod tests {
             &name,
             &none,
             vec![candidate("a"), candidate("b")],
-            &timing,
+            timing,
             1_000,
         );
         assert_eq!(first.events.len(), 2);
         assert!(first.events.iter().all(|event| event.to == AlertPhase::Firing));
-        let second = judge(&group, &name, &first.alerts, vec![candidate("a")], &timing, 2_000);
+        let second = judge(&group, &name, &first.alerts, vec![candidate("a")], timing, 2_000);
         assert_eq!(second.events.len(), 1);
         assert_eq!(second.events[0].labels.get("instance"), Some("b"));
         assert_eq!(second.events[0].to, AlertPhase::Resolved);
         assert_eq!(alert_series(&second.alerts).len(), 2);
-        let same = judge(&group, &name, &first.alerts, vec![candidate("a")], &timing, 2_000);
+        let same = judge(&group, &name, &first.alerts, vec![candidate("a")], timing, 2_000);
         // Compared as text: the value of an absent result is no number, and that is not equal to itself.
         assert_eq!(format!("{second:?}"), format!("{same:?}"));
     }

@@ -7,6 +7,7 @@
 //! Start at: [`load_rule_files`].
 
 pub mod evaluate;
+mod grace;
 pub mod judge;
 mod load;
 mod parse;

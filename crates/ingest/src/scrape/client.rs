@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, redirect, tls};
+use stdx::http_client;
 use tracing::warn;
 
 use crate::config::http::TlsVersion;
@@ -10,8 +11,7 @@ use crate::config::{Job, Secret, TlsConfig};
 use crate::error::IngestError;
 use crate::limits::{IDLE_CONNECTIONS_PER_HOST_MAX, REDIRECTS_MAX};
 
-/// Builds the client; reads certificates that the configuration names. The process must have installed a rustls
-/// provider.
+/// Builds the client; reads certificates that the configuration names.
 pub(super) fn build(job: &Job) -> Result<Client, IngestError> {
     let build_error = |source| IngestError::BuildClient {
         job: job.config.job_name.clone(),
@@ -21,15 +21,17 @@ pub(super) fn build(job: &Job) -> Result<Client, IngestError> {
         let builder = with_proxy(plain(job), job).map_err(build_error)?;
         with_tls(builder, job)
     };
-    match configured()?.build() {
-        Ok(client) => Ok(client),
-        Err(error) if job.config.tls_config == TlsConfig::default() => {
-            // A machine without any certificates can still scrape over plain HTTP.
-            warn!(job = job.config.job_name, %error, "no trusted certificates, https targets will fail");
-            configured()?.tls_certs_only([]).build().map_err(build_error)
-        }
-        Err(error) => Err(build_error(error)),
+    let tls = &job.config.tls_config;
+    let trusts_machine = tls.ca.is_none() && tls.ca_file.is_none();
+    let built = http_client::build(configured, trusts_machine, build_error)?;
+    if built.trusts_nobody {
+        warn!(
+            job = job.config.job_name,
+            mend = http_client::NO_CERTIFICATES_MEND,
+            "https targets will fail"
+        );
     }
+    Ok(built.client)
 }
 
 fn plain(job: &Job) -> ClientBuilder {

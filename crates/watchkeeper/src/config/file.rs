@@ -68,13 +68,23 @@ impl ConfigFile {
         }
     }
 
+    /// Makes relative paths in the sections relative to `base`, the file's folder.
+    pub(super) fn resolve_paths(&mut self, base: &Path) {
+        self.alerting.resolve_paths(base);
+    }
+
     /// What the sections say about themselves beyond their form.
     pub(super) fn validate(&self, path: &Path) -> Vec<Problem> {
         let mut messages: Vec<String> = Vec::new();
         messages.extend(self.server.validate().iter().map(ToString::to_string));
         messages.extend(self.collect.validate().err().map(|error| chain(&error)));
         messages.extend(ingest::config::validate(&self.global, &self.scrape_configs));
-        let alerting = self.alerting.validate().err().unwrap_or_default();
+        // Channels can be tried only where their settings are sound.
+        let alerting = self
+            .alerting
+            .validate()
+            .and_then(|_| self.alerting.check_channels());
+        let alerting = alerting.err().unwrap_or_default();
         messages.extend(alerting.iter().map(|error| format!("alerting.{error}")));
         let series = self.storage.series("series".into());
         messages.extend(

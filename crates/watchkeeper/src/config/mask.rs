@@ -4,9 +4,11 @@
 const MASK: &str = "<secret>";
 
 /// Keys whose value is a secret wherever they stand.
-const SECRET_KEYS: [&str; 14] = [
+const SECRET_KEYS: [&str; 16] = [
     "password",
     "secret",
+    "secrets",
+    "key",
     "token",
     "bearer_token",
     "credentials",
@@ -89,6 +91,7 @@ fn end_of_value(value: &str) -> usize {
             .get(1..)
             .and_then(|rest| rest.find(quote))
             .map_or(value.len(), |at| at + 2),
+        Some('[') => value.find(']').map_or(value.len(), |at| at + 1),
         _ => value.find([',', '}']).unwrap_or(value.len()),
     }
 }
@@ -138,6 +141,12 @@ mod tests {
             "password: <secret>\nnext: 1\n",
         );
         check("password:\n  hunter2\nnext: 1\n", "password: <secret>\nnext: 1\n");
+        check("h: {secrets: [a, b], x: 1}\n", "h: {secrets: <secret>, x: 1}\n");
+        check("secrets:\n- a\n- b\nnext: 1\n", "secrets: <secret>\nnext: 1\n");
+        check(
+            "key: |\n  PEM\nkey_file: k.pem\n",
+            "key: <secret>\nkey_file: k.pem\n",
+        );
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
     let replaced = variables::replace(&text, path, |name| std::env::var(name).ok())?;
     let with_place = |fault: stdx::yaml::Fault| Problem::at(path, fault.line, fault.message);
     let mut problems = Vec::new();
-    let file: ConfigFile = match stdx::yaml::read(&replaced) {
+    let mut file: ConfigFile = match stdx::yaml::read(&replaced) {
         Ok(file) => file,
         Err(faults) => {
             problems.extend(faults.into_iter().map(with_place));
@@ -57,10 +57,11 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
             ConfigFile::of_rule_files_alone(&replaced)
         }
     };
+    let base = path.parent().unwrap_or(Path::new("."));
+    file.resolve_paths(base);
     if problems.is_empty() {
         problems.extend(file.validate(path));
     }
-    let base = path.parent().unwrap_or(Path::new("."));
     let rule_files = file.load_rules(path, base).unwrap_or_else(|faults| {
         problems.extend(faults);
         Vec::new()

@@ -36,7 +36,13 @@ impl Server {
 
     /// Starts the binary on what lies in `folder` already.
     pub(crate) fn start_again(folder: &Path) -> Self {
+        Self::start_on(folder, &[])
+    }
+
+    /// The same, on a machine with these variables.
+    pub(crate) fn start_on(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut child = command(folder)
+            .envs(variables.iter().copied())
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"])
             .stdout(Stdio::piped())
             .spawn()

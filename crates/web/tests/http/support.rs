@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use model::Labels;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use stdx::SystemClock;
@@ -216,8 +215,13 @@ impl Server {
             builtin_rules: false,
             ..alerting::Config::default()
         };
-        self.alerting
-            .apply(config, files, stdx::HumanDuration::from_secs(1));
+        let setup = alerting::Setup {
+            config,
+            rule_files: files,
+            evaluation_interval: Some(stdx::HumanDuration::from_secs(1)),
+            ..alerting::Setup::default()
+        };
+        self.alerting.apply(self.alerting.prepare(setup).unwrap());
         tokio::spawn({
             let (alerting, stop) = (Arc::clone(&self.alerting), self.stop.clone());
             async move { alerting.run(stop).await }
@@ -242,7 +246,6 @@ async fn new_alerting(
         nudges: Outlet::new(16),
         news,
         external_url: "http://localhost:9595".to_owned(),
-        external_labels: Labels::empty(),
         telemetry: alerting::Telemetry::default(),
     })
 }
