@@ -54,6 +54,8 @@ pub const GROUP_WAIT_MS: i64 = 0;
 /// Between two messages about a group: long enough to gather what fails together, short enough that a second page and
 /// the all-clear are not held back. Alertmanager waits 5 min.
 pub const GROUP_INTERVAL_MS: i64 = 3_000;
+/// The least time before a group is told again whose message was refused or given up.
+pub const TELL_AGAIN_MS: i64 = 60_000;
 /// Until an unchanged group is told again.
 pub const REPEAT_INTERVAL_MS: i64 = 4 * 3_600_000;
 

@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 pub struct ChannelLabels {
     /// The receiver's name.
     pub receiver: String,
-    /// The channel, for example `webhook[0]`.
+    /// The channel, for example `webhook-90ab12cd`.
     pub channel: String,
 }
 

@@ -52,7 +52,7 @@ CREATE TABLE outbox (
     finished_ms      BIGINT,
     receipt          TEXT
 );
-CREATE INDEX outbox_by_status ON outbox (status, next_attempt_ms);
+CREATE INDEX outbox_by_channel ON outbox (status, receiver, channel, lane, id);
 CREATE INDEX outbox_by_lane ON outbox (lane, status, id);
 
 -- What each group of alerts has last been told about, by receiver.

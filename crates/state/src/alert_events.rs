@@ -36,6 +36,7 @@ impl State {
         self.write("prune history", move |connection| {
             Box::pin(async move {
                 prune(connection, now_ms).await?;
+                crate::alert_states::prune(connection, now_ms).await?;
                 crate::outbox::prune(connection, now_ms).await
             })
         })

@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::database::State;
 use crate::error::Error;
+use crate::limits;
 
 /// Where one alert of one rule stands. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,17 @@ impl State {
             .map_err(Error::query("read alert states"))?;
         rows.iter().map(from_row).collect()
     }
+}
+
+/// Drops alerts that have been over for so long that nobody waits to hear of it.
+pub(crate) async fn prune(connection: &mut SqliteConnection, now_ms: i64) -> Result<(), Error> {
+    sqlx::query("DELETE FROM alert_states WHERE phase = ? AND resolved_at_ms < ?")
+        .bind(AlertPhase::Resolved.as_str())
+        .bind(now_ms.saturating_sub(limits::ALERT_RESOLVED_AGE_MS_MAX))
+        .execute(connection)
+        .await
+        .map_err(Error::query("prune alert states"))?;
+    Ok(())
 }
 
 pub(crate) async fn upsert(connection: &mut SqliteConnection, row: &AlertStateRow) -> Result<(), Error> {

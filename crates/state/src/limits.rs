@@ -15,6 +15,9 @@ pub const ALERT_EVENTS_MAX: i64 = 100_000;
 /// How long a step of an alert is kept: 90 days.
 pub const ALERT_EVENTS_AGE_MS_MAX: i64 = 90 * 86_400_000;
 
+/// How long an alert that is over is kept for receivers that were not told of its end yet: a day.
+pub const ALERT_RESOLVED_AGE_MS_MAX: i64 = 86_400_000;
+
 /// How long a finished notification is kept: 7 days.
 pub const OUTBOX_FINISHED_AGE_MS_MAX: i64 = 7 * 86_400_000;
 

@@ -2,6 +2,7 @@
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
+use ulid::Ulid;
 
 use crate::database::State;
 use crate::error::Error;
@@ -62,6 +63,25 @@ pub(crate) async fn delete(connection: &mut SqliteConnection, lane: &str) -> Res
         .execute(connection)
         .await
         .map_err(Error::query("prune the notification log"))?;
+    Ok(())
+}
+
+/// Forgets a lane whose newest message is `id`.
+pub(crate) async fn delete_before(
+    connection: &mut SqliteConnection,
+    lane: &str,
+    id: Ulid,
+) -> Result<(), Error> {
+    sqlx::query(
+        "DELETE FROM notification_log WHERE lane = ? \
+         AND NOT EXISTS (SELECT 1 FROM outbox WHERE lane = ? AND id > ?)",
+    )
+    .bind(lane)
+    .bind(lane)
+    .bind(id.to_string())
+    .execute(connection)
+    .await
+    .map_err(Error::query("prune the notification log"))?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use ulid::Ulid;
 use crate::database::State;
 use crate::error::Error;
 use crate::limits;
-use crate::notification_log::{fingerprints_from_text, fingerprints_to_text};
+use crate::notification_log::{self, fingerprints_from_text, fingerprints_to_text};
 
 const TABLE: &str = "outbox";
 
@@ -18,13 +18,13 @@ pub struct NewOutboxRow {
     pub idempotency_key: String,
     /// The receiver's name.
     pub receiver: String,
-    /// Which of the receiver's channels, for example `webhook[0]`.
+    /// Which of the receiver's channels, for example `webhook-90ab12cd`.
     pub channel: String,
     /// Messages of one lane go out in order.
     pub lane: String,
     /// The alerts it is about.
     pub fingerprints: Vec<u64>,
-    /// The message itself.
+    /// The message itself; empty once it was sent or given up.
     pub payload: String,
 }
 
@@ -147,26 +147,44 @@ impl State {
         Ok(newer > 0)
     }
 
-    /// Records that a message was sent or given up, with its receipt, in one step.
-    pub async fn outbox_finish(&self, id: Ulid, status: OutboxStatus, receipt: &str) -> Result<(), Error> {
+    /// Whether a message still has to be sent.
+    pub async fn outbox_is_pending(&self, id: Ulid) -> Result<bool, Error> {
+        let pending: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM outbox WHERE id = ? AND status = 'pending'")
+                .bind(id.to_string())
+                .fetch_one(self.readers())
+                .await
+                .map_err(Error::query("read the outbox"))?;
+        Ok(pending > 0)
+    }
+
+    /// Records that a message was sent, with its receipt, in one step. What was sent is not kept.
+    pub async fn outbox_sent(&self, id: Ulid, receipt: &str) -> Result<(), Error> {
         let (now_ms, receipt) = (self.now_ms(), shorten(receipt));
         self.write("finish a message", move |connection| {
-            Box::pin(async move {
-                sqlx::query(
-                    "UPDATE outbox SET status = ?, receipt = ?, finished_ms = ?, attempts = attempts + 1 \
-                     WHERE id = ? AND status = 'pending'",
-                )
-                .bind(status.as_str())
-                .bind(receipt)
-                .bind(now_ms)
-                .bind(id.to_string())
-                .execute(connection)
-                .await
-                .map_err(Error::query("finish a message"))?;
-                Ok(())
-            })
+            Box::pin(async move { finish(connection, id, OutboxStatus::Sent, &receipt, now_ms).await })
         })
         .await
+    }
+
+    /// Records that a message was given up, and why, in one step. Unless its lane has a newer message, the log of
+    /// notifications forgets the lane in the same step, because its receiver was not told; says whether it did.
+    pub async fn outbox_failed(&self, row: &OutboxRow, why: &str) -> Result<bool, Error> {
+        let (now_ms, why) = (self.now_ms(), shorten(why));
+        let (id, lane) = (row.id, row.message.lane.clone());
+        self.write("give up a message", move |connection| {
+            Box::pin(async move {
+                finish(connection, id, OutboxStatus::Failed, &why, now_ms).await?;
+                notification_log::delete_before(connection, &lane, id).await
+            })
+        })
+        .await?;
+        let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM notification_log WHERE lane = ?")
+            .bind(&row.message.lane)
+            .fetch_one(self.readers())
+            .await
+            .map_err(Error::query("read the notification log"))?;
+        Ok(known == 0)
     }
 
     /// Records a failed try and when the next one is due.
@@ -214,6 +232,27 @@ pub(crate) async fn insert(
     .execute(connection)
     .await
     .map_err(Error::query("write to the outbox"))?;
+    Ok(())
+}
+
+async fn finish(
+    connection: &mut SqliteConnection,
+    id: Ulid,
+    status: OutboxStatus,
+    receipt: &str,
+    now_ms: i64,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE outbox SET status = ?, receipt = ?, finished_ms = ?, attempts = attempts + 1, payload = '' \
+         WHERE id = ? AND status = 'pending'",
+    )
+    .bind(status.as_str())
+    .bind(receipt)
+    .bind(now_ms)
+    .bind(id.to_string())
+    .execute(connection)
+    .await
+    .map_err(Error::query("finish a message"))?;
     Ok(())
 }
 

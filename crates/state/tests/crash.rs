@@ -122,10 +122,9 @@ async fn a_key_is_taken_in_once_and_lanes_keep_their_order() {
     assert!(state.outbox_has_newer(&heads[0]).await.unwrap());
     assert_eq!(heads[0].message.fingerprints, [1, u64::MAX]);
     state.outbox_retry(heads[0].id, i64::MAX, "503").await.unwrap();
-    state
-        .outbox_finish(heads[1].id, OutboxStatus::Sent, "200 ok")
-        .await
-        .unwrap();
+    assert!(state.outbox_is_pending(heads[1].id).await.unwrap());
+    state.outbox_sent(heads[1].id, "200 ok").await.unwrap();
+    assert!(!state.outbox_is_pending(heads[1].id).await.unwrap());
     let left = state.outbox_heads("r", "webhook[0]", 10).await.unwrap();
     assert_eq!(
         (left.len(), left[0].attempts, left[0].next_attempt_ms),
@@ -135,12 +134,45 @@ async fn a_key_is_taken_in_once_and_lanes_keep_their_order() {
         state.outbox_pending().await.unwrap(),
         [("r".to_owned(), "webhook[0]".to_owned(), 2)]
     );
-    state
-        .outbox_finish(heads[0].id, OutboxStatus::Failed, "gone")
-        .await
-        .unwrap();
+    state.outbox_failed(&heads[0], "gone").await.unwrap();
     let next = state.outbox_heads("r", "webhook[0]", 10).await.unwrap();
     assert_eq!(next[0].message.idempotency_key, "key-3");
+}
+
+#[tokio::test]
+async fn a_message_that_is_given_up_was_not_told_unless_a_newer_one_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::open(folder.path().join("state.db"), SystemClock::shared())
+        .await
+        .unwrap();
+    let log = NotificationLogRow {
+        lane: message(0).lane,
+        firing: vec![1],
+        resolved: Vec::new(),
+        notified_ms: 1,
+    };
+    let commit = Commit {
+        outbox: vec![message(0), message(3)],
+        notified: vec![log.clone()],
+        ..Commit::default()
+    };
+    assert_eq!(message(0).lane, message(3).lane);
+    state.commit(commit).await.unwrap();
+    let older = state.outbox_heads("r", "webhook[0]", 10).await.unwrap().remove(0);
+    assert!(!state.outbox_failed(&older, "400").await.unwrap());
+    assert_eq!(state.notification_log().await.unwrap(), [log]);
+    let newest = state.outbox_heads("r", "webhook[0]", 10).await.unwrap().remove(0);
+    assert!(state.outbox_failed(&newest, "400").await.unwrap());
+    assert_eq!(state.notification_log().await.unwrap(), []);
+
+    let finished = state.outbox_recent(10).await.unwrap();
+    for row in finished {
+        assert_eq!(row.status, OutboxStatus::Failed);
+        assert_eq!(
+            (row.receipt.as_deref(), row.message.payload.as_str()),
+            (Some("400"), "")
+        );
+    }
 }
 
 #[tokio::test]
@@ -156,10 +188,7 @@ async fn old_history_is_pruned_and_pending_messages_are_kept() {
     state.commit(commit(1)).await.unwrap();
     state.commit(commit(2)).await.unwrap();
     let first = &state.outbox_recent(10).await.unwrap()[1];
-    state
-        .outbox_finish(first.id, OutboxStatus::Sent, "ok")
-        .await
-        .unwrap();
+    state.outbox_sent(first.id, "ok").await.unwrap();
     clock.advance(std::time::Duration::from_hours(91 * 24));
     state.prune().await.unwrap();
     assert_eq!(state.recent_alert_events(10).await.unwrap(), []);

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::nearest;
 use crate::config::receiver_kinds::{self, Kind};
@@ -34,6 +35,8 @@ pub struct Integration {
     kind: &'static Kind,
     /// The place among channels of its kind.
     pub index: usize,
+    /// Which of several with the same address this is, from 0.
+    repetition: usize,
     /// The settings as written.
     pub settings: Settings,
 }
@@ -44,9 +47,24 @@ impl Integration {
         self.kind.name
     }
 
-    /// The channel's name within its receiver, for example `webhook[0]`.
+    /// The channel's name within its receiver, for example `webhook-90ab12cd`: the kind and a hash of the address, so
+    /// that what waits for this address never goes to another one when the list changes, and no secret is shown.
     pub fn channel(&self) -> String {
-        format!("{}[{}]", self.kind.name, self.index)
+        let kind = self.kind.name;
+        let name = match self.address() {
+            Some(address) => format!("{kind}-{:08x}", xxh3_64(address.as_bytes()) >> 32),
+            None => format!("{kind}-{}", self.index),
+        };
+        match self.repetition {
+            0 => name,
+            repetition => format!("{name}-{repetition}"),
+        }
+    }
+
+    fn address(&self) -> Option<&str> {
+        self.settings
+            .text("url")
+            .or_else(|| self.settings.text("url_file"))
     }
 
     /// The place of its settings below `alerting`, given its receiver's place in the list.
@@ -93,11 +111,19 @@ impl<'de> Deserialize<'de> for ReceiverConfig {
                     .map_err(|error| de::Error::custom(format!("{key} of receiver {name:?}: {error}")))?,
             };
             for (index, settings) in list.into_iter().enumerate() {
-                integrations.push(Integration {
+                let mut integration = Integration {
                     kind,
                     index,
+                    repetition: 0,
                     settings,
-                });
+                };
+                let same = |known: &&Integration| {
+                    known.kind.name == kind.name
+                        && known.address().is_some()
+                        && known.address() == integration.address()
+                };
+                integration.repetition = integrations.iter().filter(same).count();
+                integrations.push(integration);
             }
         }
         if let Some(unknown) = raw.keys().next() {

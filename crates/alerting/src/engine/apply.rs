@@ -69,9 +69,18 @@ impl Alerting {
         for run in &runs {
             self.collect_notices(run, &wanted.external_labels, &mut book_alerts, restored.is_some());
         }
+        for notice in orphans.iter().filter_map(|row| self.notice_of_orphan(row)) {
+            let notice = notice.carrying(&wanted.external_labels);
+            book_alerts.entry(notice.fingerprint).or_insert(notice);
+        }
         let now_ms = self.clock.now_ms();
-        let book = Book::rebuild(book_alerts, log, &wanted.policy, now_ms);
-        let book_before = std::mem::replace(&mut ledger.book, book);
+        let rebuilt = Book::rebuild(book_alerts, log, &wanted.policy, now_ms);
+        let book_before = std::mem::replace(&mut ledger.book, rebuilt.book);
+        let commit = Commit {
+            notified: rebuilt.notified,
+            forgotten: rebuilt.forgotten,
+            ..Commit::default()
+        };
         let force = Arc::new(Force {
             policy: wanted.policy.clone(),
             groups: runs,
@@ -80,7 +89,7 @@ impl Alerting {
             begun: true,
         });
         *self.force.lock() = Arc::clone(&force);
-        if let Err(error) = self.resolve_orphans(&mut ledger, &orphans, now_ms).await {
+        if let Err(error) = self.resolve_orphans(&mut ledger, &orphans, commit, now_ms).await {
             *self.force.lock() = Arc::clone(&before);
             ledger.book = book_before;
             return Err(error);
@@ -157,9 +166,9 @@ impl Alerting {
         &self,
         ledger: &mut Ledger,
         orphans: &[AlertStateRow],
+        mut commit: Commit,
         now_ms: i64,
     ) -> Result<(), Error> {
-        let mut commit = Commit::default();
         let mut notices = Vec::new();
         let force = self.force();
         for row in orphans {
@@ -180,19 +189,24 @@ impl Alerting {
                 to,
                 value: f64::NAN,
             });
-            if to == AlertPhase::Resolved {
-                let notice = Notice {
-                    fingerprint: id,
-                    labels: row.labels.clone(),
-                    annotations: row.annotations.clone(),
-                    starts_at_ms: row.fired_at_ms.unwrap_or(row.active_at_ms),
-                    ends_at_ms: Some(now_ms),
-                    generator_url: self.external_url.as_str().into(),
-                };
+            if let Some(mut notice) = self.notice_of_orphan(row) {
+                notice.ends_at_ms = Some(now_ms);
                 notices.push(notice.carrying(&force.external_labels));
             }
         }
         self.decide(ledger, &Input::Alerts(&notices), commit).await
+    }
+
+    /// What receivers know of an alert whose rule is no more, where it fired.
+    fn notice_of_orphan(&self, row: &AlertStateRow) -> Option<Notice> {
+        (row.phase == AlertPhase::Firing).then(|| Notice {
+            fingerprint: fingerprint(&row.labels),
+            labels: row.labels.clone(),
+            annotations: row.annotations.clone(),
+            starts_at_ms: row.fired_at_ms.unwrap_or(row.active_at_ms),
+            ends_at_ms: None,
+            generator_url: self.external_url.as_str().into(),
+        })
     }
 
     /// Ends the series of rules that are no more. Those of rules that stay are known to their next evaluation.

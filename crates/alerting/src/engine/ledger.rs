@@ -34,14 +34,19 @@ impl Alerting {
             commit.events.push(event.clone());
             record_alert(rule, *index, event, &outcome.state, &mut commit);
         }
-        record_keeping(run, &before, &outcome.state, &mut commit);
-        let changed = !commit.is_empty() || !notices.is_empty();
+        let forgotten = record_keeping(run, &before, &outcome.state, &mut commit);
+        let changed = !commit.is_empty() || !notices.is_empty() || !forgotten.is_empty();
         if changed {
             let mut ledger = self.ledger.lock().await;
             // A group that was stopped meanwhile was resolved by whoever stopped it.
             if run.stop.is_cancelled() {
                 return Ok(());
             }
+            // A receiver that still waits to hear of the end must be able to hear of it after a restart too.
+            let told = forgotten.into_iter().filter(|(_, id)| !ledger.book.holds(*id));
+            commit
+                .gone
+                .extend(told.map(|(rule_key, id)| (rule_key, format_fingerprint(id))));
             let force = self.force();
             notices = notices
                 .into_iter()
@@ -73,8 +78,8 @@ impl Alerting {
         self.telemetry.groups_refused.inc_by(decision.refused);
         let messages = std::mem::take(&mut decision.messages);
         commit.outbox.clone_from(&messages);
-        commit.notified.clone_from(&decision.notified);
-        commit.forgotten.clone_from(&decision.forgotten);
+        commit.notified.extend_from_slice(&decision.notified);
+        commit.forgotten.extend_from_slice(&decision.forgotten);
         let events = commit.events.clone();
         if let Err(source) = self.state.commit(commit).await {
             self.telemetry.commit_failures.inc();
@@ -181,8 +186,15 @@ fn record_alert(rule: &Rule, index: usize, event: &AlertEvent, now: &GroupState,
     }
 }
 
-/// What changes without a step: an alert that is only kept firing, and resolved ones that are forgotten.
-fn record_keeping(run: &GroupRun, before: &GroupState, now: &GroupState, commit: &mut Commit) {
+/// What changes without a step: an alert that is only kept firing. Gives back the resolved ones that the group forgets,
+/// as (rule key, fingerprint).
+fn record_keeping(
+    run: &GroupRun,
+    before: &GroupState,
+    now: &GroupState,
+    commit: &mut Commit,
+) -> Vec<(String, u64)> {
+    let mut forgotten = Vec::new();
     let at_ms = now.last_evaluation_ms.unwrap_or_default();
     for (index, rule) in run.group.rules.iter().enumerate() {
         let (Some(old), Some(new)) = (before.rules.get(index), now.rules.get(index)) else {
@@ -191,9 +203,7 @@ fn record_keeping(run: &GroupRun, before: &GroupState, now: &GroupState, commit:
         for (fingerprint, known) in &old.alerts {
             match new.alerts.get(fingerprint) {
                 None if known.life.phase == AlertPhase::Resolved => {
-                    commit
-                        .gone
-                        .push((rule.key.clone(), format_fingerprint(*fingerprint)));
+                    forgotten.push((rule.key.clone(), *fingerprint));
                 }
                 Some(alert)
                     if alert.life.phase == known.life.phase
@@ -207,4 +217,5 @@ fn record_keeping(run: &GroupRun, before: &GroupState, now: &GroupState, commit:
             }
         }
     }
+    forgotten
 }

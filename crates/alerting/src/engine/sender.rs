@@ -93,10 +93,13 @@ impl Alerting {
                 let wait_ms = (row.next_attempt_ms - now_ms).unsigned_abs();
                 return Duration::from_millis(wait_ms).min(IDLE);
             }
-            // Whoever sent it before a change of the configuration may still be at it.
+            // Whoever sent it before a change of the configuration may still be at it, or has just ended.
             let Some(claim) = Claim::new(&self.in_flight, row.id) else {
                 continue;
             };
+            if !self.state.outbox_is_pending(row.id).await.unwrap_or(false) {
+                continue;
+            }
             tasks.spawn(Arc::clone(self).deliver(Arc::clone(outgoing), row, claim));
         }
         IDLE
@@ -174,7 +177,18 @@ impl Alerting {
                 "notification failed"
             );
         }
-        self.state.outbox_finish(row.id, status, receipt).await?;
+        if status == OutboxStatus::Failed {
+            // Held so that nothing newer is decided about the lane meanwhile.
+            let mut ledger = self.ledger.lock().await;
+            if self.state.outbox_failed(row, receipt).await? {
+                ledger
+                    .book
+                    .untold(&row.message.lane, &self.force().policy, now_ms);
+                self.timers.notify_one();
+            }
+        } else {
+            self.state.outbox_sent(row.id, receipt).await?;
+        }
         self.board
             .lock()
             .update_message(&row.message.idempotency_key, |view| {

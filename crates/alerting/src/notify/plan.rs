@@ -1,5 +1,6 @@
 //! The pure decider of notifications: given what is known and what happened, which messages are due.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Labels;
@@ -47,6 +48,17 @@ pub struct Group {
     pub notices: BTreeMap<u64, Notice>,
     /// When it is looked at next, milliseconds since the Unix epoch.
     pub next_flush_ms: i64,
+}
+
+/// A book made anew, and what of the log of notifications changed by that.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rebuilt {
+    /// The book.
+    pub book: Book,
+    /// Rows that lost alerts nobody knows any more.
+    pub notified: Vec<NotificationLogRow>,
+    /// Lanes that no group has any more.
+    pub forgotten: Vec<String>,
 }
 
 /// What happened.
@@ -125,42 +137,74 @@ impl Book {
         self.groups.values().map(|group| group.next_flush_ms).min()
     }
 
+    /// Whether an alert fires, or is over and some group has not been told of it yet.
+    pub fn holds(&self, fingerprint: u64) -> bool {
+        self.alerts.contains_key(&fingerprint)
+    }
+
+    /// Takes back that a lane was told: its message was given up. Its group is looked at again at the earliest after
+    /// its own interval and [`limits::TELL_AGAIN_MS`].
+    pub fn untold(&mut self, lane_id: &str, policy: &Policy, now_ms: i64) {
+        self.log.remove(lane_id);
+        for ((route, labels), group) in &mut self.groups {
+            let Some(route) = policy.route.find(route) else {
+                continue;
+            };
+            let mut lanes = policy
+                .integrations(&route.receiver)
+                .map(|integration| lane(route, integration, labels));
+            if lanes.any(|known| known == lane_id) {
+                let wait_ms = route.group_interval_ms.max(limits::TELL_AGAIN_MS);
+                group.next_flush_ms = now_ms.saturating_add(wait_ms);
+                return;
+            }
+        }
+    }
+
     /// The book of a fresh start or of a new configuration: groups made anew from alerts and from what was told.
     pub fn rebuild(
         alerts: BTreeMap<u64, Notice>,
         log: BTreeMap<String, NotificationLogRow>,
         policy: &Policy,
         now_ms: i64,
-    ) -> Self {
-        let mut book = Self {
-            alerts,
-            groups: BTreeMap::new(),
-            log,
-        };
-        for notice in book.alerts.values() {
+    ) -> Rebuilt {
+        let mut groups: BTreeMap<GroupId, Group> = BTreeMap::new();
+        let mut lanes: BTreeSet<String> = BTreeSet::new();
+        for notice in alerts.values() {
             for route in policy.route.matching(&notice.labels) {
                 let labels = route.group_labels(&notice.labels);
-                let told_ms = policy
-                    .integrations(&route.receiver)
-                    .filter_map(|integration| book.log.get(&lane(route, integration, &labels)))
-                    .map(|row| row.notified_ms)
-                    .max();
-                let next_flush_ms = told_ms.map_or_else(
+                let integrations = policy.integrations(&route.receiver);
+                let of_group: Vec<String> = integrations.map(|one| lane(route, one, &labels)).collect();
+                let told = of_group.iter().filter_map(|lane| log.get(lane));
+                let next_flush_ms = told.map(|row| row.notified_ms).max().map_or_else(
                     || now_ms.max(notice.starts_at_ms.saturating_add(route.group_wait_ms)),
                     |told_ms| told_ms.saturating_add(route.group_interval_ms),
                 );
-                let group = book
-                    .groups
-                    .entry((route.id.clone(), labels))
-                    .or_insert_with(|| Group {
-                        notices: BTreeMap::new(),
-                        next_flush_ms,
-                    });
+                lanes.extend(of_group);
+                let group = groups.entry((route.id.clone(), labels)).or_insert_with(|| Group {
+                    notices: BTreeMap::new(),
+                    next_flush_ms,
+                });
                 group.next_flush_ms = group.next_flush_ms.min(next_flush_ms);
                 group.notices.insert(notice.fingerprint, notice.clone());
             }
         }
-        book
+        let mut rebuilt = Rebuilt::default();
+        for (lane, mut row) in log {
+            if !lanes.contains(&lane) {
+                rebuilt.forgotten.push(lane);
+                continue;
+            }
+            let known = row.firing.len();
+            row.firing.retain(|fingerprint| alerts.contains_key(fingerprint));
+            if row.firing.len() < known {
+                rebuilt.notified.push(row.clone());
+            }
+            rebuilt.book.log.insert(lane, row);
+        }
+        rebuilt.book.alerts = alerts;
+        rebuilt.book.groups = groups;
+        rebuilt
     }
 }
 
@@ -197,27 +241,29 @@ fn take_in(book: &Book, policy: &Policy, notice: &Notice, now_ms: i64, decision:
     for route in policy.route.matching(&notice.labels) {
         let labels = route.group_labels(&notice.labels);
         let id = (route.id.clone(), labels);
-        let known = match decision.groups.get(&id) {
-            Some(decided) => decided.clone(),
-            None => book.groups.get(&id).cloned(),
-        };
-        let mut group = match known {
-            Some(group) => group,
-            // Nobody was told that it fired, so nobody needs to be told that it is over.
-            None if notice.is_resolved() && !was_told(book, policy, route, &id.1, notice.fingerprint) => {
-                continue;
-            }
-            None if book.groups.len() >= limits::ALERT_GROUPS_MAX => {
-                decision.refused += 1;
-                continue;
-            }
-            None => Group {
-                notices: BTreeMap::new(),
-                next_flush_ms: now_ms.max(notice.starts_at_ms.saturating_add(route.group_wait_ms)),
+        // A group that several of the alerts concern is copied from the book once.
+        let decided = match decision.groups.entry(id) {
+            Entry::Occupied(decided) => decided.into_mut(),
+            Entry::Vacant(new) => match book.groups.get(new.key()) {
+                Some(known) => new.insert(Some(known.clone())),
+                // Nobody was told that it fired, so nobody needs to be told that it is over.
+                None if notice.is_resolved()
+                    && !was_told(book, policy, route, &new.key().1, notice.fingerprint) =>
+                {
+                    continue;
+                }
+                None if book.groups.len() >= limits::ALERT_GROUPS_MAX => {
+                    decision.refused += 1;
+                    continue;
+                }
+                None => new.insert(None),
             },
         };
+        let group = decided.get_or_insert_with(|| Group {
+            notices: BTreeMap::new(),
+            next_flush_ms: now_ms.max(notice.starts_at_ms.saturating_add(route.group_wait_ms)),
+        });
         group.notices.insert(notice.fingerprint, notice.clone());
-        decision.groups.insert(id, Some(group));
     }
 }
 

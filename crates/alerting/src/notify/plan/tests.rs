@@ -183,7 +183,7 @@ fn a_restart_repeats_nothing_and_loses_nothing() {
     tell(&mut book, &policy, std::slice::from_ref(&fired), 0);
     let restart = |alert: Notice, now_ms: i64| {
         let alerts = BTreeMap::from([(alert.fingerprint, alert)]);
-        Book::rebuild(alerts, book.log.clone(), &policy, now_ms)
+        Book::rebuild(alerts, book.log.clone(), &policy, now_ms).book
     };
     let mut same = restart(fired.clone(), 90 * SECOND);
     assert_eq!(tell(&mut same, &policy, &[], 90 * SECOND), Vec::<String>::new());
@@ -195,6 +195,48 @@ fn a_restart_repeats_nothing_and_loses_nothing() {
     let mut ended = restart(over, 90 * SECOND);
     assert_eq!(tell(&mut ended, &policy, &[], 90 * SECOND), ["resolved: ar"]);
     assert_eq!(tell(&mut ended, &policy, &[], 200 * SECOND), Vec::<String>::new());
+}
+
+#[test]
+fn what_nobody_knows_any_more_leaves_the_log() {
+    let policy = policy(&format!(
+        "route: {{receiver: hook, group_by: [alertname], group_interval: 1m}}\n{HOOK}"
+    ));
+    let mut book = Book::default();
+    let alert = |name: &str, i: &str| notice(&[("alertname", name), ("i", i)], 0, None);
+    let all = [alert("A", "a"), alert("A", "b"), alert("B", "c")];
+    tell(&mut book, &policy, &all, 0);
+    assert_eq!(book.log.len(), 2);
+    let lane_of_b = book
+        .log
+        .values()
+        .find(|row| row.firing == [all[2].fingerprint])
+        .unwrap();
+    // After a restart only the first alert is known.
+    let known = BTreeMap::from([(all[0].fingerprint, all[0].clone())]);
+    let rebuilt = Book::rebuild(known, book.log.clone(), &policy, SECOND);
+    assert_eq!(rebuilt.forgotten, [lane_of_b.lane.clone()]);
+    assert_eq!(rebuilt.notified.len(), 1);
+    assert_eq!(rebuilt.notified[0].firing, [all[0].fingerprint]);
+    // The others are paged again when they fire again.
+    let mut book = rebuilt.book;
+    assert_eq!(tell(&mut book, &policy, &all[1..], SECOND), ["firing: cf"]);
+    assert_eq!(tell(&mut book, &policy, &[], 61 * SECOND), ["firing: af bf"]);
+}
+
+#[test]
+fn a_message_that_was_given_up_is_told_again_after_a_while() {
+    let policy = policy(&format!(
+        "route: {{receiver: hook, group_interval: 1s, repeat_interval: 1h}}\n{HOOK}"
+    ));
+    let mut book = Book::default();
+    let fired = notice(&[("i", "a")], 0, None);
+    assert_eq!(tell(&mut book, &policy, &[fired], 0), ["firing: af"]);
+    let lane = book.log.keys().next().unwrap().clone();
+    book.untold(&lane, &policy, SECOND);
+    assert_eq!(tell(&mut book, &policy, &[], 30 * SECOND), Vec::<String>::new());
+    assert_eq!(tell(&mut book, &policy, &[], 61 * SECOND), ["firing: af"]);
+    assert_eq!(tell(&mut book, &policy, &[], 130 * SECOND), Vec::<String>::new());
 }
 
 proptest::proptest! {
