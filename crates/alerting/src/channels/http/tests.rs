@@ -65,7 +65,7 @@ fn what_delivery_cannot_do_is_refused_with_key_and_mend() {
         &[&format!("{key}:"), "without its key"],
     );
     check(
-        "{tls_config: {ca: x, ca_file: y}}",
+        "{tls_config: {ca: pem, ca_file: path}}",
         &["at most one of ca & ca_file"],
     );
     check("{tls_config: [ca]}", &[&format!("{key}: expected a mapping")]);
