@@ -28,7 +28,7 @@ fn resolve_settings(settings: &mut Settings, base: &Path) {
         match value {
             Value::String(text) if names_a_file(name) => resolve(text, base),
             Value::Object(_) if matches!(name.as_str(), "http_config" | "tls_config") => {
-                resolve_below(value, base)
+                resolve_below(value, base);
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use stdx::http_client;
 use tracing::warn;
 
 use crate::config::http::TlsVersion;
-use crate::config::{Job, Secret, TlsConfig};
+use crate::config::{Job, Secret};
 use crate::error::IngestError;
 use crate::limits::{IDLE_CONNECTIONS_PER_HOST_MAX, REDIRECTS_MAX};
 
