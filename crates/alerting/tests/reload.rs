@@ -16,8 +16,11 @@ fn config(url: &str) -> String {
 }
 
 fn group(rules: &[&str]) -> String {
-    let rules: String = rules.iter().map(|rule| format!("  - {{{rule}}}\n")).collect();
-    format!("groups:\n- name: g\n  interval: 100ms\n  rules:\n{rules}")
+    let rules: Vec<String> = rules.iter().map(|rule| format!("  - {{{rule}}}\n")).collect();
+    format!(
+        "groups:\n- name: g\n  interval: 100ms\n  rules:\n{}",
+        rules.concat()
+    )
 }
 
 const DOWN: &str = "alert: Down, expr: up == 0";

@@ -93,7 +93,7 @@ async fn message(
     let start = std::time::Instant::now();
     loop {
         let alerts = server.get("/api/ui/alerts").await;
-        let messages = alerts["alerts"][0]["notifications"].as_array().cloned();
+        let messages = alerts["rows"][0]["notifications"].as_array().cloned();
         let found = messages
             .into_iter()
             .flatten()

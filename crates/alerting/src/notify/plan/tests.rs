@@ -215,7 +215,7 @@ fn what_nobody_knows_any_more_leaves_the_log() {
     // After a restart only the first alert is known.
     let known = BTreeMap::from([(all[0].fingerprint, all[0].clone())]);
     let rebuilt = Book::rebuild(known, book.log.clone(), &policy, SECOND);
-    assert_eq!(rebuilt.forgotten, [lane_of_b.lane.clone()]);
+    assert_eq!(rebuilt.forgotten, std::slice::from_ref(&lane_of_b.lane));
     assert_eq!(rebuilt.notified.len(), 1);
     assert_eq!(rebuilt.notified[0].firing, [all[0].fingerprint]);
     // The others are paged again when they fire again.
