@@ -5,13 +5,16 @@ use model::Labels;
 
 use crate::config::InhibitConfig;
 use crate::notify::inhibit::Inhibition;
-use crate::rules::{NameScheme, RuleError, RuleFile, parse_rule_file};
+use crate::rules::{Action, NameScheme, RuleError, RuleFile, RuleGroup, parse_rule_file};
 
 /// The name under which these rules are shown.
 pub const FILE: &str = "builtin";
 
 /// The group that expects this machine's vitals.
-pub(crate) const VITALS_GROUP: &str = "vitals";
+const VITALS_GROUP: &str = "vitals";
+
+/// The group that tells of targets that do not answer.
+const TARGETS_GROUP: &str = "targets";
 
 /// The rules, in the form of any other rule file.
 const RULES: &str = include_str!("builtin.yml");
@@ -22,6 +25,25 @@ const RULES: &str = include_str!("builtin.yml");
 /// Never in a build whose tests pass (`tests::the_rules_are_sound`).
 pub fn rule_file() -> Result<RuleFile, Vec<RuleError>> {
     parse_rule_file(FILE, RULES, NameScheme::Utf8)
+}
+
+/// The built-in groups that fit a setup: none asks for vitals where none are taken, and none tells of targets that do not
+/// answer where a rule of the owner's does, because one outage is one page.
+pub(crate) fn groups_for(owners: &[RuleGroup], expects_vitals: bool) -> Vec<RuleGroup> {
+    let mut rules = owners.iter().flat_map(|group| &group.rules);
+    let owner_watches_up = rules.any(|rule| {
+        let names = rule.expr.metric_names().unwrap_or_default();
+        matches!(rule.action, Action::Alert(_)) && names.iter().any(|name| name == "up")
+    });
+    // The text is part of the program and its tests read it.
+    let all = rule_file().map(|file| file.groups).unwrap_or_default();
+    all.into_iter()
+        .filter(|group| match group.name.as_str() {
+            VITALS_GROUP => expects_vitals,
+            TARGETS_GROUP => !owner_watches_up,
+            _ => true,
+        })
+        .collect()
 }
 
 /// Critical alerts silence the warning of the same name about the same thing.

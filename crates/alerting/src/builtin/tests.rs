@@ -25,6 +25,29 @@ impl SeriesWrite for Full {
     }
 }
 
+#[test]
+fn a_rule_of_the_owner_about_up_takes_the_place_of_the_built_in_one() {
+    let names = |rule: &str, expects_vitals: bool| -> Vec<String> {
+        let text = format!("groups: [{{name: own, rules: [{rule}]}}]");
+        let own = parse_rule_file("own.yaml", &text, NameScheme::Utf8).unwrap();
+        let groups = groups_for(&own.groups, expects_vitals);
+        groups.into_iter().map(|group| group.name).collect()
+    };
+    let all = names("{alert: A, expr: 'rate(errors_total[5m]) > 1'}", true);
+    assert!(all.iter().any(|name| name == TARGETS_GROUP), "{all:?}");
+    let others: Vec<String> = all
+        .iter()
+        .filter(|name| *name != TARGETS_GROUP)
+        .cloned()
+        .collect();
+    assert_eq!(
+        names("{alert: A, expr: 'up{job=\"x\"} == 0 and on() vector(1)'}", true),
+        others
+    );
+    assert_eq!(names("{record: 'job:up:sum', expr: sum(up)}", true), all);
+    assert!(!names("{record: a, expr: b}", false).contains(&VITALS_GROUP.to_owned()));
+}
+
 /// Evaluates all groups every 30 s up to `until_ms` and returns the alerts that fire then.
 fn firing(store: &MemorySeries, until_ms: i64) -> Vec<Alert> {
     let file = rule_file().unwrap();

@@ -64,10 +64,7 @@ impl Alerting {
         let mut groups: Vec<RuleGroup> = rule_files.into_iter().flat_map(|file| file.groups).collect();
         let mut inhibitions = Vec::new();
         if config.builtin_rules {
-            // The text is part of the program and its tests read it.
-            let shipped = builtin::rule_file().map(|file| file.groups).unwrap_or_default();
-            let fits = |group: &RuleGroup| expects_vitals || group.name != builtin::VITALS_GROUP;
-            groups.extend(shipped.into_iter().filter(fits));
+            groups.extend(builtin::groups_for(&groups, expects_vitals));
             inhibitions = builtin::inhibitions();
         }
         let policy = Policy::compile(&config, inhibitions, &self.external_url);
