@@ -12,6 +12,7 @@ pub mod discovery;
 pub mod http;
 pub mod job;
 pub mod names;
+mod paths;
 pub mod protocol;
 pub mod secret;
 pub mod size;

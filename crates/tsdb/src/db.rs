@@ -52,6 +52,8 @@ pub(crate) struct Inner {
     checkpoint: RwLock<Checkpoint>,
     /// Whether the checkpoint in memory says more than the one on disk.
     checkpoint_stale: AtomicBool,
+    /// The last flush of [`Tsdb::maintain`]: the samples before when, and at what time.
+    last_flush: Mutex<Option<(i64, i64)>>,
     /// Flushes and clean-ups happen one at a time.
     maintenance: Mutex<()>,
     closed: AtomicBool,
@@ -135,6 +137,7 @@ impl Db {
             keys,
             checkpoint: RwLock::new(checkpoint),
             checkpoint_stale: AtomicBool::new(false),
+            last_flush: Mutex::default(),
             maintenance: Mutex::default(),
             closed: AtomicBool::new(false),
             telemetry,

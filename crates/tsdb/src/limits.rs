@@ -12,6 +12,8 @@ pub const LATE_CHUNKS_MAX: usize = 8;
 pub const HEAD_SHARDS: usize = 16;
 /// A block spans so many milliseconds, aligned to the epoch.
 pub const BLOCK_SPAN_MS: i64 = 2 * 3_600_000;
+/// Samples older than the last flush wait so many milliseconds for the next one.
+pub const LATE_FLUSH_MS: i64 = 3_600_000;
 /// The answer to a batch is remembered for so many milliseconds.
 pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;
 /// Answers to at most so many batches are remembered.

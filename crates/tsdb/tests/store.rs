@@ -188,6 +188,24 @@ fn maintenance_moves_old_samples_to_blocks_and_shortens_the_log() {
 }
 
 #[test]
+fn a_source_with_old_time_stamps_makes_few_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let mut expected = Vec::new();
+    // Five hours behind, a sample a minute, for three hours.
+    for minute in 0..180 {
+        let at_ms = T0 + minute * 60_000;
+        let now_ms = at_ms + 5 * HOUR;
+        put(&db, "late", at_ms, 1.0, now_ms);
+        expected.push((at_ms, 1.0));
+        db.maintain(now_ms).unwrap();
+    }
+    let blocks = files(&dir.path().join("blocks")).len();
+    assert!((2..=8).contains(&blocks), "{blocks} blocks");
+    assert_eq!(read(&db, "late"), expected);
+}
+
+#[test]
 fn late_samples_after_a_flush_are_checked_against_blocks() {
     let dir = tempfile::tempdir().unwrap();
     let (db, _) = open(dir.path(), T0);

@@ -7,6 +7,7 @@ use stdx::HumanDuration;
 use url::Url;
 
 use crate::error::Error;
+use crate::limits::QUERY_CONCURRENCY_MAX;
 
 /// Where to listen, who may ask, and how much a query may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,10 +91,13 @@ impl Config {
                 "must be longer than 0; write for example 2m".to_owned(),
             );
         }
-        if self.query_concurrency == Some(0) {
+        if self
+            .query_concurrency
+            .is_some_and(|count| !(1..=QUERY_CONCURRENCY_MAX).contains(&count))
+        {
             fault(
                 "query_concurrency",
-                "must be at least 1; leave the key out for one per CPU".to_owned(),
+                format!("must be 1 to {QUERY_CONCURRENCY_MAX}; leave the key out for one per CPU"),
             );
         }
         if self.query_samples_max == 0 {

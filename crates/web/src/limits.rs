@@ -19,6 +19,9 @@ pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests that are under way get this long when the server stops.
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
+/// Queries that may run at the same time. Half of the process' threads for work that blocks: the rest is left to storing and
+/// judging, however much is asked.
+pub(crate) const QUERY_CONCURRENCY_MAX: usize = 32;
 /// Queries that may wait for a free worker.
 pub(crate) const QUERIES_WAITING_MAX: usize = 64;
 /// Points that one series of a range query may have (Prometheus' limit).

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use crate::limits::QUERIES_WAITING_MAX;
+use crate::limits::{QUERIES_WAITING_MAX, QUERY_CONCURRENCY_MAX};
 use crate::telemetry::Telemetry;
 
 /// Slots for work that blocks on CPU and disk.
@@ -55,7 +55,7 @@ impl Workers {
     /// So many slots; one per CPU, at least two, where `count` is none.
     pub(crate) fn new(count: Option<usize>, telemetry: Telemetry) -> Self {
         let per_cpu = || std::thread::available_parallelism().map_or(2, |cpus| cpus.get().max(2));
-        let slot_count = count.unwrap_or_else(per_cpu).max(1);
+        let slot_count = count.unwrap_or_else(per_cpu).clamp(1, QUERY_CONCURRENCY_MAX);
         Self {
             slots: Arc::new(Semaphore::new(slot_count)),
             slot_count,

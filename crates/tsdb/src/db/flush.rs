@@ -14,7 +14,7 @@ use crate::columns::settle;
 use crate::error::TsdbError;
 use crate::head::MemSeries;
 use crate::head::series::HeadChunk;
-use crate::limits::{BATCH_MEMORY_MS, BLOCK_SPAN_MS, LOG_SEGMENT_MS_MAX};
+use crate::limits::{BATCH_MEMORY_MS, BLOCK_SPAN_MS, LATE_FLUSH_MS, LOG_SEGMENT_MS_MAX};
 
 /// The series of one tenant that are being flushed, in the order of a block.
 type Flushing = Vec<(Arc<MemSeries>, Vec<HeadChunk>)>;
@@ -23,8 +23,12 @@ impl Inner {
     pub(super) fn maintain(&self, now_ms: i64) -> Result<(), TsdbError> {
         let window_ms = self.config.out_of_order_window.as_millis_i64();
         let before_ms = window_start(now_ms.saturating_sub(window_ms));
-        let result = if self.wants_flush(before_ms) {
-            self.flush_before(before_ms, now_ms)
+        let result = if self.is_time_to_flush(before_ms, now_ms) && self.wants_flush(before_ms) {
+            let flushed = self.flush_before(before_ms, now_ms);
+            if flushed.is_ok() {
+                *self.last_flush.lock() = Some((before_ms, now_ms));
+            }
+            flushed
         } else {
             self.turn_old_segment(now_ms);
             Ok(())
@@ -53,6 +57,14 @@ impl Inner {
         );
         self.save_checkpoint()?;
         self.shorten_log(now_ms)
+    }
+
+    /// Whether a span of time has ended since the last flush. Samples that come late to a span already flushed gather for
+    /// a while, so that a source with old time stamps does not make a block a minute; the log keeps them meanwhile.
+    fn is_time_to_flush(&self, before_ms: i64, now_ms: i64) -> bool {
+        self.last_flush.lock().is_none_or(|(last_before_ms, last_at_ms)| {
+            before_ms > last_before_ms || now_ms.saturating_sub(last_at_ms) >= LATE_FLUSH_MS
+        })
     }
 
     /// Whether there is something to seal, in memory or only in the log.
