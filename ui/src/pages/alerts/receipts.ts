@@ -11,5 +11,5 @@ export function toldText(receipts: Receipt[]): { text: string; title: string } {
   if (failed > 0) return { text: `✕ ${failed} failed`, title };
   if (pending > 0)
     return { text: receipts.some((r) => r.attempts > 0 && r.status === 'pending') ? '… retrying' : '… sending', title };
-  return { text: `✓ ${receipts.map((r) => r.channel).join(', ')}`, title };
+  return { text: `✓ ${[...new Set(receipts.map((r) => r.receiver))].join(', ')}`, title };
 }

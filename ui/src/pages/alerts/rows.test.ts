@@ -101,7 +101,7 @@ describe('what is told of notifications', () => {
     ).toBe('✕ 1 failed');
     expect(toldText([{ ...receipt, status: 'pending', attempts: 3 }]).text).toBe('… retrying');
     expect(toldText([{ ...receipt, status: 'pending', attempts: 0 }]).text).toBe('… sending');
-    expect(toldText([{ ...receipt, status: 'sent' }]).text).toBe('✓ webhook');
+    expect(toldText([{ ...receipt, status: 'sent' }]).text).toBe('✓ ops');
     expect(toldText([]).text).toBe('–');
   });
 });
