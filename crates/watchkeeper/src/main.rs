@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stdx::SystemClock;
 
 use crate::cli::{CONFIG_FILE_DEFAULT, Cli, Command};
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
 fn serve(args: &cli::ServeArgs) -> anyhow::Result<()> {
     logging::start("warn,alerting::channels::log=info");
     install_tls_provider();
+    allow_all_descriptors();
     runtime()?.block_on(assembly::serve(args, SystemClock::shared()))
 }
 
@@ -103,6 +105,21 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .thread_name("watchkeeper")
         .max_blocking_threads(assembly::BLOCKING_THREADS_MAX)
         .build()?)
+}
+
+/// Raises the soft limit of open files to the hard one: connections, targets and blocks each hold some. Where that is not
+/// allowed, the limit stays, and what needs a descriptor too many says so.
+fn allow_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit {
+            current: limit.maximum,
+            ..limit
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, "the limit of open files could not be raised");
+        }
+    }
 }
 
 /// All TLS in this process goes through ring. A second install reports that there is one already, which is as good.

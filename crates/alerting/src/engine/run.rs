@@ -14,6 +14,7 @@ use crate::engine::{Alerting, Nudge};
 use crate::error::Error;
 use crate::limits;
 use crate::notify::plan::Input;
+use crate::telemetry::ChannelLabels;
 
 /// The tasks of one run.
 #[derive(Default)]
@@ -177,6 +178,11 @@ impl Alerting {
                     {
                         return;
                     }
+                    let labels = ChannelLabels {
+                        receiver: receiver.clone(),
+                        channel: channel.clone(),
+                    };
+                    self.telemetry.failed.get_or_create(&labels).inc();
                 }
             }
         }
