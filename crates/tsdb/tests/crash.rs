@@ -76,7 +76,7 @@ fn everything_acknowledged_survives_kill_9() {
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Killed some moment after the first acknowledgement, in the midst of an append or a flush.
-        let mut killer = None;
+        let (mut running, mut killer) = (Some(child), None);
         for line in lines.map_while(Result::ok) {
             let Some(step) = line
                 .strip_prefix("acknowledged ")
@@ -85,17 +85,17 @@ fn everything_acknowledged_survives_kill_9() {
                 continue;
             };
             acknowledged.push(step);
-            if killer.is_none() {
-                let pid = child.id().to_string();
+            if let Some(mut child) = running.take() {
                 let delay = Duration::from_micros(500 + (round as u64 * 7919) % 150_000);
                 killer = Some(std::thread::spawn(move || {
                     std::thread::sleep(delay);
-                    Command::new("kill").args(["-9", &pid]).status().unwrap()
+                    // SIGKILL.
+                    child.kill().unwrap();
+                    child.wait().unwrap()
                 }));
             }
         }
-        assert!(killer.expect("the child appended").join().unwrap().success());
-        assert!(!child.wait().unwrap().success());
+        assert!(!killer.expect("the child appended").join().unwrap().success());
         check(dir.path(), &acknowledged, round);
     }
     assert!(

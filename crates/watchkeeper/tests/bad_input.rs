@@ -156,7 +156,7 @@ async fn a_reload_of_a_bad_file_keeps_the_old_configuration_and_says_so() {
         good.replace("first", "second"),
     )
     .unwrap();
-    server.signal("HUP");
+    server.hang_up();
     let start = std::time::Instant::now();
     loop {
         let targets = server.get("/api/v1/targets").await;

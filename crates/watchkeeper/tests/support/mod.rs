@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long anything may take before a test gives up.
@@ -125,13 +126,13 @@ impl Server {
 
     /// Asks the process to stop and waits for it; gives back whether it ended cleanly.
     pub(crate) fn stop(mut self) -> bool {
-        signal(self.child.id(), "TERM");
+        signal(self.child.id(), Signal::TERM);
         self.child.wait().unwrap().success()
     }
 
-    /// Sends a signal by name.
-    pub(crate) fn signal(&self, name: &str) {
-        signal(self.child.id(), name);
+    /// Asks the process to read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        signal(self.child.id(), Signal::HUP);
     }
 }
 
@@ -175,14 +176,10 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
     (child.wait().unwrap().success(), printed)
 }
 
-fn signal(pid: u32, name: &str) {
-    assert!(
-        Command::new("kill")
-            .args([format!("-{name}"), pid.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+/// Without the program `kill`, which a bare machine may lack.
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 /// An HTTP client that talks to this machine only.
