@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use stdx::{Clock, HumanDuration};
+use stdx::{Clock, HumanDuration, http_client};
 
 use crate::cli::{QueryArgs, QueryFormat};
 
@@ -120,7 +120,8 @@ async fn ask_server(url: &url::Url, expr: &str, when: When) -> anyhow::Result<St
     let address = url
         .join(path)
         .with_context(|| format!("{url} cannot be a server's address"))?;
-    let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build()?;
+    let configured = || Ok(reqwest::Client::builder().timeout(ANSWER_TIMEOUT));
+    let client = http_client::build(configured, true, |error: reqwest::Error| error)?.client;
     let response = client
         .post(address)
         .header("content-type", "application/x-www-form-urlencoded")
