@@ -51,14 +51,12 @@ fn main() -> ExitCode {
 
 fn serve(args: &cli::ServeArgs) -> anyhow::Result<()> {
     logging::start("warn,alerting::channels::log=info");
-    install_tls_provider();
     allow_all_descriptors();
     runtime()?.block_on(assembly::serve(args, SystemClock::shared()))
 }
 
 fn query(args: &cli::QueryArgs) -> anyhow::Result<()> {
     logging::start("warn");
-    install_tls_provider();
     let answer = runtime()?.block_on(query::run(args, &SystemClock::new()))?;
     print(&answer)
 }
@@ -120,11 +118,6 @@ fn allow_all_descriptors() {
             tracing::warn!(%error, "the limit of open files could not be raised");
         }
     }
-}
-
-/// All TLS in this process goes through ring. A second install reports that there is one already, which is as good.
-fn install_tls_provider() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Prints to standard output; a reader that went away is no fault of ours.

@@ -84,28 +84,6 @@ fn write_rules(folder: &Path) {
     std::fs::write(folder.join("rules.yaml"), ALWAYS).unwrap();
 }
 
-/// Waits until the one alert has a message to `receiver` that `wanted` accepts; gives it back.
-async fn message(
-    server: &Server,
-    receiver: &str,
-    wanted: impl Fn(&serde_json::Value) -> bool,
-) -> serde_json::Value {
-    let start = std::time::Instant::now();
-    loop {
-        let alerts = server.get("/api/ui/alerts").await;
-        let messages = alerts["rows"][0]["notifications"].as_array().cloned();
-        let found = messages
-            .into_iter()
-            .flatten()
-            .find(|message| message["receiver"] == receiver && wanted(message));
-        if let Some(found) = found {
-            return found;
-        }
-        assert!(start.elapsed() < support::PATIENCE, "{alerts}");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-}
-
 #[tokio::test]
 async fn a_machine_without_certificates_tells_over_plain_http_and_says_what_https_lacks() {
     let folder = tempfile::tempdir().unwrap();
@@ -119,7 +97,9 @@ async fn a_machine_without_certificates_tells_over_plain_http_and_says_what_http
     std::fs::write(folder.path().join("watchkeeper.yaml"), config(&receivers)).unwrap();
     let server = Server::start_on(folder.path(), &BARE);
     plain.until(1).await;
-    let failed = message(&server, "b", |message| message["error"].is_string()).await;
+    let failed = server
+        .until_message("b", |message| message["error"].is_string())
+        .await;
     let error = failed["error"].as_str().unwrap();
     assert!(
         error.contains("install ca-certificates") && error.contains("ca_file"),
@@ -148,7 +128,9 @@ async fn certificates_beside_the_configuration_are_trusted_and_shown() {
     let (ok, printed) = run(elsewhere.path(), &["check-config", place.to_str().unwrap()]);
     assert!(ok, "{printed}");
     let server = Server::start_on(folder.path(), &BARE);
-    message(&server, "b", |message| message["status"] == "sent").await;
+    server
+        .until_message("b", |message| message["status"] == "sent")
+        .await;
     assert_eq!(got.lock().unwrap().len(), 1);
     assert!(server.stop());
 }

@@ -14,7 +14,6 @@ use crate::engine::{Alerting, Nudge};
 use crate::error::Error;
 use crate::limits;
 use crate::notify::plan::Input;
-use crate::telemetry::ChannelLabels;
 
 /// The tasks of one run.
 #[derive(Default)]
@@ -178,11 +177,6 @@ impl Alerting {
                     {
                         return;
                     }
-                    let labels = ChannelLabels {
-                        receiver: receiver.clone(),
-                        channel: channel.clone(),
-                    };
-                    self.telemetry.failed.get_or_create(&labels).inc();
                 }
             }
         }

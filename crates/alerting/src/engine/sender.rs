@@ -122,20 +122,11 @@ impl Alerting {
                     .observe((now_ms - row.created_ms) as f64 / 1000.0);
                 self.finish(&row, OutboxStatus::Sent, &receipt, now_ms).await
             }
-            Delivery::Refused(reason) => {
-                self.telemetry.failed.get_or_create(&labels).inc();
-                self.finish(&row, OutboxStatus::Failed, &reason, now_ms).await
-            }
+            Delivery::Refused(reason) => self.finish(&row, OutboxStatus::Failed, &reason, now_ms).await,
             Delivery::Retry(reason) => match self.gives_up(&row, now_ms).await {
                 Some(why) => {
-                    self.telemetry.failed.get_or_create(&labels).inc();
-                    self.finish(
-                        &row,
-                        OutboxStatus::Failed,
-                        &format!("{why}; last: {reason}"),
-                        now_ms,
-                    )
-                    .await
+                    let why = format!("{why}; last: {reason}");
+                    self.finish(&row, OutboxStatus::Failed, &why, now_ms).await
                 }
                 None => {
                     self.telemetry.retries.get_or_create(&labels).inc();
@@ -168,16 +159,18 @@ impl Alerting {
         receipt: &str,
         now_ms: i64,
     ) -> Result<(), state::Error> {
-        let receiver = &row.message.receiver;
         if status == OutboxStatus::Failed {
+            let labels = ChannelLabels {
+                receiver: row.message.receiver.clone(),
+                channel: row.message.channel.clone(),
+            };
+            self.telemetry.failed.get_or_create(&labels).inc();
             tracing::error!(
-                receiver,
-                channel = row.message.channel,
+                receiver = labels.receiver,
+                channel = labels.channel,
                 receipt,
                 "notification failed"
             );
-        }
-        if status == OutboxStatus::Failed {
             // Held so that nothing newer is decided about the lane meanwhile.
             let mut ledger = self.ledger.lock().await;
             if self.state.outbox_failed(row, receipt).await? {

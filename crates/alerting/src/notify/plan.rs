@@ -113,6 +113,12 @@ impl Policy {
             .flat_map(|known| &known.integrations)
             .filter(|integration| integration.is_delivered())
     }
+
+    /// The lanes of a group: one for each channel of its route's receiver.
+    fn lanes(&self, route: &Route, labels: &Labels) -> impl Iterator<Item = String> {
+        self.integrations(&route.receiver)
+            .map(move |integration| lane(route, integration, labels))
+    }
 }
 
 impl Book {
@@ -150,10 +156,7 @@ impl Book {
             let Some(route) = policy.route.find(route) else {
                 continue;
             };
-            let mut lanes = policy
-                .integrations(&route.receiver)
-                .map(|integration| lane(route, integration, labels));
-            if lanes.any(|known| known == lane_id) {
+            if policy.lanes(route, labels).any(|known| known == lane_id) {
                 let wait_ms = route.group_interval_ms.max(limits::TELL_AGAIN_MS);
                 group.next_flush_ms = now_ms.saturating_add(wait_ms);
                 return;
@@ -173,8 +176,7 @@ impl Book {
         for notice in alerts.values() {
             for route in policy.route.matching(&notice.labels) {
                 let labels = route.group_labels(&notice.labels);
-                let integrations = policy.integrations(&route.receiver);
-                let of_group: Vec<String> = integrations.map(|one| lane(route, one, &labels)).collect();
+                let of_group: Vec<String> = policy.lanes(route, &labels).collect();
                 let told = of_group.iter().filter_map(|lane| log.get(lane));
                 let next_flush_ms = told.map(|row| row.notified_ms).max().map_or_else(
                     || now_ms.max(notice.starts_at_ms.saturating_add(route.group_wait_ms)),
@@ -269,8 +271,8 @@ fn take_in(book: &Book, policy: &Policy, notice: &Notice, now_ms: i64, decision:
 
 fn was_told(book: &Book, policy: &Policy, route: &Route, labels: &Labels, fingerprint: u64) -> bool {
     policy
-        .integrations(&route.receiver)
-        .filter_map(|integration| book.log.get(&lane(route, integration, labels)))
+        .lanes(route, labels)
+        .filter_map(|lane| book.log.get(&lane))
         .any(|row| row.firing.contains(&fingerprint))
 }
 

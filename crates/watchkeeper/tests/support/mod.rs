@@ -112,6 +112,24 @@ impl Server {
         }
     }
 
+    /// Waits until the first alert of the page has a message to `receiver` that `wanted` accepts; gives it back.
+    pub(crate) async fn until_message(&self, receiver: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
+        loop {
+            let alerts = self.get("/api/ui/alerts").await;
+            let messages = alerts["rows"][0]["notifications"].as_array().cloned();
+            let found = messages
+                .into_iter()
+                .flatten()
+                .find(|message| message["receiver"] == receiver && wanted(message));
+            if let Some(found) = found {
+                return found;
+            }
+            assert!(start.elapsed() < PATIENCE, "{alerts}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// POST without a body; gives back status and text.
     pub(crate) async fn post(&self, path: &str) -> (u16, String) {
         let response = client().post(format!("{}{path}", self.url)).send().await.unwrap();
