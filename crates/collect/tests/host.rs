@@ -147,11 +147,13 @@ impl SeriesWrite for DifficultStore {
                 Ok(Accepted {
                     stored: batch.sample_count() as u64,
                     refused: Vec::new(),
+                    ..Accepted::default()
                 })
             }
             _ => Ok(Accepted {
                 stored: batch.sample_count() as u64 - 1,
                 refused: vec![(model::Refusal::TooManySeries, 1)],
+                ..Accepted::default()
             }),
         }
     }

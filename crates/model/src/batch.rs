@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::histogram::HistogramSample;
 use crate::labels::Series;
-use crate::sample::Sample;
+use crate::sample::{Exemplar, Sample};
 
 /// Whose data it is. One installation without tenants uses [`TenantId::DEFAULT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -24,6 +25,30 @@ pub struct SeriesBatch {
     pub key: Option<u128>,
     rows: Vec<Row>,
     samples: Vec<Sample>,
+    numbered: Vec<NumberedSample>,
+    histograms: Vec<(Series, Vec<HistogramSample>)>,
+    exemplars: Vec<(Series, Exemplar)>,
+}
+
+/// The number by which a store knows a series while it is in memory. It saves naming the series with every sample; a
+/// number that was forgotten is told as such ([`WriteError::Forgotten`](crate::WriteError::Forgotten)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SeriesNumber {
+    /// The place.
+    pub slot: u32,
+    /// Counts the series that had this place, so that a number is never mistaken for another's.
+    pub generation: u32,
+}
+
+/// A sample of a series that the store knows by number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NumberedSample {
+    /// Whose sample.
+    pub series: SeriesNumber,
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// The value.
+    pub value: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +81,36 @@ impl SeriesBatch {
         self.push(series, &[Sample { at_ms, value }]);
     }
 
+    /// Adds one sample of a series that the store knows by number.
+    pub fn push_numbered(&mut self, series: SeriesNumber, at_ms: i64, value: f64) {
+        self.numbered.push(NumberedSample { series, at_ms, value });
+    }
+
+    /// Adds native histograms of one series.
+    pub fn push_histograms(&mut self, series: Series, histograms: Vec<HistogramSample>) {
+        self.histograms.push((series, histograms));
+    }
+
+    /// Adds an exemplar of one series.
+    pub fn push_exemplar(&mut self, series: Series, exemplar: Exemplar) {
+        self.exemplars.push((series, exemplar));
+    }
+
+    /// Samples of series that the store knows by number.
+    pub fn numbered(&self) -> &[NumberedSample] {
+        &self.numbered
+    }
+
+    /// Native histograms by series.
+    pub fn histograms(&self) -> &[(Series, Vec<HistogramSample>)] {
+        &self.histograms
+    }
+
+    /// Exemplars with their series.
+    pub fn exemplars(&self) -> &[(Series, Exemplar)] {
+        &self.exemplars
+    }
+
     /// The rows: a series and its samples.
     pub fn iter(&self) -> impl Iterator<Item = (&Series, &[Sample])> {
         let mut start = 0;
@@ -66,12 +121,13 @@ impl SeriesBatch {
         })
     }
 
-    /// How many samples the batch holds.
+    /// How many samples the batch holds, histograms among them.
     pub fn sample_count(&self) -> usize {
-        self.samples.len()
+        let histograms: usize = self.histograms.iter().map(|(_, samples)| samples.len()).sum();
+        self.samples.len() + self.numbered.len() + histograms
     }
 
-    /// How many rows the batch holds.
+    /// How many rows with a named series the batch holds.
     pub fn series_count(&self) -> usize {
         self.rows.len()
     }
@@ -79,14 +135,21 @@ impl SeriesBatch {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+            && self.numbered.is_empty()
+            && self.histograms.is_empty()
+            && self.exemplars.is_empty()
     }
 }
 
 /// What became of a batch. Everything `stored` is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// Samples that are durable and readable now.
+    /// Samples that are durable and readable now, histograms among them.
     pub stored: u64,
+    /// How many of those are native histograms.
+    pub histograms_stored: u64,
+    /// Exemplars that are durable and readable now.
+    pub exemplars_stored: u64,
     /// Samples that were refused, by reason; never the whole story of a write error.
     pub refused: Vec<(Refusal, u64)>,
 }

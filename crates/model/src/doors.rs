@@ -3,12 +3,13 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::batch::{Accepted, SeriesBatch, TenantId};
-use crate::labels::Labels;
+use crate::batch::{Accepted, Refusal, SeriesBatch, SeriesNumber, TenantId};
+use crate::histogram::HistogramSample;
+use crate::labels::{Labels, Series};
 use crate::matcher::Matcher;
 use crate::metadata::MetricMetadata;
 use crate::range::TimeRange;
-use crate::sample::SampleColumns;
+use crate::sample::{Exemplar, SampleColumns};
 
 /// A store that takes series in.
 ///
@@ -17,6 +18,13 @@ pub trait SeriesWrite: Send + Sync + Debug {
     /// Takes in a batch. When it returns `Ok`, what it says is stored is durable and readable. `now_ms` is the time of
     /// ingestion.
     fn append(&self, batch: &SeriesBatch, now_ms: i64) -> Result<Accepted, WriteError>;
+
+    /// The number by which the store knows a series, creating the series where it is new. `Ok(None)`: this store does not
+    /// number series; name them. Numbers hold until [`WriteError::Forgotten`] says otherwise.
+    fn number(&self, tenant: TenantId, series: &Series) -> Result<Option<SeriesNumber>, Refusal> {
+        let _ = (tenant, series);
+        Ok(None)
+    }
 
     /// Takes in what exporters say about their metrics; the newest word about a name wins.
     fn describe(&self, tenant: TenantId, metadata: &[MetricMetadata]) -> Result<(), WriteError>;
@@ -37,6 +45,9 @@ pub enum WriteError {
         /// The limit.
         waiting_max: usize,
     },
+    /// A number in the batch is not known any more: the series left memory. Name the series, or ask for numbers again.
+    #[error("a series of the batch is no longer known by its number")]
+    Forgotten,
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -77,6 +88,17 @@ pub trait SeriesRead: Send + Sync + Debug {
         any_of: &[Vec<Matcher>],
     ) -> Result<Vec<String>, ReadError>;
 
+    /// The exemplars of the series that match any of the `selectors`, by series, in order of time.
+    fn exemplars(
+        &self,
+        tenant: TenantId,
+        range: TimeRange,
+        any_of: &[Vec<Matcher>],
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, ReadError> {
+        let _ = (tenant, range, any_of);
+        Ok(Vec::new())
+    }
+
     /// What is known of a metric, or of all; sorted by name.
     fn metadata(&self, tenant: TenantId, metric: Option<&str>) -> Result<Vec<MetricMetadata>, ReadError>;
 
@@ -91,6 +113,12 @@ pub trait SelectedSeries: Send + Sync + Debug {
 
     /// Appends all samples within `range` to `out`, in order of time, one per time stamp, stale markers included.
     fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError>;
+
+    /// Appends all native histograms within `range` to `out`, in order of time, one per time stamp, stale markers included.
+    fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
+        let _ = (range, out);
+        Ok(())
+    }
 }
 
 /// Why a question has no answer.

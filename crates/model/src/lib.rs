@@ -10,6 +10,7 @@
 pub mod alert;
 pub mod batch;
 pub mod doors;
+pub mod histogram;
 pub mod labels;
 pub mod matcher;
 pub mod metadata;
@@ -18,10 +19,11 @@ pub mod range;
 pub mod sample;
 
 pub use alert::{AlertEvent, AlertPhase, Verdict, fingerprint, format_fingerprint};
-pub use batch::{Accepted, Refusal, SeriesBatch, TenantId};
+pub use batch::{Accepted, NumberedSample, Refusal, SeriesBatch, SeriesNumber, TenantId};
 pub use doors::{ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, WriteError};
+pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, Series, SeriesId};
 pub use matcher::{AnchoredRegex, Matcher, MatcherOp};
 pub use metadata::{MetricKind, MetricMetadata};
 pub use range::TimeRange;
-pub use sample::{STALE_NAN, Sample, SampleColumns, is_stale};
+pub use sample::{Exemplar, STALE_NAN, Sample, SampleColumns, is_stale};

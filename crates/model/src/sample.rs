@@ -1,4 +1,6 @@
-//! One measurement of a series, and many of them in columns.
+//! One measurement of a series, many of them in columns, and examples.
+
+use crate::labels::Labels;
 
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,6 +17,17 @@ pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 /// Whether a value is the marker that ends a series.
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_NAN.to_bits()
+}
+
+/// An example of what was measured: one observation with labels of its own, a trace's id above all (OpenMetrics, Exemplars).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exemplar {
+    /// The example's own labels.
+    pub labels: Labels,
+    /// The observation.
+    pub value: f64,
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: i64,
 }
 
 /// Samples of one series in two columns of equal length, in order of time.

@@ -121,6 +121,7 @@ mod tests {
         Accepted {
             stored,
             refused: Vec::new(),
+            ..Accepted::default()
         }
     }
 

@@ -71,6 +71,7 @@ impl<'a> Replay<'a> {
         let mut accepted = Accepted {
             stored: body.known,
             refused: body.refused,
+            ..Accepted::default()
         };
         let mut rest = body.samples.as_slice();
         let mut unknown = 0_usize;
