@@ -14,6 +14,7 @@ pub mod error;
 pub mod exposition;
 pub mod intake;
 pub mod limits;
+pub mod push;
 pub mod relabel;
 pub mod scrape;
 pub mod self_scrape;
@@ -22,7 +23,8 @@ pub mod telemetry;
 
 pub use config::{GlobalConfig, ScrapeConfig};
 pub use error::IngestError;
+pub use push::{Push, PushError};
 pub use scrape::status::{DroppedTarget, Health, TargetNews, TargetStatus, Targets};
 pub use scrape::{Scraper, ScraperDeps};
 pub use self_scrape::SelfScrape;
-pub use telemetry::Telemetry;
+pub use telemetry::{PushTelemetry, Telemetry};

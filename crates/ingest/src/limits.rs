@@ -29,3 +29,13 @@ pub const TARGETS_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Bytes of a file that holds a password, token or header value.
 pub const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Series of pushing senders whose numbers in the store are remembered; about 40 bytes each.
+pub const KNOWN_SERIES_MAX: usize = 1 << 22;
+/// A pushed body has at most so many bytes once it is unpacked.
+pub const PUSH_BYTES_MAX: usize = 128 << 20;
+/// Unpacking buffers kept for the next body, and the largest that is kept, in bytes.
+pub const PUSH_BUFFERS_KEPT: usize = 4;
+/// The largest buffer that is kept, in bytes.
+pub const PUSH_BUFFER_BYTES_KEPT: usize = 8 << 20;
+/// Faults of a pushed body that are told to its sender, one line each; all are counted.
+pub const PUSH_FAULTS_TOLD: usize = 5;

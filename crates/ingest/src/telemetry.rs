@@ -118,3 +118,74 @@ impl Telemetry {
         }
     }
 }
+
+/// The counters of what is pushed; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct PushTelemetry {
+    /// Samples that the store took in, histograms among them.
+    pub samples_stored: Counter,
+    /// Exemplars that the store took in.
+    pub exemplars_stored: Counter,
+    /// Samples that were not stored, by reason.
+    pub samples_refused: Family<Reason, Counter>,
+    /// Bodies that the store did not take in at all.
+    pub write_failures: Counter,
+    /// Bytes of bodies, unpacked.
+    pub body_bytes: Counter,
+    /// Series whose labels had to be parsed because their number was not known.
+    pub series_parsed: Counter,
+}
+
+impl PushTelemetry {
+    /// Adds every metric to the registry of the process.
+    pub fn register(&self, registry: &mut Registry) {
+        let room = registry.sub_registry_with_prefix("watchkeeper_push");
+        room.register(
+            "samples_stored",
+            "Pushed samples that were stored",
+            self.samples_stored.clone(),
+        );
+        room.register(
+            "exemplars_stored",
+            "Pushed exemplars that were stored",
+            self.exemplars_stored.clone(),
+        );
+        room.register(
+            "samples_refused",
+            "Pushed samples that were not stored, by reason",
+            self.samples_refused.clone(),
+        );
+        room.register(
+            "write_failures",
+            "Pushed bodies that the store did not take in",
+            self.write_failures.clone(),
+        );
+        room.register_with_unit(
+            "body",
+            "Size of pushed bodies, unpacked",
+            Unit::Bytes,
+            self.body_bytes.clone(),
+        );
+        room.register(
+            "series_parsed",
+            "Pushed series whose labels were parsed because they were new",
+            self.series_parsed.clone(),
+        );
+    }
+
+    pub(crate) fn count(&self, accepted: &model::Accepted) {
+        self.samples_stored.inc_by(accepted.stored);
+        self.exemplars_stored.inc_by(accepted.exemplars_stored);
+        for &(reason, count) in &accepted.refused {
+            self.count_refused(reason.as_str(), count);
+        }
+    }
+
+    pub(crate) fn count_refused(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            self.samples_refused
+                .get_or_create(&Reason { reason })
+                .inc_by(count);
+        }
+    }
+}

@@ -86,6 +86,11 @@ impl SeriesBatch {
         self.numbered.push(NumberedSample { series, at_ms, value });
     }
 
+    /// Makes room for so many more numbered samples.
+    pub fn reserve_numbered(&mut self, more: usize) {
+        self.numbered.reserve(more);
+    }
+
     /// Adds native histograms of one series.
     pub fn push_histograms(&mut self, series: Series, histograms: Vec<HistogramSample>) {
         self.histograms.push((series, histograms));

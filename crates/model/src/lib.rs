@@ -22,7 +22,7 @@ pub use alert::{AlertEvent, AlertPhase, Verdict, fingerprint, format_fingerprint
 pub use batch::{Accepted, NumberedSample, Refusal, SeriesBatch, SeriesNumber, TenantId};
 pub use doors::{ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, WriteError};
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
-pub use labels::{Labels, LabelsBuilder, Series, SeriesId};
+pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
 pub use matcher::{AnchoredRegex, Matcher, MatcherOp};
 pub use metadata::{MetricKind, MetricMetadata};
 pub use range::TimeRange;

@@ -40,6 +40,7 @@ struct Engines {
 /// The rooms that work by themselves.
 struct Services {
     host: Option<Arc<collect::Host>>,
+    push: Arc<ingest::Push>,
     scraper: Arc<ingest::Scraper>,
     alerting: Arc<alerting::Alerting>,
 }
@@ -93,6 +94,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         about,
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
+        push: Arc::clone(&services.push),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),
@@ -197,6 +199,9 @@ fn build_services(
         };
         collect::Host::new(loaded.file.collect.clone(), collect::Roots::default(), deps)
     });
+    let telemetry = ingest::PushTelemetry::default();
+    telemetry.register(registry);
+    let push = Arc::new(ingest::Push::new(Arc::clone(&writer), telemetry));
     let telemetry = ingest::Telemetry::default();
     telemetry.register(registry);
     let scraper = ingest::Scraper::new(ingest::ScraperDeps {
@@ -225,6 +230,7 @@ fn build_services(
     });
     Ok(Services {
         host: host.transpose()?,
+        push,
         scraper,
         alerting,
     })
@@ -286,6 +292,7 @@ fn control_parts(
             alerting: Arc::clone(&services.alerting),
             takes_vitals: services.host.is_some(),
         },
+        series: engines.db.clone(),
         clock: Arc::clone(clock),
         news: outlets.config.clone(),
         samples_stored: engines.db.telemetry().samples_stored.clone(),

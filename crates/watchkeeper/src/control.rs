@@ -52,6 +52,7 @@ pub(crate) struct Control {
     path: Option<PathBuf>,
     flags: Vec<(String, String)>,
     rooms: Arc<Reloadable>,
+    series: tsdb::Db,
     clock: SharedClock,
     view: Mutex<ConfigView>,
     /// The sections that take effect at the start only, as they were then.
@@ -68,6 +69,7 @@ pub(crate) struct Control {
 pub(crate) struct ControlParts {
     pub(crate) flags: Vec<(String, String)>,
     pub(crate) rooms: Reloadable,
+    pub(crate) series: tsdb::Db,
     pub(crate) clock: SharedClock,
     pub(crate) news: Outlet<ConfigView>,
     pub(crate) samples_stored: prometheus_client::metrics::counter::Counter,
@@ -130,6 +132,7 @@ impl Control {
             fixed_at_start: FixedAtStart::of(&loaded.file),
             view: Mutex::new(view),
             rooms: Arc::new(parts.rooms),
+            series: parts.series,
             clock: parts.clock,
             reloading: tokio::sync::Mutex::default(),
             ready: AtomicBool::new(false),
@@ -219,6 +222,17 @@ impl web::Control for Control {
 
     fn reload(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(self.read_again())
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), String>> {
+        let (series, now_ms) = (self.series.clone(), self.clock.now_ms());
+        Box::pin(async move {
+            match blocking(move || series.flush(now_ms)).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(format!("{:#}", anyhow::Error::new(error))),
+                Err(panic) => Err(panic.to_string()),
+            }
+        })
     }
 
     fn config_view(&self) -> ConfigView {

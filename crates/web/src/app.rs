@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, QueryWindows};
 use crate::deps::Deps;
 use crate::error::Error;
+use crate::limits::PUSH_WAIT_MAX;
 use crate::page::Page;
+use crate::push::Budget;
 use crate::ui_api::interval::IntervalMemory;
 use crate::ui_api::stream::Hub;
 use crate::workers::{Task, Workers};
@@ -22,6 +24,7 @@ pub(crate) struct App {
     pub(crate) page: Page,
     pub(crate) hub: Hub,
     pub(crate) intervals: IntervalMemory,
+    pub(crate) push_budget: Budget,
     /// Cancelled when the server stops; streams end with it.
     pub(crate) stop: CancellationToken,
 }
@@ -34,6 +37,7 @@ impl App {
             page: Page::load()?,
             hub: Hub::new(deps.clock.now_ms(), deps.telemetry.clone()),
             intervals: IntervalMemory::default(),
+            push_budget: Budget::new(PUSH_WAIT_MAX),
             config,
             deps,
             stop,

@@ -22,6 +22,8 @@ pub struct Deps {
     pub reader: Arc<dyn SeriesRead>,
     /// What time it is.
     pub clock: SharedClock,
+    /// Where pushed samples go.
+    pub push: Arc<ingest::Push>,
     /// Who scrapes, and how its targets do.
     pub scraper: Arc<ingest::Scraper>,
     /// Who watches this machine; none where `collect.host` is off.
@@ -69,6 +71,9 @@ pub trait Control: Send + Sync + Debug {
     /// Reads the configuration again. When it is refused, nothing has changed and the error says why, in the words
     /// that the page shows.
     fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// Brings everything that was acknowledged into its final form on disk and returns when that is done.
+    fn flush(&self) -> BoxFuture<'_, Result<(), String>>;
 
     /// The configuration that runs, and what became of the last reload.
     fn config_view(&self) -> ConfigView;

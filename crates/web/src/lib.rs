@@ -21,6 +21,7 @@ mod operators;
 mod page;
 mod params;
 mod prometheus;
+mod push;
 mod router;
 mod server;
 mod telemetry;

@@ -14,6 +14,12 @@ pub(crate) const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const STREAMS_PER_CONNECTION_MAX: u32 = 64;
 /// Bytes of a form or JSON body.
 pub(crate) const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a pushed body as it is sent.
+pub(crate) const PUSH_BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of all pushed bodies that are under way.
+pub(crate) const PUSH_BUDGET_BYTES: usize = 128 * 1024 * 1024;
+/// A sender waits this long for room before it is told to come back.
+pub(crate) const PUSH_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A client has this long to send a body.
 pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests that are under way get this long when the server stops.

@@ -67,6 +67,17 @@ pub(crate) async fn reload(State(app): State<Arc<App>>) -> Response {
     }
 }
 
+/// `/-/flush`: everything that was acknowledged is in its final form on disk, and compaction has settled, when this answers.
+pub(crate) async fn flush(State(app): State<Arc<App>>) -> Response {
+    match app.deps.control.flush().await {
+        Ok(()) => plain(StatusCode::OK, String::new()),
+        Err(reason) => plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("failed to flush: {reason}\n"),
+        ),
+    }
+}
+
 /// `/-/quit`: never over HTTP; Prometheus answers the same while its lifecycle API is off.
 pub(crate) async fn quit_is_off() -> Response {
     plain(

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::limits::BODY_BYTES_MAX;
 use crate::prometheus::answer::ApiError;
 use crate::telemetry::{RequestLabels, RouteLabels, Telemetry};
-use crate::{guard, operators, page, prometheus, ui_api};
+use crate::{guard, operators, page, prometheus, push, ui_api};
 
 /// Headers of every answer. Scripts, styles and data come from this server alone; nothing may frame a page of it.
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
@@ -47,10 +47,12 @@ pub(crate) fn build(app: &Arc<App>) -> Router {
         .route("/-/healthy", get(operators::healthy))
         .route("/-/ready", get(operators::ready))
         .route("/-/reload", post(operators::reload).put(operators::reload))
+        .route("/-/flush", post(operators::flush).put(operators::flush))
         .route("/-/quit", any(operators::quit_is_off));
     Router::new()
         .merge(operators)
         .nest("/api/v1", prometheus::routes(app))
+        .merge(push::routes())
         .nest("/api/ui", ui_api::routes())
         .route("/api", any(no_such_api))
         .route("/api/{*rest}", any(no_such_api))

@@ -55,6 +55,10 @@ impl Control for TestControl {
         async move { result }.boxed()
     }
 
+    fn flush(&self) -> BoxFuture<'_, Result<(), String>> {
+        async { Ok(()) }.boxed()
+    }
+
     fn config_view(&self) -> ConfigView {
         let error = self.reload_error.lock().clone();
         ConfigView {
@@ -134,6 +138,10 @@ impl Server {
             about: about(),
             reader: Arc::<MemorySeries>::clone(&store),
             clock,
+            push: Arc::new(ingest::Push::new(
+                Arc::<MemorySeries>::clone(&store),
+                ingest::PushTelemetry::default(),
+            )),
             scraper: Arc::clone(&scraper),
             host: None,
             alerting: Arc::clone(&alerting),

@@ -1,0 +1,158 @@
+//! Takes in what others push: one decoder a protocol, one way to the store.
+//!
+//! In: bodies of requests.  Out: batches to [`model::SeriesWrite`], and what became of them.
+//! Owns: the memory of which number the store gave a sender's series; no task, nothing on disk.
+//! Invariants: a sender's series is the same whether its labels were parsed or its number was known
+//! (`tests/remote_write.rs`); no body makes the process hold more than its limit (`compression::tests`).
+//! Not here: HTTP and gRPC (`web`), scraping (`scrape`).
+//! Start at: [`Push::remote_write`].
+
+pub mod compression;
+pub mod known;
+pub mod protobuf;
+pub mod remote_write;
+
+use std::sync::Arc;
+
+use model::{Accepted, MetricMetadata, SeriesBatch, SeriesWrite, TenantId, WriteError};
+use parking_lot::{Mutex, RwLock};
+
+pub use compression::Encoding;
+use known::KnownSeries;
+
+use crate::limits::{PUSH_BUFFER_BYTES_KEPT, PUSH_BUFFERS_KEPT, PUSH_BYTES_MAX, PUSH_FAULTS_TOLD};
+use crate::telemetry::PushTelemetry;
+
+/// The one way of pushed samples to the store.
+#[derive(Debug)]
+pub struct Push {
+    writer: Arc<dyn SeriesWrite>,
+    telemetry: PushTelemetry,
+    known: RwLock<KnownSeries>,
+    buffers: Mutex<Vec<Vec<u8>>>,
+    seed: u64,
+}
+
+/// Why nothing of a body was taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The body is not what its headers say.
+    #[error("the body cannot be unpacked as {encoding}: {reason}")]
+    Encoding {
+        /// The content encoding.
+        encoding: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The body is too large.
+    #[error("the body has more than {bytes_max} bytes when unpacked; send smaller batches")]
+    TooLarge {
+        /// The limit in bytes.
+        bytes_max: usize,
+    },
+    /// The body is not of the protocol.
+    #[error("the body is no {protocol}: {reason}")]
+    Malformed {
+        /// The protocol's name.
+        protocol: &'static str,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// The store took nothing; try again with the same body.
+    #[error(transparent)]
+    Store(#[from] WriteError),
+}
+
+/// What became of a body that was understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the store says.
+    pub accepted: Accepted,
+    /// Series or points that make no sense and were left out.
+    pub invalid: u64,
+    /// The first of them, one text each.
+    pub faults: Vec<String>,
+}
+
+impl Push {
+    /// A way to `writer`.
+    pub fn new(writer: Arc<dyn SeriesWrite>, telemetry: PushTelemetry) -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        Self {
+            writer,
+            telemetry,
+            known: RwLock::default(),
+            buffers: Mutex::default(),
+            seed: RandomState::new().hash_one(0_u8),
+        }
+    }
+
+    /// Writes a batch and what is new about metrics. Blocks on the store's disk: call it from a blocking task.
+    pub fn write(
+        &self,
+        batch: &SeriesBatch,
+        metadata: &[MetricMetadata],
+        now_ms: i64,
+    ) -> Result<Accepted, WriteError> {
+        let mut accepted = Accepted::default();
+        if !batch.is_empty() {
+            accepted = self.writer.append(batch, now_ms).inspect_err(|error| {
+                if !matches!(error, WriteError::Forgotten) {
+                    self.telemetry.write_failures.inc();
+                }
+            })?;
+            self.telemetry.count(&accepted);
+        }
+        if !metadata.is_empty() {
+            self.writer.describe(TenantId::DEFAULT, metadata)?;
+        }
+        Ok(accepted)
+    }
+
+    /// Unpacks a body and hands it to `work`; the buffer is used again for later bodies.
+    pub fn unpacked<T>(
+        &self,
+        body: &[u8],
+        encoding: Encoding,
+        work: impl FnOnce(&[u8]) -> Result<T, PushError>,
+    ) -> Result<T, PushError> {
+        let mut buffer = self.buffers.lock().pop().unwrap_or_default();
+        let result = encoding
+            .unpack(body, PUSH_BYTES_MAX, &mut buffer)
+            .and_then(|()| work(&buffer));
+        if buffer.capacity() <= PUSH_BUFFER_BYTES_KEPT {
+            let mut buffers = self.buffers.lock();
+            if buffers.len() < PUSH_BUFFERS_KEPT {
+                buffers.push(buffer);
+            }
+        }
+        result
+    }
+}
+
+impl Outcome {
+    /// Notes something that makes no sense and is left out.
+    pub(crate) fn fault(&mut self, text: impl FnOnce() -> String) {
+        self.invalid += 1;
+        if self.faults.len() < PUSH_FAULTS_TOLD {
+            self.faults.push(text());
+        }
+    }
+
+    /// What was not taken in, for the sender; `None` where everything was.
+    pub fn complaint(&self) -> Option<String> {
+        if self.invalid == 0 && self.accepted.refused.is_empty() {
+            return None;
+        }
+        let mut parts: Vec<String> = self
+            .accepted
+            .refused
+            .iter()
+            .map(|(reason, count)| format!("{count} samples refused: {reason}"))
+            .collect();
+        if self.invalid > 0 {
+            parts.push(format!("{} invalid: {}", self.invalid, self.faults.join("; ")));
+        }
+        Some(parts.join("; "))
+    }
+}

@@ -1,0 +1,160 @@
+//! `io.prometheus.write.v2.Request`: every text once, in a table of symbols.
+
+use std::sync::Arc;
+
+use model::{Exemplar, LabelsBuilder, METRIC_NAME, MetricMetadata};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
+
+use super::super::protobuf::{Fields, Malformed, Value, packed_varints};
+use super::v1::{metric_kind, sample};
+use super::{Request, Row, WalkError, histogram};
+
+/// Walks a request: first the symbols, wherever they lie, then the series.
+pub(super) fn walk(body: &[u8], seed: u64) -> Result<Request<'_>, WalkError> {
+    let mut request = Request::default();
+    let mut fields = Fields::new(body);
+    while let Some((number, value)) = fields.next_field()? {
+        if number == 4 {
+            request.symbols.push(value.text()?);
+        }
+    }
+    let hashes: Vec<u128> = request
+        .symbols
+        .iter()
+        .map(|symbol| xxh3_128_with_seed(symbol.as_bytes(), seed))
+        .collect();
+    let mut fields = Fields::new(body);
+    while let Some((number, value)) = fields.next_field()? {
+        if number == 5 {
+            series(value.bytes()?, seed, &hashes, &mut request)?;
+        }
+    }
+    Ok(request)
+}
+
+fn series<'a>(
+    message: &'a [u8],
+    seed: u64,
+    hashes: &[u128],
+    request: &mut Request<'a>,
+) -> Result<(), WalkError> {
+    let place = request.series.len();
+    let mut alias = Xxh3::with_seed(seed);
+    let mut unknown = None;
+    let mut described = None;
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next_field()? {
+        match number {
+            1 => packed_varints(value, |symbol| match symbol_at(hashes, symbol) {
+                Some(hash) => alias.update(&hash.to_le_bytes()),
+                None => unknown = Some(symbol),
+            })?,
+            2 => request.samples.push(sample(value.bytes()?)?),
+            3 => request
+                .histograms
+                .push((place, histogram::decode(value.bytes()?)?)),
+            4 => {
+                let exemplar = exemplar(value.bytes()?, &request.symbols)?;
+                request.exemplars.push((place, exemplar));
+            }
+            5 => described = Some(value.bytes()?),
+            _ => {}
+        }
+    }
+    if let Some(symbol) = unknown {
+        return Err(WalkError::Symbol {
+            place,
+            symbol,
+            count: hashes.len(),
+        });
+    }
+    request.series.push(Row {
+        alias: alias.digest128(),
+        message,
+        samples_end: request.samples.len(),
+    });
+    if let Some(message_of_metadata) = described {
+        let entry = metadata(message_of_metadata, message, &request.symbols)?;
+        request.metadata.extend(entry);
+    }
+    Ok(())
+}
+
+/// Calls `set` for every label of a series.
+pub(super) fn labels(
+    message: &[u8],
+    symbols: &[&str],
+    set: &mut impl FnMut(&str, &str),
+) -> Result<(), Malformed> {
+    let mut fields = Fields::new(message);
+    let mut name = None;
+    let mut missing = false;
+    while let Some((number, value)) = fields.next_field()? {
+        if number == 1 {
+            packed_varints(value, |symbol| match (name.take(), symbol_at(symbols, symbol)) {
+                (None, Some(text)) => name = Some(text),
+                (Some(name), Some(text)) => set(name, text),
+                (_, None) => missing = true,
+            })?;
+        }
+    }
+    if missing || name.is_some() {
+        return Err(Malformed);
+    }
+    Ok(())
+}
+
+fn symbol_at<T: Copy>(symbols: &[T], place: u64) -> Option<T> {
+    symbols.get(usize::try_from(place).ok()?).copied()
+}
+
+fn exemplar(message: &[u8], symbols: &[&str]) -> Result<Exemplar, Malformed> {
+    let mut builder = LabelsBuilder::default();
+    let (mut measured, mut at_ms) = (0.0, 0);
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next_field()? {
+        match number {
+            2 => measured = value.double()?,
+            3 => at_ms = value.varint()? as i64,
+            _ => {}
+        }
+    }
+    labels(message, symbols, &mut |name, value| {
+        builder.set(name, value);
+    })?;
+    Ok(Exemplar {
+        labels: builder.build(),
+        value: measured,
+        at_ms,
+    })
+}
+
+/// What a series says of its metric; nothing where it says nothing.
+fn metadata(message: &[u8], series: &[u8], symbols: &[&str]) -> Result<Option<MetricMetadata>, Malformed> {
+    let (mut kind, mut help, mut unit) = (0, "", "");
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next_field()? {
+        let text = |value: Value<'_>| symbol_at(symbols, value.varint()?).ok_or(Malformed);
+        match number {
+            1 => kind = value.varint()?,
+            3 => help = text(value)?,
+            4 => unit = text(value)?,
+            _ => {}
+        }
+    }
+    if kind == 0 && help.is_empty() && unit.is_empty() {
+        return Ok(None);
+    }
+    let mut metric = None;
+    labels(series, symbols, &mut |name, value| {
+        if name == METRIC_NAME {
+            metric = Some(Arc::from(value));
+        }
+    })?;
+    Ok(metric.map(|name| MetricMetadata {
+        name,
+        kind: metric_kind(kind),
+        help: Arc::from(help),
+        unit: Arc::from(unit),
+    }))
+}
