@@ -8,14 +8,21 @@
 //! Not here: reading files of targets (`scrape::file_sd`), the other sections of the file (the roof).
 //! Start at: [`validate`].
 
+pub mod alertmanagers;
 pub mod discovery;
+mod headers;
 pub mod http;
 pub mod job;
-pub mod names;
+pub mod oauth2;
+pub mod otlp;
 mod paths;
 pub mod protocol;
+pub mod remote;
 pub mod secret;
+mod section;
 pub mod size;
+pub mod tls;
+pub mod traces;
 pub(crate) mod validate;
 
 #[cfg(test)]
@@ -28,14 +35,21 @@ use stdx::HumanDuration;
 
 use crate::relabel::Rule;
 pub use discovery::{FileDiscovery, TargetGroup};
-pub use http::{Authorization, BasicAuth, HttpHeader, TlsConfig};
+pub use http::{Authorization, BasicAuth, HttpConfig, HttpHeader};
 pub use job::Job;
+pub use oauth2::OAuth2;
+pub use otlp::{OtlpConfig, TranslationStrategy};
 pub use protocol::ScrapeProtocol;
+pub use remote::{RemoteRead, RemoteWrite};
 pub use secret::Secret;
 pub use size::ByteSize;
-pub use validate::validate;
+pub use tls::TlsConfig;
+pub use traces::TracingConfig;
+pub use validate::{validate, validate_global, validate_jobs};
 
-use discovery::{NotInThisBuild, sections};
+use discovery::NotInThisBuild;
+pub use section::sections;
+use section::{Checked, http_section};
 
 /// The `global` section. Keys that concern other rooms are read here too, because they stand in one section.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -120,134 +134,119 @@ pub enum NameEscaping {
     Values,
 }
 
-/// One entry of `scrape_configs`. `None` says that the key is absent and the global section decides.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ScrapeConfig {
-    /// The `job` label of its targets; unique.
-    pub job_name: String,
-    /// Time between scrapes.
-    pub scrape_interval: Option<HumanDuration>,
-    /// The most a scrape may take.
-    pub scrape_timeout: Option<HumanDuration>,
-    /// Formats to ask for, best first.
-    pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
-    /// What a body is taken for whose type says nothing known.
-    pub fallback_scrape_protocol: Option<ScrapeProtocol>,
-    /// The path of the URL; `/metrics` where absent.
-    pub metrics_path: Option<String>,
-    /// `http` or `https`; `http` where absent.
-    pub scheme: Option<String>,
-    /// Query parameters of the URL.
-    pub params: BTreeMap<String, Vec<String>>,
-    /// Whether labels of the body win over those of the target.
-    pub honor_labels: bool,
-    /// Whether time stamps of the body are used; yes where absent.
-    pub honor_timestamps: Option<bool>,
-    /// Whether series with time stamps of their own end with a marker.
-    pub track_timestamps_staleness: bool,
-    /// Whether compressed bodies are asked for; yes where absent.
-    pub enable_compression: Option<bool>,
-    /// Uncompressed bytes of a body.
-    pub body_size_limit: Option<ByteSize>,
-    /// Samples of a scrape after relabelling.
-    pub sample_limit: Option<u64>,
-    /// Targets of the job.
-    pub target_limit: Option<u64>,
-    /// Labels of a series.
-    pub label_limit: Option<u64>,
-    /// Bytes of a label name.
-    pub label_name_length_limit: Option<u64>,
-    /// Bytes of a label value.
-    pub label_value_length_limit: Option<u64>,
-    /// Dropped targets that are listed.
-    pub keep_dropped_targets: Option<u64>,
-    /// Concerns native histograms, which this build does not read; without effect.
-    pub native_histogram_bucket_limit: Option<u64>,
-    /// Concerns native histograms, which this build does not read; without effect.
-    pub native_histogram_min_bucket_factor: Option<f64>,
-    /// Concerns native histograms, which this build does not read; without effect.
-    pub always_scrape_classic_histograms: Option<bool>,
-    /// Concerns native histograms, which this build does not read; without effect.
-    pub convert_classic_histograms_to_nhcb: Option<bool>,
-    /// Concerns native histograms, which this build does not read; without effect.
-    pub scrape_native_histograms: Option<bool>,
-    /// Whether the targets get the three further `scrape_*` series.
-    pub extra_scrape_metrics: Option<bool>,
-    /// Which names are allowed.
-    pub metric_name_validation_scheme: Option<NameValidation>,
-    /// How names are asked for.
-    pub metric_name_escaping_scheme: Option<NameEscaping>,
-    /// The file that failed scrapes are logged to; failures are logged with the process' own log.
-    pub scrape_failure_log_file: Option<String>,
-    /// Rules for targets.
-    #[serde(deserialize_with = "sections")]
-    pub relabel_configs: Vec<Rule>,
-    /// Rules for series.
-    #[serde(deserialize_with = "sections")]
-    pub metric_relabel_configs: Vec<Rule>,
-    /// Targets written here.
-    #[serde(deserialize_with = "sections")]
-    pub static_configs: Vec<TargetGroup>,
-    /// Targets in files.
-    #[serde(deserialize_with = "sections")]
-    pub file_sd_configs: Vec<FileDiscovery>,
+http_section! {
+    /// One entry of `scrape_configs`. `None` says that the key is absent and the global section decides.
+    #[derive(Default)]
+    pub struct ScrapeConfig {
+        /// The `job` label of its targets; unique.
+        pub job_name: String,
+        /// Time between scrapes.
+        pub scrape_interval: Option<HumanDuration>,
+        /// The most a scrape may take.
+        pub scrape_timeout: Option<HumanDuration>,
+        /// Formats to ask for, best first.
+        pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
+        /// What a body is taken for whose type says nothing known.
+        pub fallback_scrape_protocol: Option<ScrapeProtocol>,
+        /// The path of the URL; `/metrics` where absent.
+        pub metrics_path: Option<String>,
+        /// `http` or `https`; `http` where absent.
+        pub scheme: Option<String>,
+        /// Query parameters of the URL.
+        pub params: BTreeMap<String, Vec<String>>,
+        /// Whether labels of the body win over those of the target.
+        pub honor_labels: bool,
+        /// Whether time stamps of the body are used; yes where absent.
+        pub honor_timestamps: Option<bool>,
+        /// Whether series with time stamps of their own end with a marker.
+        pub track_timestamps_staleness: bool,
+        /// Whether compressed bodies are asked for; yes where absent.
+        pub enable_compression: Option<bool>,
+        /// Uncompressed bytes of a body.
+        pub body_size_limit: Option<ByteSize>,
+        /// Samples of a scrape after relabelling.
+        pub sample_limit: Option<u64>,
+        /// Targets of the job.
+        pub target_limit: Option<u64>,
+        /// Labels of a series.
+        pub label_limit: Option<u64>,
+        /// Bytes of a label name.
+        pub label_name_length_limit: Option<u64>,
+        /// Bytes of a label value.
+        pub label_value_length_limit: Option<u64>,
+        /// Dropped targets that are listed.
+        pub keep_dropped_targets: Option<u64>,
+        /// Concerns native histograms, which this build does not read; without effect.
+        pub native_histogram_bucket_limit: Option<u64>,
+        /// Concerns native histograms, which this build does not read; without effect.
+        pub native_histogram_min_bucket_factor: Option<f64>,
+        /// Concerns native histograms, which this build does not read; without effect.
+        pub always_scrape_classic_histograms: Option<bool>,
+        /// Concerns native histograms, which this build does not read; without effect.
+        pub convert_classic_histograms_to_nhcb: Option<bool>,
+        /// Concerns native histograms, which this build does not read; without effect.
+        pub scrape_native_histograms: Option<bool>,
+        /// Whether the targets get the three further `scrape_*` series.
+        pub extra_scrape_metrics: Option<bool>,
+        /// Which names are allowed.
+        pub metric_name_validation_scheme: Option<NameValidation>,
+        /// How names are asked for.
+        pub metric_name_escaping_scheme: Option<NameEscaping>,
+        /// The file that failed scrapes are logged to; failures are logged with the process' own log.
+        pub scrape_failure_log_file: Option<String>,
+        /// Rules for targets.
+        #[serde(deserialize_with = "sections")]
+        pub relabel_configs: Vec<Rule>,
+        /// Rules for series.
+        #[serde(deserialize_with = "sections")]
+        pub metric_relabel_configs: Vec<Rule>,
+        /// Targets written here.
+        #[serde(deserialize_with = "sections")]
+        pub static_configs: Vec<TargetGroup>,
+        /// Targets in files.
+        #[serde(deserialize_with = "sections")]
+        pub file_sd_configs: Vec<FileDiscovery>,
+        /// Every other kind of service discovery, refused by name.
+        #[serde(
+            rename = "azure_sd_configs",
+            alias = "aws_sd_configs",
+            alias = "consul_sd_configs",
+            alias = "digitalocean_sd_configs",
+            alias = "dockerswarm_sd_configs",
+            alias = "ec2_sd_configs",
+            alias = "eureka_sd_configs",
+            alias = "gce_sd_configs",
+            alias = "hetzner_sd_configs",
+            alias = "ionos_sd_configs",
+            alias = "kuma_sd_configs",
+            alias = "lightsail_sd_configs",
+            alias = "linode_sd_configs",
+            alias = "marathon_sd_configs",
+            alias = "nerve_sd_configs",
+            alias = "nomad_sd_configs",
+            alias = "openstack_sd_configs",
+            alias = "ovhcloud_sd_configs",
+            alias = "puppetdb_sd_configs",
+            alias = "scaleway_sd_configs",
+            alias = "serverset_sd_configs",
+            alias = "stackit_sd_configs",
+            alias = "triton_sd_configs",
+            alias = "uyuni_sd_configs",
+            alias = "vultr_sd_configs",
+            alias = "dns_sd_configs",
+            alias = "docker_sd_configs",
+            alias = "http_sd_configs",
+            alias = "kubernetes_sd_configs"
+        )]
+        pub other_discovery: NotInThisBuild,
+    }
+}
 
-    /// User name and password.
-    pub basic_auth: Option<BasicAuth>,
-    /// Scheme and credentials of the `Authorization` header.
-    pub authorization: Option<Authorization>,
-    /// Short for `authorization` with a token.
-    pub bearer_token: Option<Secret>,
-    /// Short for `authorization` with a file.
-    pub bearer_token_file: Option<String>,
-    /// How TLS connections are made.
-    pub tls_config: TlsConfig,
-    /// Whether redirects are followed; yes where absent.
-    pub follow_redirects: Option<bool>,
-    /// Whether HTTP/2 may be used; yes where absent.
-    pub enable_http2: Option<bool>,
-    /// Further headers.
-    pub http_headers: BTreeMap<String, HttpHeader>,
-    /// The proxy that requests go through.
-    pub proxy_url: Option<String>,
-    /// Hosts that are reached without the proxy, separated by commas.
-    pub no_proxy: Option<String>,
-    /// Whether the proxy is named by the environment.
-    pub proxy_from_environment: bool,
-    /// Headers for the proxy.
-    pub proxy_connect_header: BTreeMap<String, Vec<Secret>>,
-
-    oauth2: NotInThisBuild,
-    azure_sd_configs: NotInThisBuild,
-    aws_sd_configs: NotInThisBuild,
-    consul_sd_configs: NotInThisBuild,
-    digitalocean_sd_configs: NotInThisBuild,
-    dns_sd_configs: NotInThisBuild,
-    docker_sd_configs: NotInThisBuild,
-    dockerswarm_sd_configs: NotInThisBuild,
-    ec2_sd_configs: NotInThisBuild,
-    eureka_sd_configs: NotInThisBuild,
-    gce_sd_configs: NotInThisBuild,
-    hetzner_sd_configs: NotInThisBuild,
-    http_sd_configs: NotInThisBuild,
-    ionos_sd_configs: NotInThisBuild,
-    kubernetes_sd_configs: NotInThisBuild,
-    kuma_sd_configs: NotInThisBuild,
-    lightsail_sd_configs: NotInThisBuild,
-    linode_sd_configs: NotInThisBuild,
-    marathon_sd_configs: NotInThisBuild,
-    nerve_sd_configs: NotInThisBuild,
-    nomad_sd_configs: NotInThisBuild,
-    openstack_sd_configs: NotInThisBuild,
-    ovhcloud_sd_configs: NotInThisBuild,
-    puppetdb_sd_configs: NotInThisBuild,
-    scaleway_sd_configs: NotInThisBuild,
-    serverset_sd_configs: NotInThisBuild,
-    stackit_sd_configs: NotInThisBuild,
-    triton_sd_configs: NotInThisBuild,
-    uyuni_sd_configs: NotInThisBuild,
-    vultr_sd_configs: NotInThisBuild,
+impl Checked for ScrapeConfig {
+    /// None alone: a job is judged with the global section, by [`validate`].
+    fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl GlobalConfig {

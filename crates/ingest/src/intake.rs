@@ -11,11 +11,11 @@
 mod tests;
 
 use model::labels::METRIC_NAME;
+use model::names::{is_legacy_label_name, is_legacy_metric_name};
 use model::{
     Labels, LabelsBuilder, MetricMetadata, STALE_NAN, SeriesBatch, SeriesWrite, TenantId, WriteError,
 };
 
-use crate::config::names::{is_legacy_label_name, is_legacy_metric_name};
 use crate::error::IngestError;
 use crate::exposition::{Entry, Exposed, Exposition, Format, LabelPairs, parse_series};
 use crate::relabel::{self, Rule};

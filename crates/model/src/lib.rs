@@ -14,6 +14,7 @@ pub mod histogram;
 pub mod labels;
 pub mod matcher;
 pub mod metadata;
+pub mod names;
 pub mod number;
 pub mod range;
 pub mod sample;

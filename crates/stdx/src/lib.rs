@@ -1,5 +1,5 @@
 //! What the standard library lacks and every room needs: a clock that tests own, backoff, bounded outlets, durations,
-//! YAML whose faults are named all at once, HTTP clients that can be built on any machine.
+//! YAML whose faults are named all at once, paths beside a file, HTTP clients that can be built on any machine.
 //!
 //! In: nothing of this project; this is the ground floor.  Out: small, general pieces, used by every room.
 //! Owns: nothing on disk and no task.
@@ -16,6 +16,7 @@ pub mod duration;
 #[cfg(feature = "http-client")]
 pub mod http_client;
 pub mod outlet;
+pub mod paths;
 pub mod yaml;
 
 pub use backoff::Backoff;

@@ -54,8 +54,73 @@ fn a_bad_regular_expression_is_named_with_its_line() {
 #[test]
 fn a_missing_rule_file_is_named_with_the_line_that_asks_for_it() {
     let folder = tempfile::tempdir().unwrap();
-    let printed = refused(folder.path(), "rule_files:\n- rules/first.yaml\n");
-    says(&printed, &["watchkeeper.yaml:2:", "rules/first.yaml"]);
+    let config = "rule_files:\n- rules/first.yaml\nscrape_config_files: [jobs.yaml]\n";
+    std::fs::write(folder.path().join("watchkeeper.yaml"), config).unwrap();
+    let (ok, printed) = run(folder.path(), &["check-config"]);
+    assert!(ok, "as with Prometheus, the file may come later: {printed}");
+    says(
+        &printed,
+        &[
+            "warning: watchkeeper.yaml:2:",
+            "rules/first.yaml",
+            "create it",
+            "watchkeeper.yaml:3:",
+            "jobs.yaml",
+        ],
+    );
+}
+
+#[test]
+fn a_pattern_of_folders_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = refused(
+        folder.path(),
+        "rule_files:\n- my/*/rules.yml\nscrape_config_files:\n- '*/jobs.yml'\n",
+    );
+    says(
+        &printed,
+        &[
+            "watchkeeper.yaml:2: rule_files",
+            "watchkeeper.yaml:4: scrape_config_files",
+        ],
+    );
+}
+
+#[test]
+fn jobs_in_files_of_their_own_are_read_and_judged_with_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("jobs")).unwrap();
+    write(
+        "watchkeeper.yaml",
+        "scrape_config_files: [jobs/*.yml, ./jobs/a.yml]\nscrape_configs: [{job_name: main}]\n",
+    );
+    write(
+        "jobs/a.yml",
+        "scrape_configs:\n- job_name: a\n  bearer_token_file: token\n",
+    );
+    write("jobs/b.yml", "scrape_configs: [{job_name: b1}, {job_name: b2}]\n");
+    let (ok, printed) = run(folder.path(), &["check-config"]);
+    assert!(ok, "{printed}");
+    says(&printed, &["4 scrape jobs"]);
+
+    write(
+        "jobs/b.yml",
+        "scrape_configs:\n- job_name: main\n- job_name: a\n- job_name: c\n  scheme: ftp\n",
+    );
+    let (ok, printed) = run(folder.path(), &["check-config"]);
+    assert!(!ok, "{printed}");
+    says(
+        &printed,
+        &[
+            "jobs/b.yml: job \"main\": job_name is used in watchkeeper.yaml too",
+            "job \"a\": job_name is used in jobs/a.yml too",
+            "job \"c\": scheme is \"ftp\"",
+        ],
+    );
+    write("jobs/b.yml", "scrape_configs:\n- job_nam: d\n");
+    let (_, printed) = run(folder.path(), &["check-config"]);
+    says(&printed, &["jobs/b.yml:2: unknown key \"job_nam\""]);
 }
 
 #[test]
@@ -78,12 +143,12 @@ fn check_config_says_everything_at_once_and_ends_with_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
         folder.path().join("w.yaml"),
-        "globl: {}\nrule_files: [no.yaml]\ncollect: {hots: true}\n",
+        "globl: {}\nrule_files: ['no/*/x.yaml']\ncollect: {hots: true}\n",
     )
     .unwrap();
     let (ok, printed) = run(folder.path(), &["check-config", "w.yaml"]);
     assert!(!ok);
-    says(&printed, &["w.yaml:1:", "w.yaml:2:", "no.yaml", "w.yaml:3:"]);
+    says(&printed, &["w.yaml:1:", "w.yaml:2:", "no/*/x.yaml", "w.yaml:3:"]);
     std::fs::write(folder.path().join("w.yaml"), "collect: {host: true}\n").unwrap();
     let (ok, printed) = run(folder.path(), &["check-config", "w.yaml"]);
     assert!(ok, "{printed}");

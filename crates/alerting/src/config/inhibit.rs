@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use model::names::is_label_name;
 use serde::Deserialize;
 
-use crate::config::route::{collect_matchers, is_label_name};
+use crate::config::route::collect_matchers;
 use crate::error::ConfigError;
 
 /// While a source fires, targets that agree with it on `equal` are not told about.

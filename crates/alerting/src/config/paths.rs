@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use stdx::paths::resolve;
 
 use crate::config::{Config, Settings};
 
@@ -55,12 +56,6 @@ fn resolve_below(value: &mut Value, base: &Path) {
 
 fn names_a_file(key: &str) -> bool {
     key.ends_with("_file")
-}
-
-fn resolve(path: &mut String, base: &Path) {
-    if !path.is_empty() && Path::new(path).is_relative() {
-        *path = base.join(&*path).to_string_lossy().into_owned();
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Matcher;
+use model::names::is_label_name;
 use serde::Deserialize;
 use stdx::HumanDuration;
 
@@ -246,9 +247,4 @@ fn check_name(place: &str, name: &str, errors: &mut Vec<ConfigError>) {
             "write a label name",
         ));
     }
-}
-
-/// Any text that is not empty is a label's name, as in Alertmanager's UTF-8 mode.
-pub(crate) fn is_label_name(name: &str) -> bool {
-    !name.is_empty()
 }

@@ -1,5 +1,6 @@
 //! Reads a rule file in Prometheus' form and names every fault in it at once.
 
+use model::names::{is_label_name, is_legacy_label_name, is_legacy_metric_name};
 use model::{Labels, labels::METRIC_NAME};
 use stdx::HumanDuration;
 use xxhash_rust::xxh3::xxh3_128;
@@ -228,7 +229,7 @@ impl Reader<'_> {
         }
         let valid = match self.names {
             NameScheme::Utf8 => !metric.contains(['{', '}']),
-            NameScheme::Legacy => is_legacy_name(&metric, true),
+            NameScheme::Legacy => is_legacy_metric_name(&metric),
         };
         if !valid {
             let message = format!("invalid recording rule name: {metric}");
@@ -333,8 +334,8 @@ impl Reader<'_> {
         let pairs = self.text_map(fields, place, key);
         for (name, _) in &pairs {
             let valid = match self.names {
-                NameScheme::Utf8 => !name.is_empty(),
-                NameScheme::Legacy => is_legacy_name(name, false),
+                NameScheme::Utf8 => is_label_name(name),
+                NameScheme::Legacy => is_legacy_label_name(name),
             };
             if !valid || name == METRIC_NAME {
                 let line = find(fields, key)
@@ -356,8 +357,8 @@ impl Reader<'_> {
         let pairs = self.text_map(fields, place, "annotations");
         for (name, _) in &pairs {
             let valid = match self.names {
-                NameScheme::Utf8 => !name.is_empty(),
-                NameScheme::Legacy => is_legacy_name(name, false),
+                NameScheme::Utf8 => is_label_name(name),
+                NameScheme::Legacy => is_legacy_label_name(name),
             };
             if !valid {
                 let line = find(fields, "annotations")
@@ -476,12 +477,6 @@ fn entry_line(node: &Node, name: &str) -> Option<usize> {
         .iter()
         .find(|(key, _)| key.text() == Some(name))
         .map(|(key, _)| key.line)
-}
-
-fn is_legacy_name(name: &str, colons: bool) -> bool {
-    let mut bytes = name.bytes();
-    let good = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || (colons && byte == b':');
-    bytes.next().is_some_and(good) && bytes.all(|byte| good(byte) || byte.is_ascii_digit())
 }
 
 /// The node's content without its place, so that moving a group within its file changes nothing.

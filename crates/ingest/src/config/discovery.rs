@@ -32,25 +32,13 @@ fn refresh_default() -> HumanDuration {
 
 /// The place of a key of Prometheus that this build refuses by name instead of as unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct NotInThisBuild;
+pub struct NotInThisBuild;
 
 impl<'de> Deserialize<'de> for NotInThisBuild {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
         Err(de::Error::custom(
-            "this build does not have this kind of service discovery or authentication; \
+            "this build does not have this kind of service discovery; \
              list the targets under static_configs, or in a file under file_sd_configs",
         ))
     }
-}
-
-/// Reads a list in which an entry with nothing behind its dash is refused, as Prometheus does, instead of being taken
-/// for an entry without keys.
-pub(super) fn sections<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let entries = Vec::<Option<T>>::deserialize(deserializer)?;
-    let whole: Option<Vec<T>> = entries.into_iter().collect();
-    whole.ok_or_else(|| {
-        de::Error::custom("the list has an empty or null entry; fill it in or remove its dash")
-    })
 }

@@ -2,33 +2,16 @@
 
 use std::path::Path;
 
+use stdx::paths::resolve;
+
 use super::ScrapeConfig;
 
 impl ScrapeConfig {
-    /// Makes every relative path of the job one below `base`, the folder of the configuration file.
+    /// Makes every relative path of the job one below `base`, the folder of the file that holds it.
     pub fn resolve_paths(&mut self, base: &Path) {
-        let tls = &mut self.tls_config;
-        let mut single = vec![
-            &mut self.bearer_token_file,
-            &mut tls.ca_file,
-            &mut tls.cert_file,
-            &mut tls.key_file,
-        ];
-        if let Some(auth) = &mut self.basic_auth {
-            single.extend([&mut auth.username_file, &mut auth.password_file]);
-        }
-        if let Some(auth) = &mut self.authorization {
-            single.push(&mut auth.credentials_file);
-        }
-        let headers = self
-            .http_headers
-            .values_mut()
-            .flat_map(|header| &mut header.files);
-        let targets = self.file_sd_configs.iter_mut().flat_map(|files| &mut files.files);
-        for path in single.into_iter().flatten().chain(headers).chain(targets) {
-            if !path.is_empty() && Path::new(path).is_relative() {
-                *path = base.join(&*path).to_string_lossy().into_owned();
-            }
+        self.http.resolve_paths(base);
+        for path in self.file_sd_configs.iter_mut().flat_map(|files| &mut files.files) {
+            resolve(path, base);
         }
     }
 }
@@ -49,11 +32,17 @@ mod tests {
         .unwrap();
         config.resolve_paths(Path::new("/etc/watch"));
         let text = |path: &Option<String>| path.clone().unwrap_or_default();
-        assert_eq!(text(&config.basic_auth.unwrap().password_file), "/etc/watch/pw");
-        assert_eq!(text(&config.tls_config.ca_file), "/abs/ca.pem");
-        assert_eq!(text(&config.tls_config.cert_file), "/etc/watch/tls/c.pem");
-        assert_eq!(text(&config.tls_config.key_file), "/etc/watch/tls/k.pem");
-        assert_eq!(config.http_headers["X-Key"].files, ["/etc/watch/one", "/abs/two"]);
+        assert_eq!(
+            text(&config.http.basic_auth.unwrap().password_file),
+            "/etc/watch/pw"
+        );
+        assert_eq!(text(&config.http.tls_config.ca_file), "/abs/ca.pem");
+        assert_eq!(text(&config.http.tls_config.cert_file), "/etc/watch/tls/c.pem");
+        assert_eq!(text(&config.http.tls_config.key_file), "/etc/watch/tls/k.pem");
+        assert_eq!(
+            config.http.http_headers["X-Key"].files,
+            ["/etc/watch/one", "/abs/two"]
+        );
         assert_eq!(config.file_sd_configs[0].files, ["/etc/watch/targets/*.json"]);
     }
 }

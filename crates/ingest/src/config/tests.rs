@@ -161,7 +161,7 @@ fn all_faults_are_told_at_once_with_job_and_key() {
         "job \"a\": scrape_timeout 20s is longer than scrape_interval 10s",
         "job \"a\": scheme is \"ftp\"",
         "job \"a\": bearer_token and bearer_token_file are both set",
-        "job \"a\": basic_auth excludes authorization and bearer_token",
+        "job \"a\": basic_auth, authorization, oauth2 and bearer_token exclude each other",
         "job \"a\": static_configs has the target \"http://bad\"",
         "job \"a\": job_name is used by more than one job",
         "job \"a\": scrape_protocols lists OpenMetricsText1.0.0 twice",

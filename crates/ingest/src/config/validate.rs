@@ -2,15 +2,27 @@
 
 use std::collections::HashSet;
 
-use super::names::{is_label_name, is_legacy_label_name};
-use super::{
-    Authorization, GlobalConfig, Job, NameEscaping, NameValidation, ScrapeConfig, ScrapeProtocol, TargetGroup,
-};
+use model::names::{is_label_name, is_legacy_label_name};
+
+use super::{GlobalConfig, Job, NameEscaping, NameValidation, ScrapeConfig, ScrapeProtocol, TargetGroup};
 
 /// Checks the sections together; an empty list says that they are valid.
 pub fn validate(global: &GlobalConfig, configs: &[ScrapeConfig]) -> Vec<String> {
+    let mut faults = validate_global(global);
+    faults.extend(validate_jobs(global, configs));
+    faults
+}
+
+/// Checks the global section alone.
+pub fn validate_global(global: &GlobalConfig) -> Vec<String> {
     let mut faults = Faults::default();
     global.check(&mut faults);
+    faults.messages
+}
+
+/// Checks jobs against the global section, and their names against each other.
+pub fn validate_jobs(global: &GlobalConfig, configs: &[ScrapeConfig]) -> Vec<String> {
+    let mut faults = Faults::default();
     let mut names = HashSet::new();
     for (place, config) in configs.iter().enumerate() {
         if config.job_name.is_empty() {
@@ -147,10 +159,14 @@ impl ScrapeConfig {
             group.check(job.legacy_names, faults);
         }
         self.check_files(faults);
-        self.check_authentication(faults);
-        self.check_tls(faults);
-        self.check_proxy(faults);
-        self.check_headers(faults);
+        faults.add_if(
+            self.http.oauth2.is_some(),
+            "oauth2",
+            "is not in this build; use basic_auth or authorization",
+        );
+        for fault in self.http.faults() {
+            faults.messages.push(format!("{}: {fault}", faults.place));
+        }
     }
 
     fn check_legacy_rules(&self, faults: &mut Faults) {
@@ -193,167 +209,6 @@ impl ScrapeConfig {
                 );
             }
         }
-    }
-
-    fn check_authentication(&self, faults: &mut Faults) {
-        let bearer = [self.bearer_token.is_some(), self.bearer_token_file.is_some()];
-        faults.add_if(
-            bearer == [true, true],
-            "bearer_token",
-            "and bearer_token_file are both set; keep one of them",
-        );
-        let ways = usize::from(bearer != [false, false])
-            + usize::from(self.basic_auth.is_some())
-            + usize::from(self.authorization.is_some());
-        faults.add_if(
-            ways > 1,
-            "basic_auth",
-            "excludes authorization and bearer_token, and each of them the others; keep one",
-        );
-        if let Some(basic) = &self.basic_auth {
-            faults.add_if(
-                basic.password.is_some() && basic.password_file.is_some(),
-                "basic_auth",
-                "has both password and password_file; keep one of them",
-            );
-            faults.add_if(
-                !basic.username.is_empty() && basic.username_file.is_some(),
-                "basic_auth",
-                "has both username and username_file; keep one of them",
-            );
-        }
-        if let Some(authorization) = &self.authorization {
-            authorization.check(faults);
-        }
-    }
-
-    fn check_tls(&self, faults: &mut Faults) {
-        let tls = &self.tls_config;
-        let both = [
-            (tls.ca.is_some() && tls.ca_file.is_some(), "ca"),
-            (tls.cert.is_some() && tls.cert_file.is_some(), "cert"),
-            (tls.key.is_some() && tls.key_file.is_some(), "key"),
-        ];
-        for (wrong, key) in both {
-            faults.add_if(
-                wrong,
-                "tls_config",
-                &format!("has both {key} and {key}_file; keep one of them"),
-            );
-        }
-        let cert = tls.cert.is_some() || tls.cert_file.is_some();
-        let key = tls.key.is_some() || tls.key_file.is_some();
-        faults.add_if(
-            cert != key,
-            "tls_config",
-            "has a client certificate without its key or a key without its certificate; give both or none",
-        );
-        faults.add_if(
-            tls.min_version
-                .zip(tls.max_version)
-                .is_some_and(|(min, max)| min > max),
-            "tls_config",
-            "has a min_version above its max_version; swap them",
-        );
-        faults.add_if(
-            tls.max_version
-                .is_some_and(|max| max < super::http::TlsVersion::Tls12),
-            "tls_config",
-            "has a max_version below TLS12, the oldest version that this build speaks",
-        );
-    }
-
-    fn check_proxy(&self, faults: &mut Faults) {
-        let proxy = self.proxy_url.as_deref().filter(|url| !url.is_empty());
-        if let Some(proxy) = proxy {
-            let usable = url::Url::parse(proxy).is_ok_and(|url| url.has_host());
-            faults.add_if(
-                !usable,
-                "proxy_url",
-                "is not a URL with a host; write for example http://proxy:3128",
-            );
-        }
-        faults.add_if(
-            self.proxy_from_environment && (proxy.is_some() || self.no_proxy.is_some()),
-            "proxy_from_environment",
-            "excludes proxy_url and no_proxy; keep one way",
-        );
-        faults.add_if(
-            !self.proxy_from_environment && self.no_proxy.is_some() && proxy.is_none(),
-            "no_proxy",
-            "needs proxy_url; set it or remove no_proxy",
-        );
-        faults.add_if(
-            !self.proxy_from_environment && !self.proxy_connect_header.is_empty() && proxy.is_none(),
-            "proxy_connect_header",
-            "needs proxy_url or proxy_from_environment",
-        );
-    }
-
-    fn check_headers(&self, faults: &mut Faults) {
-        /// Headers that the scraper sets itself; prometheus/common refuses the same.
-        const RESERVED: [&str; 14] = [
-            "authorization",
-            "host",
-            "content-encoding",
-            "content-length",
-            "content-type",
-            "user-agent",
-            "connection",
-            "keep-alive",
-            "proxy-authenticate",
-            "proxy-authorization",
-            "www-authenticate",
-            "accept-encoding",
-            "x-prometheus-remote-write-version",
-            "x-prometheus-scrape-timeout-seconds",
-        ];
-        for (name, header) in &self.http_headers {
-            let lower = name.to_ascii_lowercase();
-            let valid = http::HeaderName::from_bytes(name.as_bytes()).is_ok();
-            faults.add_if(
-                !valid,
-                "http_headers",
-                &format!("has {name:?}, which is not a header name"),
-            );
-            faults.add_if(
-                RESERVED.contains(&lower.as_str()),
-                "http_headers",
-                &format!("sets {name:?}, which the scraper sets itself; remove it"),
-            );
-            let values = header
-                .values
-                .iter()
-                .map(String::as_str)
-                .chain(header.secrets.iter().map(|s| s.expose()));
-            let bad_value = values
-                .into_iter()
-                .any(|value| http::HeaderValue::from_str(value).is_err());
-            faults.add_if(
-                bad_value,
-                "http_headers",
-                &format!("gives {name:?} a value with forbidden characters"),
-            );
-        }
-    }
-}
-
-impl Authorization {
-    fn check(&self, faults: &mut Faults) {
-        faults.add_if(
-            self.credentials.is_some() && self.credentials_file.is_some(),
-            "authorization",
-            "has both credentials and credentials_file; keep one of them",
-        );
-        let basic = self
-            .scheme
-            .as_ref()
-            .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("basic"));
-        faults.add_if(
-            basic,
-            "authorization",
-            "has type Basic; use the basic_auth section",
-        );
     }
 }
 

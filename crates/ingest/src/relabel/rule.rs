@@ -3,10 +3,10 @@
 use std::fmt;
 
 use model::AnchoredRegex;
+use model::names::{is_label_name, is_legacy_label_name};
 use serde::{Deserialize, Deserializer};
 
 use super::template::Template;
-use crate::config::names::{is_label_name, is_legacy_label_name};
 
 const DEFAULT_SEPARATOR: &str = ";";
 const DEFAULT_REGEX: &str = "(.*)";

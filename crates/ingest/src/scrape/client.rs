@@ -6,7 +6,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, redirect, tls
 use stdx::http_client;
 use tracing::warn;
 
-use crate::config::http::TlsVersion;
+use crate::config::tls::TlsVersion;
 use crate::config::{Job, Secret};
 use crate::error::IngestError;
 use crate::limits::{IDLE_CONNECTIONS_PER_HOST_MAX, REDIRECTS_MAX};
@@ -21,7 +21,7 @@ pub(super) fn build(job: &Job) -> Result<Client, IngestError> {
         let builder = with_proxy(plain(job), job).map_err(build_error)?;
         with_tls(builder, job)
     };
-    let tls = &job.config.tls_config;
+    let tls = &job.config.http.tls_config;
     let trusts_machine = tls.ca.is_none() && tls.ca_file.is_none();
     let built = http_client::build(configured, trusts_machine, build_error)?;
     if built.trusts_nobody {
@@ -35,7 +35,7 @@ pub(super) fn build(job: &Job) -> Result<Client, IngestError> {
 }
 
 fn plain(job: &Job) -> ClientBuilder {
-    let follow = job.config.follow_redirects.unwrap_or(true);
+    let follow = job.config.http.follow_redirects.unwrap_or(true);
     let builder = Client::builder()
         .user_agent(concat!("Watchkeeper/", env!("CARGO_PKG_VERSION")))
         .gzip(job.config.enable_compression.unwrap_or(true))
@@ -47,7 +47,7 @@ fn plain(job: &Job) -> ClientBuilder {
         } else {
             redirect::Policy::none()
         });
-    if job.config.enable_http2.unwrap_or(true) {
+    if job.config.http.enable_http2.unwrap_or(true) {
         builder
     } else {
         builder.http1_only()
@@ -55,20 +55,21 @@ fn plain(job: &Job) -> ClientBuilder {
 }
 
 fn with_proxy(builder: ClientBuilder, job: &Job) -> Result<ClientBuilder, reqwest::Error> {
-    if job.config.proxy_from_environment {
+    if job.config.http.proxy_from_environment {
         return Ok(builder);
     }
     let builder = builder.no_proxy();
-    let Some(url) = job.config.proxy_url.as_deref().filter(|url| !url.is_empty()) else {
+    let Some(url) = job.config.http.proxy_url.as_deref().filter(|url| !url.is_empty()) else {
         return Ok(builder);
     };
     let exceptions = job
         .config
+        .http
         .no_proxy
         .as_deref()
         .and_then(reqwest::NoProxy::from_string);
     let mut headers = http::HeaderMap::new();
-    for (name, values) in &job.config.proxy_connect_header {
+    for (name, values) in &job.config.http.proxy_connect_header {
         for value in values {
             let name = http::HeaderName::from_bytes(name.as_bytes());
             if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_str(value.expose())) {
@@ -80,7 +81,7 @@ fn with_proxy(builder: ClientBuilder, job: &Job) -> Result<ClientBuilder, reqwes
 }
 
 fn with_tls(mut builder: ClientBuilder, job: &Job) -> Result<ClientBuilder, IngestError> {
-    let config = &job.config.tls_config;
+    let config = &job.config.http.tls_config;
     if let Some((pem, place)) = text_or_file(config.ca.as_deref(), config.ca_file.as_deref(), "ca")? {
         let bad = |error: &reqwest::Error| bad_file(&place, error);
         let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| bad(&error))?;

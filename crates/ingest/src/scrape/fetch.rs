@@ -66,7 +66,7 @@ async fn request(
         request = request.header(ACCEPT_ENCODING, "identity");
     }
     request = authenticate(request, job).await?;
-    for (name, header) in &job.config.http_headers {
+    for (name, header) in &job.config.http.http_headers {
         let mut values: Vec<String> = header.values.clone();
         values.extend(header.secrets.iter().map(|secret| secret.expose().to_owned()));
         for file in &header.files {
@@ -89,7 +89,7 @@ async fn request(
 }
 
 async fn authenticate(request: RequestBuilder, job: &Job) -> Result<RequestBuilder, IngestError> {
-    let config = &job.config;
+    let config = &job.config.http;
     if let Some(basic) = &config.basic_auth {
         let username = match &basic.username_file {
             Some(file) => secret_file(file).await?,

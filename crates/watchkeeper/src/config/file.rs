@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use ingest::config::{OtlpConfig, RemoteRead, RemoteWrite, TracingConfig};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
+use super::patterns;
 use super::problem::Problem;
 use super::storage::Storage;
 
@@ -34,12 +36,21 @@ pub(crate) struct ConfigFile {
     /// How long series are kept.
     #[serde(deserialize_with = "or_default")]
     pub(crate) storage: Storage,
-    /// Prometheus' sections that this build reads over, so that its files can be used unchanged.
-    remote_write: Option<serde::de::IgnoredAny>,
-    remote_read: Option<serde::de::IgnoredAny>,
-    otlp: Option<serde::de::IgnoredAny>,
-    tracing: Option<serde::de::IgnoredAny>,
-    runtime: Option<serde::de::IgnoredAny>,
+    /// Files with further jobs; patterns may stand for many.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) scrape_config_files: Vec<Spanned<String>>,
+    /// Stores that samples are sent to.
+    #[serde(deserialize_with = "entries")]
+    pub(super) remote_write: Vec<RemoteWrite>,
+    /// Stores that are asked beside this one.
+    #[serde(deserialize_with = "entries")]
+    pub(super) remote_read: Vec<RemoteRead>,
+    /// How OpenTelemetry metrics become series.
+    pub(super) otlp: Option<OtlpConfig>,
+    /// Where Prometheus sends spans of its own.
+    pub(super) tracing: Option<TracingConfig>,
+    /// Go runtime settings, without meaning here.
+    pub(super) runtime: Option<ingest::config::Runtime>,
 }
 
 /// The one key that is still read when other parts of the file are faulty.
@@ -54,6 +65,11 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A list in which an empty entry is refused.
+fn entries<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    ingest::config::sections(deserializer)
 }
 
 impl ConfigFile {
@@ -74,6 +90,15 @@ impl ConfigFile {
         for config in &mut self.scrape_configs {
             config.resolve_paths(base);
         }
+        for config in &mut self.remote_write {
+            config.resolve_paths(base);
+        }
+        for config in &mut self.remote_read {
+            config.resolve_paths(base);
+        }
+        if let Some(tracing) = &mut self.tracing {
+            tracing.resolve_paths(base);
+        }
     }
 
     /// What the sections say about themselves beyond their form.
@@ -82,6 +107,7 @@ impl ConfigFile {
         messages.extend(self.server.validate().iter().map(ToString::to_string));
         messages.extend(self.collect.validate().err().map(|error| chain(&error)));
         messages.extend(ingest::config::validate(&self.global, &self.scrape_configs));
+        messages.extend(self.remote_faults());
         // Channels can be tried only where their settings are sound.
         let alerting = self
             .alerting
@@ -112,18 +138,26 @@ impl ConfigFile {
         let mut known = HashSet::new();
         let mut problems = Vec::new();
         for pattern in &self.rule_files {
-            match alerting::load_rule_files(std::slice::from_ref(&pattern.value), base) {
-                // A file that two patterns name is still one file.
-                Ok(files) => loaded.extend(files.into_iter().filter(|file| known.insert(file.path.clone()))),
-                Err(errors) => problems.extend(errors.into_iter().map(|error| {
-                    if error.line == 0 {
-                        // The file itself is at fault: what names it stands in this one.
-                        Problem::at(path, Some(pattern.referenced.line()), error.to_string())
-                    } else {
-                        let message = format!("{}: {}; {}", error.key, error.message, error.mend);
-                        Problem::at(error.file, Some(error.line as u64), message)
-                    }
-                })),
+            let line = Some(pattern.referenced.line());
+            let files = patterns::files(&pattern.value, base).unwrap_or_else(|fault| {
+                problems.push(Problem::at(path, line, format!("rule_files: {fault}")));
+                Vec::new()
+            });
+            // A file that two patterns name is still one file.
+            for file in files.into_iter().filter(|file| known.insert(file.clone())) {
+                let file = file.to_string_lossy().into_owned();
+                match alerting::load_rule_files(&[file], Path::new("")) {
+                    Ok(files) => loaded.extend(files),
+                    Err(errors) => problems.extend(errors.into_iter().map(|error| {
+                        if error.line == 0 {
+                            // The file itself is at fault: what names it stands in this one.
+                            Problem::at(path, line, error.to_string())
+                        } else {
+                            let message = format!("{}: {}; {}", error.key, error.message, error.mend);
+                            Problem::at(error.file, Some(error.line as u64), message)
+                        }
+                    })),
+                }
             }
         }
         if problems.is_empty() {
@@ -133,25 +167,39 @@ impl ConfigFile {
         }
     }
 
+    /// Files that are named and not there. Prometheus starts without them, so that they can come later.
+    pub(super) fn missing_files(&self, path: &Path, base: &Path) -> Vec<String> {
+        let lists = [
+            ("rule_files", &self.rule_files),
+            ("scrape_config_files", &self.scrape_config_files),
+        ];
+        let named = lists
+            .into_iter()
+            .flat_map(|(key, list)| list.iter().map(move |pattern| (key, pattern)));
+        named
+            .filter(|(_, pattern)| is_missing(&pattern.value, base))
+            .map(|(key, pattern)| {
+                let line = Some(pattern.referenced.line());
+                let message = format!(
+                    "{key}: there is no file {}; create it or correct the path, and reload",
+                    base.join(&pattern.value).display()
+                );
+                Problem::at(path, line, message).to_string()
+            })
+            .collect()
+    }
+
     /// What works but deserves a look.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let read_over = [
-            ("remote_write", self.remote_write.is_some()),
-            ("remote_read", self.remote_read.is_some()),
-            ("otlp", self.otlp.is_some()),
-            ("tracing", self.tracing.is_some()),
-            ("runtime", self.runtime.is_some()),
-        ];
-        let mut warnings: Vec<String> = read_over
-            .iter()
-            .filter(|(_, present)| *present)
-            .map(|(key, _)| {
-                format!("{key}: this version reads over this section; nothing of it takes effect")
-            })
-            .collect();
+        let mut warnings = self.remote_warnings();
         warnings.extend(self.alerting.validate().unwrap_or_default());
         warnings
     }
+}
+
+/// Whether a path without a pattern leads nowhere.
+fn is_missing(pattern: &str, base: &Path) -> bool {
+    patterns::is_plain(pattern) && !base.join(pattern).exists()
 }
 
 /// An error with its causes on one line.

@@ -7,10 +7,15 @@
 //! Not here: what a section means (each room's own `Config`), when a configuration takes effect (`control`).
 //! Start at: [`load`].
 
+mod external_labels;
 mod file;
 mod mask;
+mod patterns;
 mod problem;
+mod remote;
+mod scrape_files;
 mod storage;
+mod text;
 mod variables;
 
 use std::path::{Path, PathBuf};
@@ -21,9 +26,6 @@ pub(crate) use file::ConfigFile;
 pub(crate) use mask::mask;
 pub(crate) use problem::{Problem, join};
 pub(crate) use storage::Storage;
-
-/// The largest configuration file that is read, in bytes.
-const CONFIG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Everything a start or a reload needs, known to be good.
 #[derive(Debug, Default)]
@@ -45,8 +47,8 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
     let Some(path) = path else {
         return Ok(Loaded::default());
     };
-    let text = read_text(path)?;
-    let replaced = variables::replace(&text, path, |name| std::env::var(name).ok())?;
+    let text = text::read_text(path)?;
+    let replaced = text::replaced(&text, path)?;
     let with_place = |fault: stdx::yaml::Fault| Problem::at(path, fault.line, fault.message);
     let mut problems = Vec::new();
     let mut file: ConfigFile = match stdx::yaml::read(&replaced) {
@@ -59,8 +61,16 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
     };
     let base = path.parent().unwrap_or(Path::new("."));
     file.resolve_paths(base);
+    let mut warnings = file.expand_external_labels(text::environment);
+    for fault in remote::alertmanager_faults(&replaced, path) {
+        // Where the text itself is broken, both readings say so.
+        if problems.iter().all(|known| known.line != fault.line) {
+            problems.push(fault);
+        }
+    }
     if problems.is_empty() {
         problems.extend(file.validate(path));
+        problems.extend(file.take_in_scrape_files(path, base));
     }
     let rule_files = file.load_rules(path, base).unwrap_or_else(|faults| {
         problems.extend(faults);
@@ -69,7 +79,8 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let warnings = file.warnings();
+    warnings.extend(file.missing_files(path, base));
+    warnings.extend(file.warnings());
     Ok(Loaded {
         path: Some(path.to_owned()),
         file,
@@ -77,21 +88,4 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
         shown: mask(&text),
         warnings,
     })
-}
-
-fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
-    let cannot = |why: String| vec![Problem::at(path, None, why)];
-    let size = std::fs::metadata(path)
-        .map_err(|error| {
-            cannot(format!(
-                "cannot read the configuration: {error}; name another file with --config"
-            ))
-        })?
-        .len();
-    if size > CONFIG_BYTES_MAX {
-        return Err(cannot(format!(
-            "the file has {size} bytes, the limit is {CONFIG_BYTES_MAX}"
-        )));
-    }
-    std::fs::read_to_string(path).map_err(|error| cannot(format!("cannot read the configuration: {error}")))
 }

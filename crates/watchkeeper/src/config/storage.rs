@@ -1,51 +1,101 @@
 //! The `storage:` section in Prometheus' own form, as settings of the series store.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use stdx::{HumanBytes, HumanDuration};
 
 /// `storage:`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Storage {
     /// The series store.
     pub(crate) tsdb: Tsdb,
+    /// How many exemplars are kept; without effect.
+    pub(crate) exemplars: Exemplars,
 }
 
 /// `storage.tsdb:`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Tsdb {
     /// How much older than the newest sample of its series a sample may be.
     pub(crate) out_of_order_time_window: Option<HumanDuration>,
     /// What is removed, and when.
     pub(crate) retention: Retention,
+    /// How Prometheus encodes chunks; read so that its files load, without effect.
+    pub(crate) chunk_encoding: ChunkEncoding,
+    /// The share of stale series at which Prometheus compacts early; read so that its files load, without effect.
+    pub(crate) stale_series_compaction_threshold: Option<f64>,
     /// How many series may take samples at a time.
     pub(crate) active_series_max: Option<u64>,
 }
 
+/// `storage.tsdb.chunk_encoding:`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ChunkEncoding {
+    /// The encoding of floats.
+    pub(crate) floats: Option<FloatEncoding>,
+}
+
+/// Prometheus' encodings of floats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FloatEncoding {
+    /// The one of Facebook's Gorilla.
+    Xor,
+    /// Its successor.
+    Xor2,
+}
+
+/// `storage.exemplars:`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Exemplars {
+    /// How many are kept.
+    pub(crate) max_exemplars: Option<i64>,
+}
+
 /// `storage.tsdb.retention:`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Retention {
     /// How long samples are kept.
     pub(crate) time: Option<HumanDuration>,
     /// How many bytes of disk the store may use; the oldest blocks go first.
     pub(crate) size: Option<HumanBytes>,
+    /// The same as a share of the filesystem that holds the store, in percent; takes the place of `size`.
+    pub(crate) percentage: Option<Percentage>,
+}
+
+/// A number from 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64")]
+pub(crate) struct Percentage(f64);
+
+impl TryFrom<f64> for Percentage {
+    type Error = String;
+
+    fn try_from(number: f64) -> Result<Self, String> {
+        if (0.0..=100.0).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(format!(
+                "{number} is not between 0 and 100; correct the percentage"
+            ))
+        }
+    }
 }
 
 impl Storage {
     /// The series store's settings, in `dir`.
     pub(crate) fn series(&self, dir: std::path::PathBuf) -> tsdb::Config {
+        let retention_bytes = self.tsdb.retention.bytes(&dir);
         let default = tsdb::Config::in_dir(dir);
         tsdb::Config {
             retention: self.tsdb.retention.time.unwrap_or(default.retention),
-            // As in Prometheus, 0 is no limit.
-            retention_bytes: self
-                .tsdb
-                .retention
-                .size
-                .map(|size| size.0)
-                .filter(|bytes| *bytes > 0),
+            retention_bytes,
             out_of_order_window: self
                 .tsdb
                 .out_of_order_time_window
@@ -57,10 +107,54 @@ impl Storage {
 
     /// How long samples are kept, for people.
     pub(crate) fn retention_text(&self) -> String {
+        // The folder decides only how many bytes a percentage is, which is shown as it is written.
         let kept = self.series(std::path::PathBuf::new());
+        if let Some(Percentage(share)) = self.tsdb.retention.percentage.filter(|share| share.0 > 0.0) {
+            return format!("{} or {share} % of the disk", kept.retention);
+        }
         match kept.retention_bytes {
             Some(bytes) => format!("{} or {}", kept.retention, HumanBytes(bytes)),
             None => kept.retention.to_string(),
         }
+    }
+}
+
+impl Retention {
+    /// The most bytes of the store in `dir`; as in Prometheus, 0 is no limit.
+    fn bytes(&self, dir: &Path) -> Option<u64> {
+        let size = self.size.map(|size| size.0);
+        let share = self
+            .percentage
+            .filter(|percentage| percentage.0 > 0.0)
+            .and_then(|percentage| Some(filesystem_bytes(dir)? as f64 * percentage.0 / 100.0));
+        share
+            .map(|bytes| bytes as u64)
+            .or(size)
+            .filter(|bytes| *bytes > 0)
+    }
+}
+
+/// The size of the filesystem that holds `dir`, or will hold it: the nearest folder above that exists tells.
+fn filesystem_bytes(dir: &Path) -> Option<u64> {
+    let dir = std::path::absolute(dir).ok()?;
+    let there = dir.ancestors().find(|folder| folder.exists())?;
+    let facts = rustix::fs::statvfs(there).ok()?;
+    facts.f_blocks.checked_mul(facts.f_frsize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_filesystem_takes_the_place_of_a_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("not/yet/there");
+        let all = filesystem_bytes(&dir).unwrap();
+        let retention: Retention = stdx::yaml::read("{size: 1GB, percentage: 50}").unwrap();
+        assert_eq!(retention.bytes(&dir), Some(all / 2));
+        let retention: Retention = stdx::yaml::read("{size: 1GB, percentage: 0}").unwrap();
+        assert_eq!(retention.bytes(&dir), Some(1 << 30));
+        assert!(stdx::yaml::read::<Retention>("{percentage: 101}").is_err());
     }
 }

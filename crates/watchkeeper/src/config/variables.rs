@@ -5,8 +5,11 @@ use super::problem::Problem;
 /// Keys of relabelling whose values name groups of a regular expression in the same form (`${host}`).
 const KEYS_WITH_GROUPS: [&str; 2] = ["replacement", "target_label"];
 
+/// The key whose values have variables in Prometheus' own form, replaced when they are read.
+const KEY_WITH_OWN_VARIABLES: &str = "external_labels:";
+
 /// Replaces variables in `text`; lines keep their numbers. `$${` stands for a literal `${`; `$1` and `${1}`, the groups
-/// of a regular expression, are left alone, and so are comment lines and the values of [`KEYS_WITH_GROUPS`].
+/// of a regular expression, are left alone, and so are comment lines and the values of [`KEYS_WITH_GROUPS`] and [`KEY_WITH_OWN_VARIABLES`].
 pub(crate) fn replace(
     text: &str,
     file: &std::path::Path,
@@ -14,8 +17,17 @@ pub(crate) fn replace(
 ) -> Result<String, Vec<Problem>> {
     let mut replaced = String::with_capacity(text.len());
     let mut problems = Vec::new();
+    let mut left_alone_below: Option<usize> = None;
     for (index, line) in text.split_inclusive('\n').enumerate() {
-        if line.trim_start().starts_with('#') {
+        let content = line.trim_start();
+        let indent = line.len() - content.len();
+        if left_alone_below.is_some_and(|key_indent| !content.is_empty() && indent <= key_indent) {
+            left_alone_below = None;
+        }
+        if content.starts_with(KEY_WITH_OWN_VARIABLES) {
+            left_alone_below = Some(indent);
+        }
+        if content.starts_with('#') || left_alone_below.is_some() {
             replaced.push_str(line);
             continue;
         }
@@ -135,6 +147,18 @@ mod tests {
         check("# ${NOT_SET}\n", Ok("# ${NOT_SET}\n"));
         check("a: $${HOST}", Ok("a: ${HOST}"));
         check("a: ${", Ok("a: ${"));
+    }
+
+    #[test]
+    fn values_of_external_labels_are_left_alone() {
+        check(
+            "global:\n  external_labels:\n    a: ${NOT_SET}\n    b: x\n  c: ${HOST}\n",
+            Ok("global:\n  external_labels:\n    a: ${NOT_SET}\n    b: x\n  c: web-1\n"),
+        );
+        check(
+            "  external_labels: {a: '${HOST}'}\nb: ${HOST}",
+            Ok("  external_labels: {a: '${HOST}'}\nb: web-1"),
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use model::names::is_legacy_label_name;
 use model::{Labels, Matcher, ReadError, Selector, SeriesRead, TenantId, TimeRange};
 use serde::ser::{Serialize, Serializer};
 
@@ -106,12 +107,7 @@ fn range(params: &Params) -> Result<TimeRange, ApiError> {
 /// A label name of a path: in the legacy character set, or escaped into it.
 fn label_name(text: &str) -> Result<String, ApiError> {
     let invalid = || ApiError::bad_data(format!("invalid label name: {text:?}"));
-    let is_legacy = |name: &str| {
-        let mut bytes = name.bytes();
-        bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    };
-    if !is_legacy(text) {
+    if !is_legacy_label_name(text) {
         return Err(invalid());
     }
     match text.strip_prefix(ESCAPED_PREFIX) {
