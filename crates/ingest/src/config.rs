@@ -89,11 +89,11 @@ pub struct GlobalConfig {
     pub metric_name_validation_scheme: Option<NameValidation>,
     /// How names are asked for.
     pub metric_name_escaping_scheme: Option<NameEscaping>,
-    /// Concerns native histograms, which this build does not read; without effect.
+    /// Whether classic histograms become native ones with listed bounds, for all jobs that do not say.
     pub convert_classic_histograms_to_nhcb: bool,
-    /// Concerns native histograms, which this build does not read; without effect.
+    /// Whether the classic form of a histogram is kept beside the native one, for all jobs that do not say.
     pub always_scrape_classic_histograms: bool,
-    /// Concerns native histograms, which this build does not read; without effect.
+    /// Whether native histograms are asked for and kept.
     pub scrape_native_histograms: Option<bool>,
     /// Whether each target gets `scrape_timeout_seconds`, `scrape_sample_limit` and `scrape_body_size_bytes`.
     pub extra_scrape_metrics: bool,
@@ -176,15 +176,15 @@ http_section! {
         pub label_value_length_limit: Option<u64>,
         /// Dropped targets that are listed.
         pub keep_dropped_targets: Option<u64>,
-        /// Concerns native histograms, which this build does not read; without effect.
+        /// Buckets of a native histogram; one with more is made coarser, and refused where that is not enough.
         pub native_histogram_bucket_limit: Option<u64>,
-        /// Concerns native histograms, which this build does not read; without effect.
+        /// By how much the bounds of a native histogram grow at least from bucket to bucket; finer ones are made coarser.
         pub native_histogram_min_bucket_factor: Option<f64>,
-        /// Concerns native histograms, which this build does not read; without effect.
+        /// Whether the classic form of a histogram is kept beside the native one.
         pub always_scrape_classic_histograms: Option<bool>,
-        /// Concerns native histograms, which this build does not read; without effect.
+        /// Whether classic histograms become native ones with listed bounds.
         pub convert_classic_histograms_to_nhcb: Option<bool>,
-        /// Concerns native histograms, which this build does not read; without effect.
+        /// Whether native histograms are asked for and kept.
         pub scrape_native_histograms: Option<bool>,
         /// Whether the targets get the three further `scrape_*` series.
         pub extra_scrape_metrics: Option<bool>,

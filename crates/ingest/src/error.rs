@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use model::WriteError;
 
 use crate::exposition::ParseError;
+use crate::exposition::protobuf::MessageError;
 
 /// An error of this room. `Display` names the subject; the source says why.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,17 @@ pub enum IngestError {
     /// The body is not what its type says.
     #[error("cannot parse the exposition: {0}")]
     Parse(#[from] ParseError),
+    /// The body is not the protobuf that its type says.
+    #[error("cannot parse the exposition: {0}")]
+    ParseMessages(#[from] MessageError),
+    /// A native histogram has more buckets than the job allows, even in its coarsest form.
+    #[error("native_histogram_bucket_limit exceeded (series: {series}, limit: {limit})")]
+    TooManyBuckets {
+        /// The histogram.
+        series: String,
+        /// The job's limit.
+        limit: usize,
+    },
     /// More samples after relabelling than the job allows.
     #[error("sample limit exceeded (limit: {limit})")]
     TooManySamples {

@@ -1,4 +1,5 @@
-//! Reads what targets expose: Prometheus' text format 0.0.4 and OpenMetrics 1.0, line by line, without copying.
+//! Reads what targets expose: Prometheus' text format 0.0.4 and OpenMetrics 1.0, line by line, without copying; protobuf,
+//! message by message.
 //!
 //! In: a body as text.  Out: [`Entry`]s that borrow from it; a series' labels only for those who ask
 //! ([`parse_series`]), because a steady scrape knows them already.
@@ -11,6 +12,7 @@
 mod cursor;
 mod number;
 mod openmetrics;
+pub mod protobuf;
 mod series;
 mod text;
 
@@ -24,7 +26,8 @@ use model::MetricKind;
 
 use cursor::Cursor;
 pub use cursor::Fault;
-pub use series::{LabelPairs, parse_series};
+pub(crate) use cursor::snippet;
+pub use series::{LabelPairs, exemplar_labels, parse_series};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

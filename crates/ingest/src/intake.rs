@@ -7,19 +7,28 @@
 //! Not here: reading the text (`exposition`), fetching it (`scrape`).
 //! Start at: [`read_body`].
 
+mod created;
+mod lines;
+mod protobuf;
 #[cfg(test)]
 mod tests;
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use model::labels::METRIC_NAME;
 use model::names::{is_legacy_label_name, is_legacy_metric_name};
 use model::{
-    Labels, LabelsBuilder, MetricMetadata, STALE_NAN, SeriesBatch, SeriesWrite, TenantId, WriteError,
+    Exemplar, Histogram, HistogramSample, Labels, LabelsBuilder, MetricKind, MetricMetadata, STALE_NAN,
+    SeriesBatch, SeriesWrite, TenantId, WriteError,
 };
 
 use crate::error::IngestError;
-use crate::exposition::{Entry, Exposed, Exposition, Format, LabelPairs, parse_series};
+use crate::exposition::{Fault, Format, LabelPairs, parse_series};
+use crate::histograms::{self, HistogramRules};
+use crate::limits::EXEMPLAR_LABEL_CHARS_MAX;
 use crate::relabel::{self, Rule};
-use crate::series_cache::{Known, SeriesCache, SlotIndex};
+use crate::series_cache::{Form, Known, SeriesCache, SlotIndex};
 use crate::telemetry::Telemetry;
 
 /// What a job does to the samples of one target.
@@ -45,6 +54,8 @@ pub struct SampleRules {
     pub label_value_length_limit: usize,
     /// Whether only names of letters, digits and underscores are allowed.
     pub legacy_names: bool,
+    /// Which forms of histograms are kept.
+    pub histograms: HistogramRules,
 }
 
 /// What was found in a body.
@@ -58,13 +69,13 @@ pub struct Tally {
     pub series_added: u64,
     /// Samples left out because their series stood in the body before.
     pub duplicates: u64,
-    /// Exemplars, which are not kept.
-    pub exemplars: u64,
+    /// Exemplars left out because their labels are too long.
+    pub exemplars_dropped: u64,
     /// Series whose labels had to be read.
     pub parsed: u64,
 }
 
-/// Reads a body into `batch`, in a round that the caller began, and returns what was found even where it fails.
+/// Reads a body of text into `batch`, in a round that the caller began, and returns what was found even where it fails.
 /// After a failure the batch is of no use.
 pub fn read_body(
     cache: &mut SeriesCache,
@@ -74,93 +85,212 @@ pub fn read_body(
     at_ms: i64,
     batch: &mut SeriesBatch,
 ) -> (Tally, Result<(), IngestError>) {
-    let mut reader = Reader {
-        cache,
-        rules,
-        format,
-        at_ms,
-        tally: Tally::default(),
-        pairs: Vec::new(),
-    };
-    let result = reader.read(body, batch);
+    let mut reader = Reader::new(cache, rules, at_ms, batch);
+    let result = lines::read(&mut reader, format, body).and_then(|()| reader.verdict());
     (reader.tally, result)
 }
 
-struct Reader<'r, 'b> {
-    cache: &'r mut SeriesCache,
-    rules: &'r SampleRules,
-    format: Format,
+/// Reads a body of delimited protobuf messages, as [`read_body`] does one of text.
+pub fn read_protobuf(
+    cache: &mut SeriesCache,
+    rules: &SampleRules,
+    body: &[u8],
     at_ms: i64,
-    tally: Tally,
-    pairs: LabelPairs<'b>,
+    batch: &mut SeriesBatch,
+) -> (Tally, Result<(), IngestError>) {
+    let mut reader = Reader::new(cache, rules, at_ms, batch);
+    let result = protobuf::read(&mut reader, body).and_then(|()| reader.verdict());
+    (reader.tally, result)
 }
 
-impl<'b> Reader<'_, 'b> {
-    fn read(&mut self, body: &'b str, batch: &mut SeriesBatch) -> Result<(), IngestError> {
-        let mut exposition = Exposition::new(self.format, body);
-        while let Some(entry) = exposition.next() {
-            match entry? {
-                Entry::Sample(sample) => self.take(sample, batch, &exposition)?,
-                metadata => self.cache.families.note(&metadata),
-            }
+/// What all forms of a body are read with.
+struct Reader<'r> {
+    cache: &'r mut SeriesCache,
+    rules: &'r SampleRules,
+    batch: &'r mut SeriesBatch,
+    at_ms: i64,
+    tally: Tally,
+    /// The kind of the family that the samples belong to.
+    kind: MetricKind,
+    /// The first histogram with too many buckets.
+    too_many_buckets: Option<IngestError>,
+}
+
+/// A sample as found in a body.
+struct Found<'a> {
+    /// Name and labels as written.
+    series: &'a str,
+    /// How they are written.
+    format: Format,
+    /// The sample's own time.
+    at_ms: Option<i64>,
+    value: Reading<'a>,
+}
+
+/// What was measured.
+#[derive(Clone, Copy)]
+enum Reading<'a> {
+    Float(f64),
+    Histogram(&'a Arc<Histogram>),
+}
+
+impl<'r> Reader<'r> {
+    fn new(
+        cache: &'r mut SeriesCache,
+        rules: &'r SampleRules,
+        at_ms: i64,
+        batch: &'r mut SeriesBatch,
+    ) -> Self {
+        Self {
+            cache,
+            rules,
+            batch,
+            at_ms,
+            tally: Tally::default(),
+            kind: MetricKind::Unknown,
+            too_many_buckets: None,
         }
-        // Read to the end all the same, so that the counts tell how far over the limit the target is.
+    }
+
+    /// What is wrong with the body as a whole. It was read to the end all the same, so that the counts tell how far over
+    /// the limit the target is.
+    fn verdict(&mut self) -> Result<(), IngestError> {
         if self.over_limit() {
             return Err(IngestError::TooManySamples {
                 limit: self.rules.sample_limit,
             });
         }
-        Ok(())
+        self.too_many_buckets.take().map_or(Ok(()), Err)
     }
 
     fn over_limit(&self) -> bool {
         self.rules.sample_limit > 0 && self.tally.kept > self.rules.sample_limit
     }
 
+    /// Takes a sample in. Returns its series where the sample is stored; `place` makes a fault of its labels an error.
     fn take(
         &mut self,
-        sample: Exposed<'b>,
-        batch: &mut SeriesBatch,
-        exposition: &Exposition<'b>,
-    ) -> Result<(), IngestError> {
+        found: &Found<'_>,
+        place: impl FnOnce(Fault) -> IngestError,
+    ) -> Result<Option<SlotIndex>, IngestError> {
         self.tally.scraped += 1;
-        self.tally.exemplars += u64::from(sample.exemplar.is_some());
-        let (known, is_new) = match self.cache.find(sample.series) {
+        let (known, is_new) = match self.cache.find(found.series) {
             Some(known) => (known, false),
-            None => (self.learn(sample.series, exposition)?, true),
+            None => (self.learn(found, place)?, true),
         };
         let Known::Kept(slot) = known else {
-            return Ok(());
+            return Ok(None);
         };
         self.tally.kept += 1;
-        let stored = !self.over_limit() && self.push(slot, sample, batch);
+        let stored = !self.over_limit() && self.push(slot, found);
         self.tally.series_added += u64::from(is_new && stored);
-        Ok(())
+        Ok(stored.then_some(slot))
     }
 
     /// Adds the sample; `false` where its series stood in the body before, with the same time stamp.
-    fn push(&mut self, slot: SlotIndex, sample: Exposed<'_>, batch: &mut SeriesBatch) -> bool {
-        let own_time = sample.at_ms.filter(|_| self.rules.honor_timestamps);
+    fn push(&mut self, slot: SlotIndex, found: &Found<'_>) -> bool {
+        let own_time = found.at_ms.filter(|_| self.rules.honor_timestamps);
         let tracked = own_time.is_none() || self.rules.track_timestamps_staleness;
-        let first = self.cache.see(slot, tracked);
+        let form = match found.value {
+            Reading::Float(_) => Form::Float,
+            Reading::Histogram(_) => Form::Histogram,
+        };
+        let first = self.cache.see(slot, form, tracked);
         if !first && own_time.is_none() {
             self.tally.duplicates += 1;
             return false;
         }
-        if let Some(series) = self.cache.series(slot) {
-            batch.push_one(series.clone(), own_time.unwrap_or(self.at_ms), sample.value);
-        }
+        let at_ms = own_time.unwrap_or(self.at_ms);
+        self.add(slot, at_ms, found.value);
         true
     }
 
-    fn learn(&mut self, series: &'b str, exposition: &Exposition<'b>) -> Result<Known, IngestError> {
-        self.tally.parsed += 1;
-        parse_series(series, self.format, &mut self.pairs).map_err(|fault| exposition.error_here(fault))?;
-        let labels = self.rules.relabelled(&self.pairs);
-        if let Some(labels) = &labels {
-            self.rules.check(labels, series)?;
+    fn add(&mut self, slot: SlotIndex, at_ms: i64, value: Reading<'_>) {
+        let Some(series) = self.cache.series(slot) else {
+            return;
+        };
+        match value {
+            Reading::Float(value) => self.batch.push_one(series.clone(), at_ms, value),
+            Reading::Histogram(value) => {
+                let sample = HistogramSample {
+                    at_ms,
+                    value: Arc::clone(value),
+                };
+                self.batch.push_histograms(series.clone(), vec![sample]);
+            }
         }
-        Ok(self.cache.learn(series, labels))
+    }
+
+    fn learn(
+        &mut self,
+        found: &Found<'_>,
+        place: impl FnOnce(Fault) -> IngestError,
+    ) -> Result<Known, IngestError> {
+        self.tally.parsed += 1;
+        let mut pairs = LabelPairs::new();
+        parse_series(found.series, found.format, &mut pairs).map_err(place)?;
+        normalise_bounds(self.kind, &mut pairs);
+        let labels = self.rules.relabelled(&pairs);
+        if let Some(labels) = &labels {
+            self.rules.check(labels, found.series)?;
+        }
+        Ok(self.cache.learn(found.series, labels))
+    }
+
+    /// Adds an exemplar of a series whose sample was stored, unless it was stored before. One without a time of its own was
+    /// there at the time of the scrape.
+    fn exemplar(&mut self, slot: SlotIndex, labels: Labels, value: f64, own_ms: Option<i64>) {
+        let chars: usize = labels
+            .iter()
+            .map(|(name, value)| name.chars().count() + value.chars().count())
+            .sum();
+        if chars > EXEMPLAR_LABEL_CHARS_MAX {
+            self.tally.exemplars_dropped += 1;
+            return;
+        }
+        let exemplar = Exemplar {
+            labels,
+            value,
+            at_ms: own_ms.unwrap_or(self.at_ms),
+        };
+        let Some(series) = self.cache.series(slot).cloned() else {
+            return;
+        };
+        if self
+            .cache
+            .exemplars
+            .is_new(series.id(), &exemplar, own_ms.is_some())
+        {
+            self.batch.push_exemplar(series, exemplar);
+        }
+    }
+
+    /// A native histogram as coarse as the job asks; `None`, and an error for the whole body, where that is not enough.
+    fn fitted(&mut self, histogram: Histogram, series: &str) -> Option<Arc<Histogram>> {
+        let rules = &self.rules.histograms;
+        let fitted = histograms::fit(histogram, rules);
+        if fitted.is_none() && self.too_many_buckets.is_none() {
+            self.too_many_buckets = Some(IngestError::TooManyBuckets {
+                series: series.to_owned(),
+                limit: rules.bucket_limit,
+            });
+        }
+        fitted.map(Arc::new)
+    }
+}
+
+/// Writes bounds and quantiles as OpenMetrics does (`1.0`, not `1`), whatever form they came in, so that a series is the same
+/// in every form (Prometheus 3, `normalizeFloatsInLabelValues`).
+fn normalise_bounds(kind: MetricKind, pairs: &mut LabelPairs<'_>) {
+    let label = match kind {
+        MetricKind::Histogram => "le",
+        MetricKind::Summary => "quantile",
+        _ => return,
+    };
+    for (_, value) in pairs.iter_mut().filter(|(name, _)| name == label) {
+        if let Some(number) = model::number::parse_float(value) {
+            *value = Cow::Owned(histograms::bound_text(number));
+        }
     }
 }
 
@@ -264,8 +394,18 @@ fn has_legacy_names(labels: &Labels) -> bool {
 /// Adds the markers that end what was alive and is gone; returns how many.
 pub fn push_stale(cache: &SeriesCache, at_ms: i64, batch: &mut SeriesBatch) -> u64 {
     let mut count = 0;
-    for series in cache.vanished() {
-        batch.push_one(series.clone(), at_ms, STALE_NAN);
+    let ended = Arc::new(Histogram {
+        sum: STALE_NAN,
+        ..Histogram::default()
+    });
+    for (series, form) in cache.vanished() {
+        match form {
+            Form::Float => batch.push_one(series.clone(), at_ms, STALE_NAN),
+            Form::Histogram => {
+                let value = Arc::clone(&ended);
+                batch.push_histograms(series.clone(), vec![HistogramSample { at_ms, value }]);
+            }
+        }
         count += 1;
     }
     count
@@ -285,6 +425,7 @@ pub fn write(
             telemetry.count_refused("store_failed", batch.sample_count() as u64);
         })?;
         telemetry.samples_stored.inc_by(accepted.stored);
+        telemetry.exemplars_stored.inc_by(accepted.exemplars_stored);
         for (reason, count) in &accepted.refused {
             telemetry.count_refused(reason.as_str(), *count);
         }

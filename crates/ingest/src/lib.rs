@@ -12,6 +12,7 @@
 pub mod config;
 pub mod error;
 pub mod exposition;
+pub mod histograms;
 pub mod intake;
 pub mod limits;
 pub mod push;

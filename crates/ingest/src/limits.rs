@@ -29,6 +29,7 @@ pub const TARGETS_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Bytes of a file that holds a password, token or header value.
 pub const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
+
 /// Series of pushing senders whose numbers in the store are remembered; about 40 bytes each.
 pub const KNOWN_SERIES_MAX: usize = 1 << 22;
 /// A pushed body has at most so many bytes once it is unpacked.
@@ -39,3 +40,9 @@ pub const PUSH_BUFFERS_KEPT: usize = 4;
 pub const PUSH_BUFFER_BYTES_KEPT: usize = 8 << 20;
 /// Faults of a pushed body that are told to its sender, one line each; all are counted.
 pub const PUSH_FAULTS_TOLD: usize = 5;
+
+/// Characters of all label names and values of an exemplar together (OpenMetrics 1.0, section "Exemplars").
+pub const EXEMPLAR_LABEL_CHARS_MAX: usize = 128;
+
+/// Faulty lines of a body of line protocol that are told to its sender; all are counted.
+pub const INFLUX_FAULTS_NAMED_MAX: usize = 10;

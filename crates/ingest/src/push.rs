@@ -8,6 +8,7 @@
 //! Start at: [`Push::remote_write`].
 
 pub mod compression;
+pub mod influx;
 pub mod known;
 pub mod protobuf;
 pub mod remote_write;

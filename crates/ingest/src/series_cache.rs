@@ -9,6 +9,7 @@
 //! Not here: what text means which series (`intake`).
 //! Start at: [`SeriesCache::begin`].
 
+mod exemplars;
 mod families;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use model::{Labels, Series, SeriesId};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+pub use exemplars::ExemplarMemory;
 pub use families::Families;
 
 /// Texts kept beyond twice the last good round's before failed rounds make the cache forget.
@@ -44,6 +46,10 @@ pub struct SeriesCache {
     texts_last_good: usize,
     /// What the target says about its metrics.
     pub families: Families,
+    /// Which exemplars of the target are stored already.
+    pub exemplars: ExemplarMemory,
+    /// The time stamp of the last whole body that was stored.
+    pub good_until_ms: Option<i64>,
 }
 
 /// A series as the target writes it, and what became of it.
@@ -76,6 +82,19 @@ struct Slot {
     alive: bool,
     seen_round: u64,
     tracked_round: u64,
+    /// What its last committed sample is, and what the one of this round is.
+    form: Form,
+    form_now: Form,
+}
+
+/// What a sample is, and so what the marker that ends its series has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// A number.
+    #[default]
+    Float,
+    /// A native histogram.
+    Histogram,
 }
 
 impl SeriesCache {
@@ -93,6 +112,8 @@ impl SeriesCache {
             slots_by_id: FxHashMap::default(),
             texts_last_good: 0,
             families: Families::default(),
+            exemplars: ExemplarMemory::default(),
+            good_until_ms: None,
         }
     }
 
@@ -102,6 +123,7 @@ impl SeriesCache {
         self.order_now.clear();
         self.expected = 0;
         self.families.begin();
+        self.exemplars.begin();
     }
 
     /// What is known of a text; `None` where it is new.
@@ -121,6 +143,12 @@ impl SeriesCache {
         self.expected = known.place + 1;
         self.order_now.push(index);
         Some(known.known)
+    }
+
+    /// What is known of a text, whether or not it stands where it did.
+    pub fn known(&self, text: &str) -> Option<Known> {
+        let index = self.find_by_hash(text)?;
+        self.texts.get(index).map(|text| text.known)
     }
 
     fn find_by_hash(&self, text: &str) -> Option<usize> {
@@ -164,6 +192,8 @@ impl SeriesCache {
                 alive: false,
                 seen_round: 0,
                 tracked_round: 0,
+                form: Form::Float,
+                form_now: Form::Float,
             });
         }
         SlotIndex(index)
@@ -171,13 +201,14 @@ impl SeriesCache {
 
     /// Notes a sample of a series in this round, `tracked` if a marker shall end the series once it is gone. Tells
     /// whether it is the first in this round.
-    pub fn see(&mut self, index: SlotIndex, tracked: bool) -> bool {
+    pub fn see(&mut self, index: SlotIndex, form: Form, tracked: bool) -> bool {
         let round = self.round;
         let Some(slot) = self.slots.get_mut(index.0) else {
             return false;
         };
         let first = slot.seen_round != round;
         slot.seen_round = round;
+        slot.form_now = form;
         if tracked {
             slot.tracked_round = round;
         }
@@ -189,18 +220,26 @@ impl SeriesCache {
         self.slots.get(index.0).map(|slot| &slot.series)
     }
 
-    /// The series that were alive and have not been seen in this round.
-    pub fn vanished(&self) -> impl Iterator<Item = &Series> {
+    /// The series that were alive and have not been seen in this round, and what their last samples are.
+    pub fn vanished(&self) -> impl Iterator<Item = (&Series, Form)> {
         let gone = |slot: &&Slot| slot.alive && slot.seen_round != self.round;
-        self.slots.iter().filter(gone).map(|slot| &slot.series)
+        self.slots
+            .iter()
+            .filter(gone)
+            .map(|slot| (&slot.series, slot.form))
     }
 
     /// Ends a round whose samples and markers are stored. `good` says that it was a whole body, so that texts which
     /// were not in it are forgotten.
     pub fn commit(&mut self, good: bool) {
         for slot in &mut self.slots {
-            slot.alive = slot.tracked_round == self.round || (slot.alive && slot.seen_round == self.round);
+            let seen = slot.seen_round == self.round;
+            slot.alive = slot.tracked_round == self.round || (slot.alive && seen);
+            if seen {
+                slot.form = slot.form_now;
+            }
         }
+        self.exemplars.commit();
         let overfull = self.texts.len() > 2 * self.texts_last_good + TEXTS_SPARE_COUNT;
         if good || overfull {
             self.texts_last_good = if good {
@@ -280,6 +319,7 @@ impl SeriesCache {
             self.slots_by_id.insert(slot.series.id(), self.slots.len());
             self.slots.push(slot);
         }
+        self.exemplars.retain(|id| self.slots_by_id.contains_key(&id));
         moves
     }
 

@@ -19,7 +19,9 @@ pub struct Telemetry {
     pub write_failures: Counter,
     /// Uncompressed bytes of bodies that were read.
     pub body_bytes: Counter,
-    /// Exemplars that were parsed and not kept.
+    /// Exemplars that the store took in.
+    pub exemplars_stored: Counter,
+    /// Exemplars that were not kept because their labels are too long.
     pub exemplars_dropped: Counter,
     /// Staleness markers that were written.
     pub stale_markers: Counter,
@@ -74,8 +76,13 @@ impl Telemetry {
             self.body_bytes.clone(),
         );
         room.register(
+            "exemplars_stored",
+            "Scraped exemplars that were stored",
+            self.exemplars_stored.clone(),
+        );
+        room.register(
             "exemplars_dropped",
-            "Exemplars that were parsed and not kept",
+            "Scraped exemplars that were left out because their labels are too long",
             self.exemplars_dropped.clone(),
         );
         room.register(

@@ -54,7 +54,14 @@ async fn exposed(address: &str) -> BTreeSet<String> {
             parse_series(sample.series, Format::Text, &mut pairs).unwrap();
             let mut labels = model::LabelsBuilder::default();
             for (name, value) in &pairs {
-                labels.set(name.as_ref(), value.as_ref());
+                let whole = name == "quantile" && value.parse::<u32>().is_ok();
+                // Quantiles are stored as OpenMetrics writes them.
+                let value = if whole {
+                    format!("{value}.0")
+                } else {
+                    value.to_string()
+                };
+                labels.set(name.as_ref(), value);
             }
             labels.set("job", "demo").set("instance", address);
             found.insert(labels.build().to_string());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use stdx::HumanDuration;
 
 use super::{GlobalConfig, NameEscaping, NameValidation, ScrapeConfig, ScrapeProtocol};
+use crate::histograms::{HistogramRules, schema_of_factor};
 use crate::limits::{BODY_BYTES_MAX, DROPPED_TARGETS_LISTED_MAX};
 
 /// What the loops of one job work by.
@@ -43,6 +44,8 @@ pub struct Job {
     pub escaping: NameEscaping,
     /// Whether the targets get the three further `scrape_*` series.
     pub extra_metrics: bool,
+    /// Which forms of histograms are kept.
+    pub histograms: HistogramRules,
 }
 
 impl Job {
@@ -71,13 +74,17 @@ impl Job {
             .body_size_limit
             .filter(|size| size.0 > 0)
             .unwrap_or(global.body_size_limit);
+        let histograms = histograms(global, &config);
+        let default_protocols: &[ScrapeProtocol] = if histograms.scrape_native {
+            &ScrapeProtocol::PROTOBUF_FIRST
+        } else {
+            &ScrapeProtocol::DEFAULT
+        };
         let dropped_listed = config.keep_dropped_targets.unwrap_or(global.keep_dropped_targets);
         Self {
             interval,
             timeout,
-            protocols: protocols
-                .cloned()
-                .unwrap_or_else(|| ScrapeProtocol::DEFAULT.to_vec()),
+            protocols: protocols.cloned().unwrap_or_else(|| default_protocols.to_vec()),
             metrics_path: filled(config.metrics_path.as_ref(), "/metrics"),
             scheme: filled(config.scheme.as_ref(), "http"),
             body_bytes_max: if body_size.0 > 0 {
@@ -96,6 +103,7 @@ impl Job {
             },
             legacy_names,
             escaping,
+            histograms,
             extra_metrics: config.extra_scrape_metrics.unwrap_or(global.extra_scrape_metrics),
             config,
         }
@@ -114,6 +122,24 @@ impl GlobalConfig {
     /// The timeout in force: as written, or 10 s, or the interval where that is shorter.
     pub fn timeout(&self) -> HumanDuration {
         given(self.scrape_timeout).unwrap_or_else(|| Self::SCRAPE_TIMEOUT_DEFAULT.min(self.scrape_interval))
+    }
+}
+
+fn histograms(global: &GlobalConfig, config: &ScrapeConfig) -> HistogramRules {
+    let bucket_limit = config.native_histogram_bucket_limit.unwrap_or_default();
+    HistogramRules {
+        scrape_native: config
+            .scrape_native_histograms
+            .or(global.scrape_native_histograms)
+            .unwrap_or(false),
+        keep_classic: config
+            .always_scrape_classic_histograms
+            .unwrap_or(global.always_scrape_classic_histograms),
+        convert_classic: config
+            .convert_classic_histograms_to_nhcb
+            .unwrap_or(global.convert_classic_histograms_to_nhcb),
+        bucket_limit: usize::try_from(bucket_limit).unwrap_or(usize::MAX),
+        schema_max: schema_of_factor(config.native_histogram_min_bucket_factor.unwrap_or_default()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::exposition::Format;
 /// A format in its version, as `scrape_protocols` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ScrapeProtocol {
-    /// Protobuf. Known by name, so that Prometheus' files load; never asked for, because this build does not read it.
+    /// Delimited protobuf messages, the only format that carries native histograms.
     PrometheusProto,
     /// The text format 0.0.4.
     PrometheusText0_0_4,
@@ -21,6 +21,15 @@ pub enum ScrapeProtocol {
     OpenMetricsText1_0_0,
 }
 
+/// How the bytes of a body are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFormat {
+    /// As lines of text.
+    Text(Format),
+    /// As messages.
+    Protobuf,
+}
+
 const PROTOCOLS: [(&str, ScrapeProtocol); 5] = [
     ("PrometheusProto", ScrapeProtocol::PrometheusProto),
     ("PrometheusText0.0.4", ScrapeProtocol::PrometheusText0_0_4),
@@ -30,7 +39,7 @@ const PROTOCOLS: [(&str, ScrapeProtocol); 5] = [
 ];
 
 impl ScrapeProtocol {
-    /// What is asked for where nothing is configured, best first (Prometheus 3 without protobuf).
+    /// What is asked for where nothing is configured, best first.
     pub const DEFAULT: [Self; 4] = [
         Self::OpenMetricsText1_0_0,
         Self::OpenMetricsText0_0_1,
@@ -38,14 +47,25 @@ impl ScrapeProtocol {
         Self::PrometheusText0_0_4,
     ];
 
-    /// The media type for the `Accept` header, with `{escaping}` where the format takes it.
-    pub fn media_type(self) -> Option<&'static str> {
+    /// What is asked for where native histograms are wanted and nothing else is configured.
+    pub const PROTOBUF_FIRST: [Self; 5] = [
+        Self::PrometheusProto,
+        Self::OpenMetricsText1_0_0,
+        Self::OpenMetricsText0_0_1,
+        Self::PrometheusText1_0_0,
+        Self::PrometheusText0_0_4,
+    ];
+
+    /// The media type for the `Accept` header, without escaping.
+    pub fn media_type(self) -> &'static str {
         match self {
-            Self::PrometheusProto => None,
-            Self::PrometheusText0_0_4 => Some("text/plain;version=0.0.4"),
-            Self::PrometheusText1_0_0 => Some("text/plain;version=1.0.0"),
-            Self::OpenMetricsText0_0_1 => Some("application/openmetrics-text;version=0.0.1"),
-            Self::OpenMetricsText1_0_0 => Some("application/openmetrics-text;version=1.0.0"),
+            Self::PrometheusProto => {
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+            }
+            Self::PrometheusText0_0_4 => "text/plain;version=0.0.4",
+            Self::PrometheusText1_0_0 => "text/plain;version=1.0.0",
+            Self::OpenMetricsText0_0_1 => "application/openmetrics-text;version=0.0.1",
+            Self::OpenMetricsText1_0_0 => "application/openmetrics-text;version=1.0.0",
         }
     }
 
@@ -54,12 +74,12 @@ impl ScrapeProtocol {
         matches!(self, Self::PrometheusText1_0_0 | Self::OpenMetricsText1_0_0)
     }
 
-    /// How bodies of this format are read; `None` where this build cannot.
-    pub fn format(self) -> Option<Format> {
+    /// How bodies of this format are read.
+    pub fn format(self) -> BodyFormat {
         match self {
-            Self::PrometheusProto => None,
-            Self::PrometheusText0_0_4 | Self::PrometheusText1_0_0 => Some(Format::Text),
-            Self::OpenMetricsText0_0_1 | Self::OpenMetricsText1_0_0 => Some(Format::OpenMetrics),
+            Self::PrometheusProto => BodyFormat::Protobuf,
+            Self::PrometheusText0_0_4 | Self::PrometheusText1_0_0 => BodyFormat::Text(Format::Text),
+            Self::OpenMetricsText0_0_1 | Self::OpenMetricsText1_0_0 => BodyFormat::Text(Format::OpenMetrics),
         }
     }
 }

@@ -112,12 +112,6 @@ fn check_protocols(protocols: Option<&[ScrapeProtocol]>, faults: &mut Faults) {
             &format!("lists {protocol} twice; remove one"),
         );
     }
-    let readable = protocols.iter().any(|protocol| protocol.format().is_some());
-    faults.add_if(
-        !readable,
-        "scrape_protocols",
-        "names no format that this build reads; add PrometheusText0.0.4",
-    );
 }
 
 impl ScrapeConfig {
@@ -138,11 +132,6 @@ impl ScrapeConfig {
             &format!("is {:?}; write http or https", job.scheme),
         );
         check_protocols(self.scrape_protocols.as_deref(), faults);
-        faults.add_if(
-            self.fallback_scrape_protocol == Some(ScrapeProtocol::PrometheusProto),
-            "fallback_scrape_protocol",
-            "is PrometheusProto, which this build does not read; use PrometheusText0.0.4",
-        );
         let own_or_global = self
             .metric_name_validation_scheme
             .or(global.metric_name_validation_scheme);

@@ -99,6 +99,17 @@ pub(super) fn take_exemplar_labels<'a>(cursor: &mut Cursor<'a>) -> Result<&'a st
     Ok(cursor.since(start))
 }
 
+/// Reads the labels of an exemplar, braces included.
+pub fn exemplar_labels(text: &str) -> Result<LabelPairs<'_>, Fault> {
+    let mut cursor = Cursor::new(text);
+    let mut pairs = LabelPairs::new();
+    if !cursor.take(b'{') {
+        return Err(Fault::new("expected the labels of an exemplar"));
+    }
+    labels(&mut cursor, Format::OpenMetrics, Braces::Exemplar, &mut pairs)?;
+    Ok(pairs)
+}
+
 /// Whose braces are read: only in those of a series may a quoted metric name stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Braces {

@@ -76,6 +76,7 @@ impl Entry {
             label_name_length_limit: count(job.label_name_length_limit),
             label_value_length_limit: count(job.label_value_length_limit),
             legacy_names: job.legacy_names,
+            histograms: job.histograms,
         };
         Self {
             hash: spec.hash(),

@@ -11,6 +11,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use tokio::io::AsyncReadExt as _;
 use url::Url;
 
+use crate::config::protocol::BodyFormat;
 use crate::config::{Job, NameEscaping, ScrapeProtocol};
 use crate::error::IngestError;
 use crate::exposition::Format;
@@ -22,7 +23,7 @@ const SCRAPE_TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
-    pub(super) format: Format,
+    pub(super) format: BodyFormat,
 }
 
 /// Scrapes once, within `timeout` altogether. `expected_bytes` is how large the last body was.
@@ -151,8 +152,8 @@ async fn secret_file(path: &str) -> Result<String, IngestError> {
 pub(super) fn accept(protocols: &[ScrapeProtocol], escaping: NameEscaping) -> String {
     let mut accept = String::new();
     let mut weight = protocols.len() + 1;
-    for (protocol, media_type) in protocols.iter().filter_map(|one| Some((one, one.media_type()?))) {
-        accept.push_str(media_type);
+    for protocol in protocols {
+        accept.push_str(protocol.media_type());
         if protocol.takes_escaping() {
             let _ = write!(accept, ";escaping={}", escaping.as_str());
         }
@@ -164,19 +165,17 @@ pub(super) fn accept(protocols: &[ScrapeProtocol], escaping: NameEscaping) -> St
 }
 
 /// What the target says its body is, or what the job takes it for.
-fn format_of(job: &Job, headers: &HeaderMap) -> Result<Format, IngestError> {
+fn format_of(job: &Job, headers: &HeaderMap) -> Result<BodyFormat, IngestError> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    let fallback = job
-        .config
-        .fallback_scrape_protocol
-        .and_then(ScrapeProtocol::format);
+    let fallback = job.config.fallback_scrape_protocol.map(ScrapeProtocol::format);
     match media_type.to_ascii_lowercase().as_str() {
-        "application/openmetrics-text" => Ok(Format::OpenMetrics),
-        "text/plain" => Ok(Format::Text),
+        "application/openmetrics-text" => Ok(BodyFormat::Text(Format::OpenMetrics)),
+        "text/plain" => Ok(BodyFormat::Text(Format::Text)),
+        "application/vnd.google.protobuf" => Ok(BodyFormat::Protobuf),
         _ => fallback.ok_or_else(|| IngestError::UnknownContentType {
             content_type: content_type.to_owned(),
         }),
@@ -253,5 +252,8 @@ mod tests {
             accept(&[ScrapeProtocol::PrometheusText0_0_4], NameEscaping::Underscores),
             "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
         );
+        let protobuf = accept(&ScrapeProtocol::PROTOBUF_FIRST, NameEscaping::AllowUtf8);
+        let first = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,";
+        assert!(protobuf.starts_with(first), "{protobuf}");
     }
 }

@@ -15,6 +15,7 @@ use super::entry::Entry;
 use super::fetch::{Body, fetch};
 use super::status::{Health, TargetNews, host_name};
 use super::timing::{Stamps, offset};
+use crate::config::protocol::BodyFormat;
 use crate::error::IngestError;
 use crate::exposition::body_text;
 use crate::intake::{self, Tally};
@@ -180,6 +181,9 @@ fn store(
     if written.is_ok() {
         deps.telemetry.stale_markers.inc_by(markers);
         cache.commit(result.is_ok());
+        if result.is_ok() {
+            cache.good_until_ms = Some(at_ms);
+        }
     }
     let error = result.and(written.map_err(IngestError::Store)).err();
     Some(Outcome { error, duration })
@@ -192,14 +196,20 @@ fn take_in(
     at_ms: i64,
     batch: &mut SeriesBatch,
 ) -> (Tally, Result<(), IngestError>) {
+    let format = match body.format {
+        BodyFormat::Text(format) => format,
+        BodyFormat::Protobuf => {
+            return intake::read_protobuf(cache, &entry.rules, &body.bytes, at_ms, batch);
+        }
+    };
     match body_text(&body.bytes) {
-        Ok(text) => intake::read_body(cache, &entry.rules, body.format, &text, at_ms, batch),
+        Ok(text) => intake::read_body(cache, &entry.rules, format, &text, at_ms, batch),
         Err(error) => (Tally::default(), Err(error.into())),
     }
 }
 
 fn count(deps: &ScraperDeps, tally: &Tally) {
-    deps.telemetry.exemplars_dropped.inc_by(tally.exemplars);
+    deps.telemetry.exemplars_dropped.inc_by(tally.exemplars_dropped);
     deps.telemetry.series_parsed.inc_by(tally.parsed);
     deps.telemetry.count_refused("duplicate", tally.duplicates);
 }

@@ -22,12 +22,12 @@ fn round(cache: &mut SeriesCache, texts: &[&str]) -> (Vec<String>, usize) {
                 cache.series(slot).map(|series| series.labels().metric_name()),
                 Some(*text)
             );
-            cache.see(slot, true);
+            cache.see(slot, Form::Float, true);
         }
     }
     let mut vanished: Vec<String> = cache
         .vanished()
-        .map(|series| series.labels().metric_name().to_owned())
+        .map(|(series, _)| series.labels().metric_name().to_owned())
         .collect();
     vanished.sort();
     cache.commit(!texts.is_empty());
@@ -67,8 +67,8 @@ fn untracked_series_never_vanish_and_repeats_are_told() {
     let Known::Kept(slot) = cache.learn("a", labels("a")) else {
         panic!("kept")
     };
-    assert!(cache.see(slot, false));
-    assert!(!cache.see(slot, false));
+    assert!(cache.see(slot, Form::Float, false));
+    assert!(!cache.see(slot, Form::Float, false));
     cache.commit(true);
     assert_eq!(round(&mut cache, &["b"]), (vec![], 1));
 }

@@ -1,0 +1,120 @@
+//! Counters that began between two scrapes: a zero at the moment they were created, so that what they counted until the next
+//! scrape shows in rates (OpenMetrics 1.0, `_created`; Prometheus' created-timestamp zero ingestion).
+//!
+//! The zero is written only where the moment lies after the last whole scrape of the target: before it the series may have
+//! samples already, and a zero among them would be a reset that never was.
+
+use std::sync::Arc;
+
+use model::{Histogram, MetricKind, ResetHint};
+
+use super::{Reader, Reading};
+use crate::exposition::{Entry, Exposed, Exposition, Format, LabelPairs, parse_series};
+use crate::series_cache::{Known, SlotIndex};
+
+const CREATED: &str = "_created";
+
+/// What the series of a counter, histogram or summary are called behind their family's name, quantiles left out.
+const PARTS: [&str; 4] = ["_total", "_bucket", "_count", "_sum"];
+
+/// The `_created` series of a body of text whose moment lies between the scrapes. As a rule there is none.
+#[derive(Default)]
+pub(super) struct Births<'b> {
+    noted: Vec<(&'b str, i64)>,
+}
+
+impl<'b> Births<'b> {
+    pub(super) fn note(&mut self, reader: &Reader<'_>, sample: &Exposed<'b>) {
+        let counts = matches!(
+            reader.kind,
+            MetricKind::Counter | MetricKind::Histogram | MetricKind::Summary
+        );
+        let name = sample.series.split('{').next().unwrap_or_default();
+        if counts && name.ends_with(CREATED) {
+            let created_ms = (sample.value * 1_000.0) as i64;
+            if reader.is_birth(created_ms, sample.at_ms) {
+                self.noted.push((sample.series, created_ms));
+            }
+        }
+    }
+
+    /// Writes the zeros; goes through the body once more to find the series that belong together.
+    pub(super) fn write(self, reader: &mut Reader<'_>, body: &'b str) {
+        if self.noted.is_empty() {
+            return;
+        }
+        let births: Vec<(LabelPairs<'_>, i64)> = self
+            .noted
+            .into_iter()
+            .filter_map(|(series, created_ms)| {
+                Some((identity(series, |name| name.strip_suffix(CREATED))?, created_ms))
+            })
+            .collect();
+        for entry in Exposition::new(Format::OpenMetrics, body).flatten() {
+            let Entry::Sample(sample) = entry else { continue };
+            let stem = |name: &'b str| PARTS.iter().find_map(|part| name.strip_suffix(part));
+            let Some(own) = identity(sample.series, stem) else {
+                continue;
+            };
+            let birth = births.iter().find(|(born, _)| *born == own);
+            if let (Some((_, created_ms)), Some(Known::Kept(slot))) =
+                (birth, reader.cache.known(sample.series))
+            {
+                reader.add(slot, *created_ms, Reading::Float(0.0));
+            }
+        }
+    }
+}
+
+/// The labels of a series but its bound, and its family's name, in order.
+fn identity<'b>(series: &'b str, stem: impl Fn(&'b str) -> Option<&'b str>) -> Option<LabelPairs<'b>> {
+    let mut pairs = LabelPairs::new();
+    parse_series(series, Format::OpenMetrics, &mut pairs).ok()?;
+    pairs.retain(|(name, _)| name != "le");
+    let name = pairs.first_mut()?;
+    // Names with escapes are those of nobody's counters.
+    let std::borrow::Cow::Borrowed(whole) = name.1 else {
+        return None;
+    };
+    name.1 = stem(whole)?.into();
+    pairs.sort();
+    Some(pairs)
+}
+
+impl Reader<'_> {
+    /// Whether something was created after the last whole scrape and before its sample.
+    pub(super) fn is_birth(&self, created_ms: i64, own_ms: Option<i64>) -> bool {
+        let sample_ms = own_ms
+            .filter(|_| self.rules.honor_timestamps)
+            .unwrap_or(self.at_ms);
+        self.cache
+            .good_until_ms
+            .is_some_and(|until_ms| until_ms < created_ms && created_ms < sample_ms)
+    }
+
+    /// Writes the zero of a series whose creation the body tells with the sample itself.
+    pub(super) fn zero(
+        &mut self,
+        slot: SlotIndex,
+        value: Reading<'_>,
+        created_ms: Option<i64>,
+        own_ms: Option<i64>,
+    ) {
+        let Some(created_ms) = created_ms.filter(|created_ms| self.is_birth(*created_ms, own_ms)) else {
+            return;
+        };
+        match value {
+            Reading::Float(_) => self.add(slot, created_ms, Reading::Float(0.0)),
+            Reading::Histogram(first) => {
+                let empty = Arc::new(Histogram {
+                    reset_hint: ResetHint::Yes,
+                    schema: first.schema,
+                    zero_threshold: first.zero_threshold,
+                    custom_bounds: Arc::clone(&first.custom_bounds),
+                    ..Histogram::default()
+                });
+                self.add(slot, created_ms, Reading::Histogram(&empty));
+            }
+        }
+    }
+}

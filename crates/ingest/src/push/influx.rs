@@ -1,0 +1,201 @@
+//! Reads InfluxDB's line protocol and makes series of it, as VictoriaMetrics does.
+//!
+//! In: a body of lines, and what the request says of them.  Out: rows of a [`SeriesBatch`], and every line that is faulty by
+//! number and column. A field becomes the series `measurement_field` (the field `value` just `measurement`), tags become
+//! labels, the database becomes the label `db` where no tag is called so. Booleans are 0 and 1; texts are left out.
+//! Owns: nothing.
+//! Invariants: a faulty line costs itself alone, no text panics, what is written as the protocol asks reads back
+//! (`push::influx::tests`).
+//! Not here: HTTP and its answers (`web`), storing (`push`).
+//! Start at: [`read`].
+//!
+//! Source: docs.influxdata.com, "Line protocol reference".
+
+mod scanner;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use model::labels::METRIC_NAME;
+use model::{LabelsBuilder, Series, SeriesBatch};
+
+use crate::limits::INFLUX_FAULTS_NAMED_MAX;
+use scanner::{Line, Value};
+
+/// The field that needs no name of its own.
+const VALUE_FIELD: &str = "value";
+
+/// The label that names the database.
+const DATABASE_LABEL: &str = "db";
+
+/// What a request says of its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What time stamps are counted in.
+    pub precision: Precision,
+    /// The time of lines that have none, in milliseconds since the Unix epoch.
+    pub now_ms: i64,
+    /// The database or bucket; empty where none is named.
+    pub database: &'a str,
+}
+
+/// What time stamps are counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// Nanoseconds.
+    #[default]
+    Nanoseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Seconds.
+    Seconds,
+    /// Minutes.
+    Minutes,
+    /// Hours.
+    Hours,
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Lines that were read.
+    pub lines: u64,
+    /// Samples in them.
+    pub samples: u64,
+    /// Fields that hold texts, which are no numbers.
+    pub texts_skipped: u64,
+    /// Lines that are not stored because they are faulty.
+    pub lines_refused: u64,
+    /// The first of those, with what is wrong.
+    pub faults: Vec<LineFault>,
+}
+
+/// What is wrong with a line, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineFault {
+    /// Counted from 1.
+    pub line: usize,
+    /// Bytes, counted from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub reason: String,
+    /// The beginning of the line.
+    pub text: String,
+}
+
+impl Precision {
+    /// Reads the request's parameter; empty is the default.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "" | "n" | "ns" => Self::Nanoseconds,
+            "u" | "us" | "µ" | "µs" => Self::Microseconds,
+            "ms" => Self::Milliseconds,
+            "s" => Self::Seconds,
+            "m" => Self::Minutes,
+            "h" => Self::Hours,
+            _ => return None,
+        })
+    }
+
+    /// Milliseconds, smaller parts cut off; `None` where they are too many.
+    fn to_ms(self, time: i64) -> Option<i64> {
+        match self {
+            Self::Nanoseconds => Some(time.div_euclid(1_000_000)),
+            Self::Microseconds => Some(time.div_euclid(1_000)),
+            Self::Milliseconds => Some(time),
+            Self::Seconds => time.checked_mul(1_000),
+            Self::Minutes => time.checked_mul(60_000),
+            Self::Hours => time.checked_mul(3_600_000),
+        }
+    }
+}
+
+/// Reads a body into `batch`; faulty lines are left out and named.
+pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut rest = body;
+    let mut number = 0;
+    while !rest.is_empty() {
+        let (line, lines_taken, after) = scanner::split_line(rest);
+        rest = after;
+        let first = number + 1;
+        number += lines_taken;
+        let line = line.trim_ascii_end();
+        if line.trim_ascii_start().is_empty() || line.trim_ascii_start().starts_with(b"#") {
+            continue;
+        }
+        match take_line(line, frame, batch) {
+            Ok(taken) => {
+                outcome.lines += 1;
+                outcome.samples += taken.samples;
+                outcome.texts_skipped += taken.texts;
+            }
+            Err((column, reason)) => {
+                outcome.lines_refused += 1;
+                if outcome.faults.len() < INFLUX_FAULTS_NAMED_MAX {
+                    outcome.faults.push(LineFault {
+                        line: first,
+                        column: column + 1,
+                        reason,
+                        text: crate::exposition::snippet(&String::from_utf8_lossy(line)).to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    outcome
+}
+
+struct Taken {
+    samples: u64,
+    texts: u64,
+}
+
+fn take_line(bytes: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Result<Taken, (usize, String)> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| (error.valid_up_to(), "the line is not UTF-8".to_owned()))?;
+    let line = Line::parse(text)?;
+    let at_ms = match line.time {
+        None => frame.now_ms,
+        Some((time, column)) => frame
+            .precision
+            .to_ms(time)
+            .ok_or_else(|| (column, "the time stamp is out of range".to_owned()))?,
+    };
+    let mut labels = LabelsBuilder::default();
+    if !frame.database.is_empty() {
+        labels.set(DATABASE_LABEL, frame.database);
+    }
+    for (name, value) in line.tags {
+        labels.set(name, value);
+    }
+    let mut taken = Taken { samples: 0, texts: 0 };
+    for (field, value) in line.fields {
+        let Value::Number(value) = value else {
+            taken.texts += 1;
+            continue;
+        };
+        let name = match (&*line.measurement, &*field) {
+            (measurement, VALUE_FIELD) => measurement.to_owned(),
+            (measurement, field) => [measurement, field].join("_"),
+        };
+        let mut own = labels.clone();
+        own.set(METRIC_NAME, name);
+        batch.push_one(Series::new(own.build()), at_ms, value);
+        taken.samples += 1;
+    }
+    Ok(taken)
+}
+
+impl fmt::Display for LineFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "line {}, column {}: {} in '{}'",
+            self.line, self.column, self.reason, self.text
+        )
+    }
+}
