@@ -133,6 +133,17 @@ pub enum IngestError {
     /// The store took nothing in.
     #[error("cannot store samples: {0}")]
     Store(#[from] WriteError),
+    /// An address of the configuration cannot be listened on.
+    #[error("{key}: cannot listen on {address}; name another address or leave the key out")]
+    Listen {
+        /// The key in the configuration.
+        key: &'static str,
+        /// Its address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A task of this room ended without a result.
     #[error("internal: a task of the scraper stopped unexpectedly")]
     TaskLost,

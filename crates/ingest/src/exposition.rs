@@ -157,10 +157,7 @@ pub fn body_text(bytes: &[u8]) -> Result<Cow<'_, str>, ParseError> {
     };
     for (place, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if std::str::from_utf8(line).is_err() && !is_plain_comment(line) {
-            let reason = format!(
-                "invalid UTF-8 in {:?}",
-                cursor::snippet(&String::from_utf8_lossy(line))
-            );
+            let reason = format!("invalid UTF-8 in {:?}", snippet(&String::from_utf8_lossy(line)));
             return Err(ParseError {
                 line: place + 1,
                 reason,

@@ -46,3 +46,24 @@ pub const EXEMPLAR_LABEL_CHARS_MAX: usize = 128;
 
 /// Faulty lines of a body of line protocol that are told to its sender; all are counted.
 pub const INFLUX_FAULTS_NAMED_MAX: usize = 10;
+
+/// Members of a statsd set that are counted exactly; more are estimated.
+pub const STATSD_SET_EXACT_MAX: usize = 256;
+
+/// Metrics that the `statsd` section may allow.
+pub const STATSD_SERIES_MAX: usize = 5_000_000;
+
+/// Buckets of all statsd quantiles together, about 40 bytes each; beyond, observations are refused and counted.
+pub const STATSD_SKETCH_BUCKETS_MAX: usize = 4_000_000;
+
+/// Bytes of a statsd line over TCP; a connection that sends more without a line end is closed.
+pub const STATSD_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Statsd connections at a time; more are closed at once and counted.
+pub const STATSD_CONNECTIONS_MAX: usize = 1024;
+
+/// Bytes of statsd packets that the system is asked to hold while they wait to be read.
+pub const STATSD_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// A statsd connection that sends nothing for so long is closed.
+pub const STATSD_IDLE_MAX: Duration = Duration::from_mins(10);

@@ -217,11 +217,11 @@ fn every_kind_of_metric_is_read_from_protobuf() {
     assert_eq!(error, None);
     let expected = [
         r#"requests_total{dotted.name="ü", path="/a \"b\"\\\n"} 5 @1000"#,
-        r#"rpc_seconds_count{} 7 @500"#,
-        r#"rpc_seconds_sum{} 3.5 @500"#,
+        "rpc_seconds_count{} 7 @500",
+        "rpc_seconds_sum{} 3.5 @500",
         r#"rpc_seconds{quantile="0.5"} 0.25 @500"#,
-        r#"size_count{} 6 @1000"#,
-        r#"size_sum{} 4.5 @1000"#,
+        "size_count{} 6 @1000",
+        "size_sum{} 4.5 @1000",
         r#"size_bucket{le="1.0"} 4 @1000"#,
         r#"size_bucket{le="+Inf"} 6 @1000"#,
         r#"requests_total{dotted.name="ü", path="/a \"b\"\\\n"} # {trace_id="t1"} 1 @1000"#,

@@ -18,8 +18,9 @@ mod tests;
 use std::fmt;
 
 use model::labels::METRIC_NAME;
-use model::{LabelsBuilder, Series, SeriesBatch};
+use model::{Accepted, LabelsBuilder, Series, SeriesBatch, TenantId};
 
+use super::{Encoding, Push, PushError};
 use crate::limits::INFLUX_FAULTS_NAMED_MAX;
 use scanner::{Line, Value};
 
@@ -58,9 +59,9 @@ pub enum Precision {
     Hours,
 }
 
-/// What became of a body.
+/// What became of the lines of a body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Lines {
     /// Lines that were read.
     pub lines: u64,
     /// Samples in them.
@@ -84,6 +85,28 @@ pub struct LineFault {
     pub reason: String,
     /// The beginning of the line.
     pub text: String,
+}
+
+impl Push {
+    /// Takes in a body of line protocol: good lines are stored, the others are named. Blocks on the store's disk: call it from
+    /// a blocking task.
+    pub fn influx(
+        &self,
+        body: &[u8],
+        encoding: Encoding,
+        frame: &Frame<'_>,
+    ) -> Result<(Lines, Accepted), PushError> {
+        self.unpacked(body, encoding, |bytes| {
+            self.telemetry.body_bytes.inc_by(bytes.len() as u64);
+            let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+            let lines = read(bytes, frame, &mut batch);
+            self.telemetry.count_refused("line_faulty", lines.lines_refused);
+            self.telemetry.count_refused("text_field", lines.texts_skipped);
+            self.telemetry.series_parsed.inc_by(batch.series_count() as u64);
+            let accepted = self.write(&batch, &[], frame.now_ms)?;
+            Ok((lines, accepted))
+        })
+    }
 }
 
 impl Precision {
@@ -114,8 +137,8 @@ impl Precision {
 }
 
 /// Reads a body into `batch`; faulty lines are left out and named.
-pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Outcome {
-    let mut outcome = Outcome::default();
+pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Lines {
+    let mut outcome = Lines::default();
     let mut rest = body;
     let mut number = 0;
     while !rest.is_empty() {

@@ -6,6 +6,7 @@
 //! Not here: what a body means (`ingest::push`).
 //! Start at: [`routes`].
 
+mod influx;
 mod remote_write;
 
 use std::sync::Arc;
@@ -34,7 +35,9 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// The paths of all push protocols.
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/v1/write", post(remote_write::write))
+    Router::new()
+        .route("/api/v1/write", post(remote_write::write))
+        .merge(influx::routes())
 }
 
 /// The bytes of pushed bodies that may be under way.

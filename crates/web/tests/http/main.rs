@@ -10,6 +10,7 @@
 
 mod alerts;
 mod guard;
+mod influx;
 mod limits;
 mod page;
 mod routes;

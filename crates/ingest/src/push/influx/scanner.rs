@@ -44,7 +44,7 @@ pub(super) fn split_line(bytes: &[u8]) -> (&[u8], usize, &[u8]) {
             // Only behind an equals sign does a quote begin a text; elsewhere it is a character like others.
             b'"' if in_text => in_text = false,
             b'"' if in_fields => {
-                in_text = at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'=')
+                in_text = at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'=');
             }
             b'\n' if in_text => lines += 1,
             b'\n' => {

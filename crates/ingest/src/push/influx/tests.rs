@@ -1,13 +1,12 @@
 //! Lines good and bad, against what InfluxDB's reference says of them.
 
-use model::TenantId;
 use proptest::prelude::*;
 
 use super::*;
 
 const NOW_MS: i64 = 1_700_000_000_123;
 
-fn take(body: &str, precision: Precision, database: &str) -> (Vec<String>, Outcome) {
+fn take(body: &str, precision: Precision, database: &str) -> (Vec<String>, Lines) {
     let frame = Frame {
         precision,
         now_ms: NOW_MS,
@@ -208,10 +207,11 @@ proptest! {
         prop_assume!(field != "value" && !tags.contains_key(METRIC_NAME));
         let mut line = escaped(&measurement, &[',', ' ']);
         for (name, value) in &tags {
-            line += &format!(",{}={}", escaped(name, &[',', '=', ' ']), escaped(value, &[',', '=', ' ']));
+            line.extend([",", &escaped(name, &[',', '=', ' ']), "=", &escaped(value, &[',', '=', ' '])]);
         }
         let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
-        line += &format!(" s=\"{quoted}\",{}={value} {at_ms}", escaped(&field, &[',', '=', ' ']));
+        let field_written = escaped(&field, &[',', '=', ' ']);
+        let line = format!("{line} s=\"{quoted}\",{field_written}={value} {at_ms}");
         let (rows, outcome) = take(&format!("{line}\nnext value=1 0\n"), Precision::Milliseconds, "");
         prop_assert_eq!(&outcome.faults, &[]);
         let mut expected = LabelsBuilder::default();
