@@ -67,3 +67,24 @@ pub const STATSD_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// A statsd connection that sends nothing for so long is closed.
 pub const STATSD_IDLE_MAX: Duration = Duration::from_mins(10);
+
+/// Attributes of a resource, scope, point or exemplar, and entries of a map among their values.
+pub const OTLP_ATTRIBUTES_MAX: usize = 256;
+/// Levels of lists and maps in an attribute's value.
+pub const OTLP_ATTRIBUTE_DEPTH_MAX: usize = 32;
+/// Buckets on one side of a histogram.
+pub const OTLP_BUCKETS_MAX: usize = 16_384;
+/// Exemplars of one point.
+pub const OTLP_EXEMPLARS_MAX: usize = 1024;
+/// Quantiles of one summary.
+pub const OTLP_QUANTILES_MAX: usize = 1024;
+/// Objects in one OTLP/JSON body: read, each takes up to a few hundred bytes.
+pub const OTLP_JSON_OBJECTS_MAX: usize = 1 << 19;
+/// Bytes of the samples and labels that one OTLP body may become.
+pub const OTLP_BATCH_BYTES_MAX: usize = 256 << 20;
+/// `target_info` samples between the first and the last point of one resource; a wider span has them at its end only.
+pub const OTLP_TARGET_INFOS_MAX: u64 = 576;
+/// Series of delta points whose totals are kept.
+pub const OTLP_DELTA_SERIES_MAX: usize = 1 << 20;
+/// Numbers, of 8 bytes each, that the totals of delta points hold together.
+pub const OTLP_DELTA_CELLS_MAX: usize = 1 << 23;

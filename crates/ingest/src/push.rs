@@ -10,6 +10,7 @@
 pub mod compression;
 pub mod influx;
 pub mod known;
+pub mod otlp;
 pub mod protobuf;
 pub mod remote_write;
 
@@ -31,6 +32,7 @@ pub struct Push {
     telemetry: PushTelemetry,
     known: RwLock<KnownSeries>,
     buffers: Mutex<Vec<Vec<u8>>>,
+    otlp: otlp::Otlp,
     seed: u64,
 }
 
@@ -59,6 +61,14 @@ pub enum PushError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The body holds too much of something.
+    #[error("the body has more than {max} {what}; send smaller batches")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there may be.
+        max: usize,
+    },
     /// The store took nothing; try again with the same body.
     #[error(transparent)]
     Store(#[from] WriteError),
@@ -84,6 +94,7 @@ impl Push {
             telemetry,
             known: RwLock::default(),
             buffers: Mutex::default(),
+            otlp: otlp::Otlp::default(),
             seed: RandomState::new().hash_one(0_u8),
         }
     }

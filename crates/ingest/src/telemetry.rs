@@ -141,6 +141,8 @@ pub struct PushTelemetry {
     pub body_bytes: Counter,
     /// Series whose labels had to be parsed because their number was not known.
     pub series_parsed: Counter,
+    /// Series of OTLP deltas whose totals are kept.
+    pub otlp_delta_series: Gauge,
 }
 
 impl PushTelemetry {
@@ -177,6 +179,11 @@ impl PushTelemetry {
             "series_parsed",
             "Pushed series whose labels were parsed because they were new",
             self.series_parsed.clone(),
+        );
+        room.register(
+            "otlp_delta_series",
+            "Series of OTLP deltas whose totals are kept",
+            self.otlp_delta_series.clone(),
         );
     }
 

@@ -5,9 +5,9 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use model::{
-    Accepted, Labels, Matcher, MetricMetadata, ReadError, Refusal, Sample, SampleColumns, SelectedSeries,
-    Selector, Series, SeriesBatch, SeriesRead, SeriesStatistics, SeriesWrite, TenantId, TimeRange,
-    WriteError,
+    Accepted, Exemplar, Histogram, HistogramSample, Labels, Matcher, MetricMetadata, ReadError, Refusal,
+    Sample, SampleColumns, SelectedSeries, Selector, Series, SeriesBatch, SeriesRead, SeriesStatistics,
+    SeriesWrite, TenantId, TimeRange, WriteError,
 };
 use parking_lot::RwLock;
 
@@ -21,6 +21,8 @@ pub struct MemorySeries {
 #[derive(Debug, Default)]
 struct Kept {
     series: BTreeMap<(TenantId, Labels), BTreeMap<i64, f64>>,
+    histograms: BTreeMap<(TenantId, Labels), BTreeMap<i64, Arc<Histogram>>>,
+    exemplars: BTreeMap<(TenantId, Labels), Vec<Exemplar>>,
     metadata: BTreeMap<(TenantId, Arc<str>), MetricMetadata>,
 }
 
@@ -57,6 +59,40 @@ impl MemorySeries {
             .collect()
     }
 
+    /// Every native histogram of the default tenant, sorted by labels and time.
+    pub fn dump_histograms(&self) -> Vec<(Labels, Vec<HistogramSample>)> {
+        let kept = self.kept.read();
+        let sample = |(&at_ms, value): (&i64, &Arc<Histogram>)| HistogramSample {
+            at_ms,
+            value: Arc::clone(value),
+        };
+        kept.histograms
+            .iter()
+            .filter(|((tenant, _), _)| *tenant == TenantId::DEFAULT)
+            .map(|((_, labels), samples)| (labels.clone(), samples.iter().map(sample).collect()))
+            .collect()
+    }
+
+    /// Every exemplar of the default tenant, by labels of its series, in order of arrival.
+    pub fn dump_exemplars(&self) -> Vec<(Labels, Vec<Exemplar>)> {
+        let kept = self.kept.read();
+        kept.exemplars
+            .iter()
+            .filter(|((tenant, _), _)| *tenant == TenantId::DEFAULT)
+            .map(|((_, labels), exemplars)| (labels.clone(), exemplars.clone()))
+            .collect()
+    }
+
+    /// What is known of the metrics of the default tenant, sorted by name.
+    pub fn dump_metadata(&self) -> Vec<MetricMetadata> {
+        let kept = self.kept.read();
+        kept.metadata
+            .iter()
+            .filter(|((tenant, _), _)| *tenant == TenantId::DEFAULT)
+            .map(|(_, entry)| entry.clone())
+            .collect()
+    }
+
     fn take_in(&self, batch: &SeriesBatch) -> Accepted {
         let mut kept = self.kept.write();
         let mut accepted = Accepted::default();
@@ -77,6 +113,25 @@ impl MemorySeries {
                     Entry::Occupied(_) => accepted.refuse(Refusal::DuplicateTimestamp, 1),
                 }
             }
+        }
+        for (series, samples) in batch.histograms() {
+            let key = (batch.tenant, series.labels().clone());
+            let column = kept.histograms.entry(key).or_default();
+            for sample in samples {
+                match column.entry(sample.at_ms) {
+                    Entry::Vacant(place) => {
+                        place.insert(Arc::clone(&sample.value));
+                        accepted.stored += 1;
+                        accepted.histograms_stored += 1;
+                    }
+                    Entry::Occupied(_) => accepted.refuse(Refusal::DuplicateTimestamp, 1),
+                }
+            }
+        }
+        for (series, exemplar) in batch.exemplars() {
+            let key = (batch.tenant, series.labels().clone());
+            kept.exemplars.entry(key).or_default().push(exemplar.clone());
+            accepted.exemplars_stored += 1;
         }
         accepted
     }

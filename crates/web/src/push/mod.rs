@@ -187,7 +187,7 @@ impl From<PushError> for PushRefusal {
     fn from(error: PushError) -> Self {
         let status = match &error {
             PushError::Encoding { .. } | PushError::Malformed { .. } => StatusCode::BAD_REQUEST,
-            PushError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            PushError::TooLarge { .. } | PushError::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             PushError::Store(WriteError::Log { .. }) => StatusCode::INTERNAL_SERVER_ERROR,
             PushError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };

@@ -1,0 +1,142 @@
+//! OTLP metrics, in protobuf and JSON, made into series as Prometheus' OTLP receiver makes them.
+//!
+//! In: bodies of `ExportMetricsServiceRequest`; the `otlp` section of the configuration.  Out: a batch, metadata, and which
+//! points were left out and why.
+//! Owns: what each series of delta points counted so far.
+//! Invariants: both encodings of a request become the same samples (`tests/otlp.rs`); deltas that the store did not take have
+//! not happened (`delta::tests::what_the_store_did_not_take_has_not_happened`); no body panics or becomes more than its
+//! limit (`tests/otlp_any_body.rs`).
+//! Not here: HTTP, gRPC and the answers of the protocol (`web`).
+//! Start at: [`Push::otlp_metrics`](super::Push::otlp_metrics).
+//!
+//! Fuzz: otlp_protobuf
+
+mod delta;
+mod exponential;
+mod json;
+mod labels;
+mod message;
+mod names;
+mod text;
+mod translate;
+mod wire;
+
+use std::sync::Arc;
+
+use model::WriteError;
+use parking_lot::RwLock;
+
+use super::protobuf::Malformed;
+use super::{Encoding, Outcome, Push, PushError};
+use crate::config::otlp::OtlpConfig;
+use delta::Deltas;
+use labels::Rules;
+use translate::{Translated, Translator};
+
+/// How a request is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Protobuf.
+    Protobuf,
+    /// OTLP/JSON.
+    Json,
+}
+
+/// What is kept between requests.
+#[derive(Debug)]
+pub(super) struct Otlp {
+    rules: RwLock<Arc<Rules>>,
+    deltas: Deltas,
+}
+
+impl Default for Otlp {
+    fn default() -> Self {
+        Self {
+            rules: RwLock::new(Arc::new(Rules::new(&OtlpConfig::default(), 0))),
+            deltas: Deltas::default(),
+        }
+    }
+}
+
+impl Push {
+    /// Takes over the `otlp` section. Requests that are under way end by the rules that they began with.
+    pub fn configure_otlp(&self, config: &OtlpConfig) {
+        let mut rules = self.otlp.rules.write();
+        *rules = Arc::new(Rules::new(config, rules.generation + 1));
+    }
+
+    /// Takes in a request of OTLP metrics. Points that make no sense or are refused are told in the outcome, the rest is
+    /// stored. Blocks on the store's disk: call it from a blocking task.
+    pub fn otlp_metrics(
+        &self,
+        body: &[u8],
+        encoding: Encoding,
+        format: Format,
+        now_ms: i64,
+    ) -> Result<Outcome, PushError> {
+        self.unpacked(body, encoding, |bytes| {
+            self.telemetry.body_bytes.inc_by(bytes.len() as u64);
+            let rules = Arc::clone(&self.otlp.rules.read());
+            // A number can be forgotten between being found and being used; the second time every series is asked for anew.
+            for trust_numbers in [true, false] {
+                let translated = self.translate(bytes, format, &rules, trust_numbers, now_ms)?;
+                match self.write(&translated.batch, &translated.metadata, now_ms) {
+                    Ok(accepted) => {
+                        if let Some(count) = translated.deltas.commit() {
+                            self.telemetry.otlp_delta_series.set(count as i64);
+                        }
+                        return Ok(self.settle(translated.outcome, accepted));
+                    }
+                    Err(WriteError::Forgotten) if trust_numbers => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(WriteError::Forgotten.into())
+        })
+    }
+
+    fn translate<'t>(
+        &'t self,
+        bytes: &[u8],
+        format: Format,
+        rules: &'t Rules,
+        trust_numbers: bool,
+        now_ms: i64,
+    ) -> Result<Translated<'t>, PushError> {
+        let deltas = self.otlp.deltas.session(now_ms);
+        let mut translator = Translator::new(self, rules, deltas, trust_numbers);
+        match format {
+            Format::Protobuf => wire::walk(bytes, &mut translator)?,
+            Format::Json => json::walk(bytes, &mut translator)?,
+        }
+        Ok(translator.finish())
+    }
+
+    /// Puts together what was judged here and what the store says.
+    fn settle(&self, mut outcome: Outcome, mut accepted: model::Accepted) -> Outcome {
+        self.telemetry.count_refused("invalid", outcome.invalid);
+        for (reason, count) in outcome.accepted.refused {
+            self.telemetry.count_refused(reason.as_str(), count);
+            accepted.refuse(reason, count);
+        }
+        outcome.accepted = accepted;
+        outcome
+    }
+}
+
+impl From<Malformed> for PushError {
+    fn from(fault: Malformed) -> Self {
+        malformed(fault.to_string())
+    }
+}
+
+fn malformed(reason: String) -> PushError {
+    PushError::Malformed {
+        protocol: "OTLP metrics request",
+        reason,
+    }
+}
+
+fn too_many(what: &'static str, max: usize) -> PushError {
+    PushError::TooMany { what, max }
+}

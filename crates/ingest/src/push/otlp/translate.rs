@@ -1,0 +1,598 @@
+//! Points into samples, one after the other: names, labels, totals of deltas, and what is left out.
+//!
+//! Source: prometheus/storage/remote/otlptranslator/prometheusremotewrite, `PrometheusConverter.FromMetrics`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use model::{
+    Exemplar, Histogram, HistogramSample, LabelsBuilder, METRIC_NAME, MetricKind, MetricMetadata, STALE_NAN,
+    Series, SeriesBatch, SeriesId, TenantId,
+};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+use super::super::{Outcome, Push, PushError};
+use super::delta::{Interval, Session};
+use super::exponential::{self, Sparse};
+use super::labels::{ResourceLabels, Rules, ScopeLabels, push_text};
+use super::message::{
+    self, Attribute, ExponentialPoint, Head, HistogramPoint, Kind, Metric, NumberPoint, Scope, SummaryPoint,
+    Temporality,
+};
+use super::names::{self, Suffix};
+use super::text;
+use super::too_many;
+use crate::limits::{OTLP_BATCH_BYTES_MAX, OTLP_TARGET_INFOS_MAX};
+
+/// Time between samples of `target_info`: half of how far back a query looks.
+const TARGET_INFO_EVERY_NS: u64 = 150 * 1_000_000_000;
+
+/// Characters of an exemplar's labels (OpenMetrics 1.0, "Exemplars").
+const EXEMPLAR_CHARACTERS_MAX: usize = 128;
+
+/// What a sample costs beside its labels.
+const SAMPLE_BYTES: usize = 32;
+
+/// Why a point is left out, or all of a request.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The point makes no sense; the others may.
+    Point(String),
+    /// Nothing is to be taken in.
+    Request(PushError),
+}
+
+impl From<String> for Refused {
+    fn from(reason: String) -> Self {
+        Self::Point(reason)
+    }
+}
+
+/// What a request becomes.
+#[derive(Debug)]
+pub(super) struct Translated<'t> {
+    pub(super) batch: SeriesBatch,
+    pub(super) metadata: Vec<MetricMetadata>,
+    pub(super) outcome: Outcome,
+    pub(super) deltas: Session<'t>,
+}
+
+/// Takes resources, scopes, metrics and points in the order of a request.
+#[derive(Debug)]
+pub(super) struct Translator<'t> {
+    push: &'t Push,
+    rules: &'t Rules,
+    /// Whether numbers that the store gave earlier are used.
+    trust_numbers: bool,
+    batch: SeriesBatch,
+    /// What the batch holds, about.
+    bytes: usize,
+    metadata: Vec<MetricMetadata>,
+    described: HashSet<Arc<str>>,
+    outcome: Outcome,
+    deltas: Session<'t>,
+    resource: Result<ResourceLabels, String>,
+    scope: Result<ScopeLabels, String>,
+    metric: Current,
+    /// The first and the last time of the resource's points.
+    times_ns: Option<(u64, u64)>,
+    /// `target_info` samples of this request: several resources may have the same.
+    infos: HashSet<(SeriesId, i64)>,
+    scratch: Vec<u8>,
+}
+
+/// The metric whose points come.
+#[derive(Debug)]
+struct Current {
+    given: String,
+    kind: Kind,
+    /// The name of its series, or why there is none.
+    name: Result<String, String>,
+    alias: u128,
+}
+
+/// Which of the series of a metric a sample belongs to.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Plain,
+    Sum,
+    Count,
+    Bucket(f64),
+    Quantile(f64),
+}
+
+/// A point whose labels and time are known to be good.
+#[derive(Debug, Clone, Copy)]
+struct Place<'p> {
+    attributes: &'p [Attribute<'p>],
+    alias: u128,
+    at_ms: i64,
+}
+
+// === impl Translator: the order of a request ===
+
+impl<'t> Translator<'t> {
+    pub(super) fn new(push: &'t Push, rules: &'t Rules, deltas: Session<'t>, trust_numbers: bool) -> Self {
+        Self {
+            push,
+            rules,
+            trust_numbers,
+            batch: SeriesBatch::new(TenantId::DEFAULT),
+            bytes: 0,
+            metadata: Vec::new(),
+            described: HashSet::new(),
+            outcome: Outcome::default(),
+            deltas,
+            resource: Ok(ResourceLabels::default()),
+            scope: Ok(ScopeLabels::default()),
+            metric: Current {
+                given: String::new(),
+                kind: Kind::Unknown,
+                name: Ok(String::new()),
+                alias: 0,
+            },
+            times_ns: None,
+            infos: HashSet::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    pub(super) fn finish(self) -> Translated<'t> {
+        Translated {
+            batch: self.batch,
+            metadata: self.metadata,
+            outcome: self.outcome,
+            deltas: self.deltas,
+        }
+    }
+
+    pub(super) fn begin_resource(&mut self, attributes: &[Attribute<'_>]) {
+        self.resource = self.rules.resource(attributes);
+        self.scope = Ok(ScopeLabels::default());
+        self.times_ns = None;
+    }
+
+    pub(super) fn begin_scope(&mut self, scope: &Scope<'_>) {
+        self.scope = self.rules.scope(scope);
+    }
+
+    pub(super) fn begin_metric(&mut self, metric: &Metric<'_>) {
+        let (suffix, kind) = match metric.kind {
+            Kind::Unknown => (Suffix::Unit, MetricKind::Unknown),
+            Kind::Gauge => (Suffix::Gauge, MetricKind::Gauge),
+            Kind::Sum { monotonic: true, .. } => (Suffix::Counter, MetricKind::Counter),
+            Kind::Sum { monotonic: false, .. } => (Suffix::Unit, MetricKind::Gauge),
+            Kind::Histogram(_) | Kind::Exponential(_) => (Suffix::Unit, MetricKind::Histogram),
+            Kind::Summary => (Suffix::Unit, MetricKind::Summary),
+        };
+        let name = self.rules.namer.metric(&metric.name, &metric.unit, suffix);
+        if let Ok(name) = &name {
+            let name: Arc<str> = Arc::from(name.as_str());
+            self.describe(name, kind, &metric.description, names::unit_words(&metric.unit));
+        }
+        self.scratch.clear();
+        self.scratch
+            .extend_from_slice(&self.rules.generation.to_le_bytes());
+        for alias in [
+            self.resource.as_ref().map_or(0, |resource| resource.alias),
+            self.scope.as_ref().map_or(0, |scope| scope.alias),
+        ] {
+            self.scratch.extend_from_slice(&alias.to_le_bytes());
+        }
+        push_text(&mut self.scratch, name.as_deref().unwrap_or_default());
+        self.metric = Current {
+            given: metric.name.to_string(),
+            kind: metric.kind,
+            name,
+            alias: xxh3_128_with_seed(&self.scratch, self.push.seed),
+        };
+    }
+
+    pub(super) fn number(&mut self, mut point: NumberPoint<'_>) -> Result<(), PushError> {
+        let taken = self.take_number(&mut point);
+        self.settle(taken)
+    }
+
+    pub(super) fn histogram(&mut self, mut point: HistogramPoint<'_>) -> Result<(), PushError> {
+        let taken = self.take_histogram(&mut point);
+        self.settle(taken)
+    }
+
+    pub(super) fn exponential(&mut self, mut point: ExponentialPoint<'_>) -> Result<(), PushError> {
+        let taken = self.take_exponential(&mut point);
+        self.settle(taken)
+    }
+
+    pub(super) fn summary(&mut self, mut point: SummaryPoint<'_>) -> Result<(), PushError> {
+        let taken = self.take_summary(&mut point);
+        self.settle(taken)
+    }
+
+    /// Adds `target_info` for the time of the resource's points.
+    pub(super) fn end_resource(&mut self, attributes: &[Attribute<'_>]) -> Result<(), PushError> {
+        let (Some((first_ns, last_ns)), Ok(resource)) = (self.times_ns.take(), &self.resource) else {
+            return Ok(());
+        };
+        let Ok(Some(labels)) = self.rules.target_info(resource, attributes) else {
+            return Ok(());
+        };
+        self.describe(
+            Arc::from("target_info"),
+            MetricKind::Gauge,
+            "Target metadata",
+            String::new(),
+        );
+        let series = Series::new(labels.build());
+        let count = (last_ns - first_ns) / TARGET_INFO_EVERY_NS + 1;
+        let early = if count > OTLP_TARGET_INFOS_MAX { 0 } else { count };
+        let early = (0..early).map(|step| first_ns + step * TARGET_INFO_EVERY_NS);
+        for time_ns in early.chain([last_ns]) {
+            let at_ms = (time_ns / 1_000_000) as i64;
+            if self.infos.insert((series.id(), at_ms)) {
+                self.count_bytes(series.labels().heap_bytes())?;
+                self.batch.push_one(series.clone(), at_ms, 1.0);
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl Translator: points ===
+
+impl Translator<'_> {
+    fn take_number(&mut self, point: &mut NumberPoint<'_>) -> Result<(), Refused> {
+        let alias = self.admit(&mut point.head)?;
+        let place = Place::new(&point.head, alias);
+        let temporality = match self.metric.kind {
+            Kind::Sum { temporality, .. } => temporality,
+            _ => Temporality::Cumulative,
+        };
+        check_temporality(temporality)?;
+        let value = match point.value {
+            _ if point.head.is_end() => STALE_NAN,
+            None => return Err(Refused::Point("a point without a value".to_owned())),
+            Some(value) if temporality == Temporality::Delta => {
+                self.deltas.sum(alias, interval(&point.head), value)?
+            }
+            Some(value) => plain(value),
+        };
+        self.sample(place, Role::Plain, value)?;
+        for exemplar in &point.exemplars {
+            self.exemplar(place, Role::Plain, exemplar)?;
+        }
+        Ok(())
+    }
+
+    fn take_histogram(&mut self, point: &mut HistogramPoint<'_>) -> Result<(), Refused> {
+        let mut head = std::mem::take(&mut point.head);
+        let alias = self.admit(&mut head)?;
+        let place = Place::new(&head, alias);
+        let Kind::Histogram(temporality) = self.metric.kind else {
+            return Ok(());
+        };
+        check_temporality(temporality)?;
+        let is_end = head.is_end();
+        if temporality == Temporality::Delta && !is_end {
+            self.deltas.histogram(alias, interval(&head), point)?;
+        }
+        if self.rules.custom_buckets {
+            let histogram = if is_end {
+                exponential::end_of_histograms()
+            } else {
+                exponential::custom_histogram(point)?
+            };
+            self.native(place, histogram)?;
+            for exemplar in &point.exemplars {
+                self.exemplar(place, Role::Plain, exemplar)?;
+            }
+            return Ok(());
+        }
+        self.classic(place, point, is_end)
+    }
+
+    /// `_bucket`, `_sum` and `_count`.
+    fn classic(&mut self, place: Place<'_>, point: &HistogramPoint<'_>, is_end: bool) -> Result<(), Refused> {
+        let value = |value: f64| if is_end { STALE_NAN } else { plain(value) };
+        self.sample(place, Role::Count, value(point.count as f64))?;
+        match point.sum {
+            Some(sum) => self.sample(place, Role::Sum, value(sum))?,
+            // An end names no sum, but ends the one that was there.
+            None if is_end => self.end_where_known(place, Role::Sum),
+            None => {}
+        }
+        let mut bounds = Vec::with_capacity(point.bounds.len());
+        let mut count = 0_u64;
+        for (&bound, &in_bucket) in point.bounds.iter().zip(&point.counts) {
+            count = count.saturating_add(in_bucket);
+            if bound.is_finite() {
+                self.sample(place, Role::Bucket(bound), value(count as f64))?;
+                bounds.push(bound);
+            }
+        }
+        self.sample(place, Role::Bucket(f64::INFINITY), value(point.count as f64))?;
+        bounds.sort_by(f64::total_cmp);
+        for exemplar in &point.exemplars {
+            let measured = exemplar.value.unwrap_or(f64::NAN);
+            let above = bounds.partition_point(|bound| *bound < measured);
+            let bound = bounds.get(above).copied().unwrap_or(f64::INFINITY);
+            self.exemplar(place, Role::Bucket(bound), exemplar)?;
+        }
+        Ok(())
+    }
+
+    fn take_exponential(&mut self, point: &mut ExponentialPoint<'_>) -> Result<(), Refused> {
+        let mut head = std::mem::take(&mut point.head);
+        let alias = self.admit(&mut head)?;
+        let place = Place::new(&head, alias);
+        let Kind::Exponential(temporality) = self.metric.kind else {
+            return Ok(());
+        };
+        check_temporality(temporality)?;
+        if head.is_end() {
+            return self.native(place, exponential::end_of_histograms());
+        }
+        let mut sparse = Sparse::of_point(point)?;
+        if temporality == Temporality::Delta {
+            sparse = self.deltas.exponential(alias, interval(&head), sparse)?;
+        }
+        self.native(place, sparse.to_histogram())?;
+        for exemplar in &point.exemplars {
+            self.exemplar(place, Role::Plain, exemplar)?;
+        }
+        Ok(())
+    }
+
+    fn take_summary(&mut self, point: &mut SummaryPoint<'_>) -> Result<(), Refused> {
+        let mut head = std::mem::take(&mut point.head);
+        let alias = self.admit(&mut head)?;
+        let place = Place::new(&head, alias);
+        let value = |value: f64| if head.is_end() { STALE_NAN } else { plain(value) };
+        self.sample(place, Role::Sum, value(point.sum))?;
+        self.sample(place, Role::Count, value(point.count as f64))?;
+        for (quantile, measured) in &point.quantiles {
+            self.sample(place, Role::Quantile(*quantile), value(*measured))?;
+        }
+        Ok(())
+    }
+
+    /// Notes what is left out; only what ends the request is an error.
+    fn settle(&mut self, taken: Result<(), Refused>) -> Result<(), PushError> {
+        match taken {
+            Ok(()) => Ok(()),
+            Err(Refused::Request(error)) => Err(error),
+            Err(Refused::Point(reason)) => {
+                let name = &self.metric.given;
+                self.outcome.fault(|| format!("{name}: {reason}"));
+                Ok(())
+            }
+        }
+    }
+}
+
+// === impl Translator: samples ===
+
+impl Translator<'_> {
+    /// Checks what all points have in common, sorts the attributes, and hashes what names the point's series.
+    fn admit(&mut self, head: &mut Head<'_>) -> Result<u128, Refused> {
+        let faults = [
+            self.resource.as_ref().err(),
+            self.scope.as_ref().err(),
+            self.metric.name.as_ref().err(),
+        ];
+        if let Some(fault) = faults.into_iter().flatten().next() {
+            return Err(Refused::Point(fault.clone()));
+        }
+        if head.time_ns == 0 {
+            return Err(Refused::Point(
+                "a point without a time; set time_unix_nano".to_owned(),
+            ));
+        }
+        let (first, last) = self.times_ns.unwrap_or((head.time_ns, head.time_ns));
+        self.times_ns = Some((first.min(head.time_ns), last.max(head.time_ns)));
+        head.attributes.sort_by(|a, b| a.key.cmp(&b.key));
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&self.metric.alias.to_le_bytes());
+        for attribute in &head.attributes {
+            push_text(&mut self.scratch, &attribute.key);
+            push_text(&mut self.scratch, &attribute.value);
+        }
+        Ok(xxh3_128_with_seed(&self.scratch, self.push.seed))
+    }
+
+    fn sample(&mut self, place: Place<'_>, role: Role, value: f64) -> Result<(), Refused> {
+        self.count_bytes(0).map_err(Refused::Request)?;
+        let alias = role.alias(place.alias, self.push.seed);
+        let known = if self.trust_numbers {
+            self.push.known.read().find(alias)
+        } else {
+            None
+        };
+        if let Some(number) = known {
+            self.batch.push_numbered(number, place.at_ms, value);
+            return Ok(());
+        }
+        let series = self.series(place, role)?;
+        self.push.telemetry.series_parsed.inc();
+        match self.push.writer.number(self.batch.tenant, &series) {
+            Ok(Some(number)) => {
+                self.push.known.write().learn(alias, number);
+                self.batch.push_numbered(number, place.at_ms, value);
+            }
+            Ok(None) => {
+                self.count_bytes(series.labels().heap_bytes())
+                    .map_err(Refused::Request)?;
+                self.batch.push_one(series, place.at_ms, value);
+            }
+            Err(refusal) => self.outcome.accepted.refuse(refusal, 1),
+        }
+        Ok(())
+    }
+
+    fn end_where_known(&mut self, place: Place<'_>, role: Role) {
+        let alias = role.alias(place.alias, self.push.seed);
+        if let Some(number) = self.push.known.read().find(alias).filter(|_| self.trust_numbers) {
+            self.batch.push_numbered(number, place.at_ms, STALE_NAN);
+        }
+    }
+
+    fn native(&mut self, place: Place<'_>, histogram: Histogram) -> Result<(), Refused> {
+        let series = self.series(place, Role::Plain)?;
+        let buckets = histogram.positive.counts.len() + histogram.negative.counts.len();
+        self.count_bytes(series.labels().heap_bytes() + 8 * buckets + 200)
+            .map_err(Refused::Request)?;
+        let sample = HistogramSample {
+            at_ms: place.at_ms,
+            value: Arc::new(histogram),
+        };
+        self.batch.push_histograms(series, vec![sample]);
+        Ok(())
+    }
+
+    fn exemplar(
+        &mut self,
+        place: Place<'_>,
+        role: Role,
+        exemplar: &message::Exemplar<'_>,
+    ) -> Result<(), Refused> {
+        let Some(value) = exemplar.value else {
+            self.push.telemetry.count_refused("exemplar_without_value", 1);
+            return Ok(());
+        };
+        let series = self.series(place, role)?;
+        let labels = exemplar_labels(exemplar).build();
+        self.count_bytes(series.labels().heap_bytes() + labels.heap_bytes())
+            .map_err(Refused::Request)?;
+        let at_ms = match exemplar.time_ns {
+            0 => place.at_ms,
+            time_ns => (time_ns / 1_000_000) as i64,
+        };
+        self.batch
+            .push_exemplar(series, Exemplar { labels, value, at_ms });
+        Ok(())
+    }
+
+    fn series(&self, place: Place<'_>, role: Role) -> Result<Series, Refused> {
+        let (Ok(resource), Ok(scope), Ok(name)) = (&self.resource, &self.scope, &self.metric.name) else {
+            return Err(Refused::Point("a series without a name".to_owned()));
+        };
+        let mut labels = self.rules.point(resource, scope, place.attributes)?;
+        role.set(name, &mut labels);
+        Ok(Series::new(labels.build()))
+    }
+
+    fn count_bytes(&mut self, label_bytes: usize) -> Result<(), PushError> {
+        self.bytes = self.bytes.saturating_add(SAMPLE_BYTES + label_bytes);
+        if self.bytes > OTLP_BATCH_BYTES_MAX {
+            return Err(too_many("bytes of samples and labels", OTLP_BATCH_BYTES_MAX));
+        }
+        Ok(())
+    }
+
+    fn describe(&mut self, name: Arc<str>, kind: MetricKind, help: &str, unit: String) {
+        if self.described.insert(Arc::clone(&name)) {
+            self.metadata.push(MetricMetadata {
+                name,
+                kind,
+                help: Arc::from(help),
+                unit: Arc::from(unit),
+            });
+        }
+    }
+}
+
+impl<'p> Place<'p> {
+    fn new(head: &'p Head<'_>, alias: u128) -> Self {
+        Self {
+            attributes: &head.attributes,
+            alias,
+            at_ms: head.at_ms(),
+        }
+    }
+}
+
+// === impl Role ===
+
+impl Role {
+    /// The hash of the point's labels and of the role.
+    fn alias(self, point: u128, seed: u64) -> u128 {
+        let (tag, bits) = match self {
+            Self::Plain => (0_u8, 0),
+            Self::Sum => (1, 0),
+            Self::Count => (2, 0),
+            Self::Bucket(bound) => (3, bound.to_bits()),
+            Self::Quantile(quantile) => (4, quantile.to_bits()),
+        };
+        let mut bytes = [tag; 25];
+        bytes[1..17].copy_from_slice(&point.to_le_bytes());
+        bytes[17..].copy_from_slice(&bits.to_le_bytes());
+        xxh3_128_with_seed(&bytes, seed)
+    }
+
+    fn set(self, name: &str, labels: &mut LabelsBuilder) {
+        let suffix = match self {
+            Self::Plain | Self::Quantile(_) => "",
+            Self::Sum => "_sum",
+            Self::Count => "_count",
+            Self::Bucket(_) => "_bucket",
+        };
+        match self {
+            Self::Bucket(bound) => _ = labels.set("le", number_text(bound)),
+            Self::Quantile(quantile) => _ = labels.set("quantile", number_text(quantile)),
+            Self::Plain | Self::Sum | Self::Count => {}
+        }
+        labels.set(METRIC_NAME, format!("{name}{suffix}"));
+    }
+}
+
+/// As Go's `strconv.FormatFloat(n, 'f', -1, 64)`.
+fn number_text(number: f64) -> String {
+    if number == f64::INFINITY {
+        return "+Inf".to_owned();
+    }
+    if number == f64::NEG_INFINITY {
+        return "-Inf".to_owned();
+    }
+    number.to_string()
+}
+
+/// Attributes are left out where they would make the labels longer than exemplars may be.
+fn exemplar_labels(exemplar: &message::Exemplar<'_>) -> LabelsBuilder {
+    let mut labels = LabelsBuilder::default();
+    for (name, id) in [("trace_id", &exemplar.trace_id), ("span_id", &exemplar.span_id)] {
+        // Identifiers of zeros alone are none.
+        if id.iter().any(|byte| *byte != 0) {
+            labels.set(name, text::hex(id));
+        }
+    }
+    let characters = |name: &str, value: &str| name.chars().count() + value.chars().count();
+    let of_ids: usize = labels.iter().map(|(name, value)| characters(name, value)).sum();
+    let attributes = exemplar.attributes.iter();
+    let of_attributes: usize = attributes.clone().map(|a| characters(&a.key, &a.value)).sum();
+    if of_ids + of_attributes <= EXEMPLAR_CHARACTERS_MAX {
+        for attribute in attributes {
+            labels.set(attribute.key.as_ref(), attribute.value.as_ref());
+        }
+    }
+    labels
+}
+
+fn check_temporality(temporality: Temporality) -> Result<(), Refused> {
+    if temporality == Temporality::Unspecified {
+        return Err(Refused::Point(
+            "its aggregation temporality is not set".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn interval(head: &Head<'_>) -> Interval {
+    Interval {
+        start_ns: head.start_ns,
+        time_ns: head.time_ns,
+    }
+}
+
+/// No sender writes the marker that ends a series by chance: every NaN is the ordinary one.
+fn plain(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value }
+}
