@@ -1,6 +1,13 @@
 //! Reads OTLP/JSON: protobuf's JSON mapping with lower-camel keys, identifiers in hexadecimal, 64-bit integers as texts or
 //! numbers, enums as numbers or names, and unknown keys read over (opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding").
 //!
+//! In: a body.  Out: resources, scopes, metrics and points to the [`Translator`], in the order of the body.
+//! Owns: nothing.
+//! Invariants: a body becomes the same samples as its twin in protobuf (`tests/otlp.rs`); no text panics
+//! (`tests/otlp_any_body.rs`); objects are counted before they are made, so that none takes more than its limit.
+//! Not here: what points mean (`translate`), the same messages in protobuf (`wire`).
+//! Start at: [`walk`].
+//!
 //! Fuzz: otlp_json
 
 mod number;
