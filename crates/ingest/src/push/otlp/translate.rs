@@ -22,13 +22,10 @@ use super::message::{
 use super::names::{self, Suffix};
 use super::text;
 use super::too_many;
-use crate::limits::{OTLP_BATCH_BYTES_MAX, OTLP_TARGET_INFOS_MAX};
+use crate::limits::{EXEMPLAR_LABEL_CHARS_MAX, OTLP_BATCH_BYTES_MAX, OTLP_TARGET_INFOS_MAX};
 
 /// Time between samples of `target_info`: half of how far back a query looks.
 const TARGET_INFO_EVERY_NS: u64 = 150 * 1_000_000_000;
-
-/// Characters of an exemplar's labels (OpenMetrics 1.0, "Exemplars").
-const EXEMPLAR_CHARACTERS_MAX: usize = 128;
 
 /// What a sample costs beside its labels.
 const SAMPLE_BYTES: usize = 32;
@@ -568,7 +565,7 @@ fn exemplar_labels(exemplar: &message::Exemplar<'_>) -> LabelsBuilder {
     let of_ids: usize = labels.iter().map(|(name, value)| characters(name, value)).sum();
     let attributes = exemplar.attributes.iter();
     let of_attributes: usize = attributes.clone().map(|a| characters(&a.key, &a.value)).sum();
-    if of_ids + of_attributes <= EXEMPLAR_CHARACTERS_MAX {
+    if of_ids + of_attributes <= EXEMPLAR_LABEL_CHARS_MAX {
         for attribute in attributes {
             labels.set(attribute.key.as_ref(), attribute.value.as_ref());
         }
