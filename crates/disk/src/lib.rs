@@ -23,4 +23,5 @@ pub use publish::{publish, quarantine};
 pub use replay::{Damage, DamageKind, Record, ReplayReport};
 pub use storage::{LocalStorage, SharedStorage, Storage, StorageFile};
 pub use telemetry::Telemetry;
+pub use wal::tail::{Position, Tail, TailStep};
 pub use wal::{Wal, WalConfig};

@@ -23,6 +23,7 @@ use crate::replay::{Record, ReplayReport, SegmentFile};
 use crate::storage::SharedStorage;
 use crate::telemetry::Telemetry;
 
+pub mod tail;
 mod turn;
 mod writer;
 

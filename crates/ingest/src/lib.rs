@@ -20,6 +20,7 @@ pub mod relabel;
 pub mod scrape;
 pub mod self_scrape;
 pub mod series_cache;
+pub mod statsd;
 pub mod telemetry;
 
 pub use config::{GlobalConfig, ScrapeConfig};
@@ -28,4 +29,5 @@ pub use push::{Push, PushError};
 pub use scrape::status::{DroppedTarget, Health, TargetNews, TargetStatus, Targets};
 pub use scrape::{Scraper, ScraperDeps};
 pub use self_scrape::SelfScrape;
+pub use statsd::{Statsd, StatsdTelemetry};
 pub use telemetry::{PushTelemetry, Telemetry};

@@ -41,6 +41,7 @@ struct Engines {
 struct Services {
     host: Option<Arc<collect::Host>>,
     push: Arc<ingest::Push>,
+    statsd: Option<Arc<ingest::Statsd>>,
     scraper: Arc<ingest::Scraper>,
     alerting: Arc<alerting::Alerting>,
 }
@@ -70,7 +71,8 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let mut registry = Registry::default();
     let engines = open_engines(&data_dir, &loaded, &clock, &mut registry).await?;
     let outlets = Outlets::new();
-    let services = build_services(&loaded, &engines, &outlets, &clock, address, &mut registry)?;
+    let mut services = build_services(&loaded, &engines, &outlets, &clock, address, &mut registry)?;
+    services.statsd = listen_to_statsd(&loaded, &services.push, &clock, &mut registry).await?;
     let web_telemetry = web::Telemetry::default();
     web_telemetry.register(&mut registry);
     let mut tasks = Supervisor::default();
@@ -231,9 +233,28 @@ fn build_services(
     Ok(Services {
         host: host.transpose()?,
         push,
+        statsd: None,
         scraper,
         alerting,
     })
+}
+
+/// Opens the sockets of statsd, where the configuration names any.
+async fn listen_to_statsd(
+    loaded: &Loaded,
+    push: &Arc<ingest::Push>,
+    clock: &SharedClock,
+    registry: &mut Registry,
+) -> anyhow::Result<Option<Arc<ingest::Statsd>>> {
+    let config = loaded.file.statsd.clone();
+    if !config.is_on() {
+        return Ok(None);
+    }
+    let telemetry = ingest::StatsdTelemetry::default();
+    telemetry.register(registry);
+    let statsd = ingest::Statsd::bind(config, Arc::clone(push), Arc::clone(clock), telemetry).await?;
+    info!(udp = ?statsd.udp_address(), tcp = ?statsd.tcp_address(), "listening to statsd");
+    Ok(Some(statsd))
 }
 
 fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets, stop: &CancellationToken) {
@@ -246,6 +267,12 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
                     warn!(%error, "vitals of this machine are not taken");
                 }
             }
+        });
+    }
+    if let Some(statsd) = &services.statsd {
+        let (statsd, token) = (Arc::clone(statsd), stop.clone());
+        tasks.watch("statsd", stop.clone(), move || {
+            Arc::clone(&statsd).run(token.clone())
         });
     }
     let (scraper, token) = (Arc::clone(&services.scraper), stop.clone());

@@ -88,6 +88,7 @@ pub(crate) struct Replayed {
 struct FixedAtStart {
     server: web::Config,
     collect: collect::Config,
+    statsd: ingest::statsd::Config,
     storage: config::Storage,
 }
 
@@ -96,6 +97,7 @@ impl FixedAtStart {
         Self {
             server: file.server.clone(),
             collect: file.collect.clone(),
+            statsd: file.statsd.clone(),
             storage: file.storage.clone(),
         }
     }
@@ -105,6 +107,7 @@ impl FixedAtStart {
         let sections = [
             ("server", self.server == new.server),
             ("collect", self.collect == new.collect),
+            ("statsd", self.statsd == new.statsd),
             ("storage", self.storage == new.storage),
         ];
         sections

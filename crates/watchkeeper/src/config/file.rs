@@ -36,6 +36,9 @@ pub(crate) struct ConfigFile {
     /// How long series are kept.
     #[serde(deserialize_with = "or_default")]
     pub(crate) storage: Storage,
+    /// Where statsd is heard, and what is made of it.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) statsd: ingest::statsd::Config,
     /// Files with further jobs; patterns may stand for many.
     #[serde(deserialize_with = "or_default")]
     pub(super) scrape_config_files: Vec<Spanned<String>>,
@@ -108,6 +111,7 @@ impl ConfigFile {
         messages.extend(self.collect.validate().err().map(|error| chain(&error)));
         messages.extend(ingest::config::validate(&self.global, &self.scrape_configs));
         messages.extend(self.remote_faults());
+        messages.extend(self.statsd.validate());
         // Channels can be tried only where their settings are sound.
         let alerting = self
             .alerting
