@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -69,6 +70,7 @@ pub struct Wal {
     writer: Mutex<Writer>,
     /// Bytes of every segment there is.
     segments: Mutex<BTreeMap<u64, u64>>,
+    segment_bytes: AtomicU64,
 }
 
 /// Records that wait for the disk.
@@ -146,6 +148,7 @@ impl Wal {
         };
         queue.turn_segment();
         let wal = Self {
+            segment_bytes: AtomicU64::new(config.segment_bytes),
             config,
             storage,
             queue: Mutex::new(queue),
@@ -173,7 +176,8 @@ impl Wal {
             }
             return apply(Err(error));
         }
-        let (ticket, outcome) = match queue.enqueue(kind, self.config.segment_bytes, encode) {
+        let (ticket, outcome) = match queue.enqueue(kind, self.segment_bytes.load(Ordering::Relaxed), encode)
+        {
             Ok(place) => place,
             Err(error) => {
                 drop(queue);
@@ -224,6 +228,11 @@ impl Wal {
             self.segments.lock().remove(&segment);
             removed += 1;
         }
+    }
+
+    /// Lets segments grow to so many bytes from now on, where what every segment starts with has become large.
+    pub fn set_segment_bytes(&self, segment_bytes: u64) {
+        self.segment_bytes.store(segment_bytes, Ordering::Relaxed);
     }
 
     /// The numbers of the segments on disk, oldest first.

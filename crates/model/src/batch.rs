@@ -185,6 +185,8 @@ pub enum Refusal {
     DuplicateTimestamp,
     /// The store has as many active series as it may.
     TooManySeries,
+    /// The metric has as many active series as it may.
+    TooManySeriesOfMetric,
 }
 
 impl Refusal {
@@ -195,6 +197,7 @@ impl Refusal {
             Self::TooFarInFuture => "too_far_in_future",
             Self::DuplicateTimestamp => "duplicate_timestamp",
             Self::TooManySeries => "too_many_series",
+            Self::TooManySeriesOfMetric => "too_many_series_of_metric",
         }
     }
 }

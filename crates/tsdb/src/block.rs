@@ -8,6 +8,7 @@
 //! Start at: [`Block::open`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use disk::{SharedStorage, StorageFile};
@@ -17,15 +18,19 @@ use ulid::Ulid;
 use crate::bytes::Malformed;
 use crate::chunk;
 
+mod column_cache;
 mod contents;
 mod index;
+mod order;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub(crate) use column_cache::ColumnCache;
 pub use contents::Contents;
 pub(crate) use contents::{Part, TRAILER_BYTES};
-pub(crate) use index::{BlockSeries, Session};
+pub(crate) use index::{BlockSeries, Session, Walk};
+pub(crate) use order::block_order;
 pub(crate) use writer::BlockWriter;
 
 /// The version of the form.
@@ -36,9 +41,11 @@ pub(crate) const ENDING: &str = "blk";
 pub(crate) const HEADER: [u8; 16] = *b"WKBLOCK\0\x01\0\0\0\0\0\0\0";
 
 /// One chunk of a series in a block, and what queries may want to know without reading it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ChunkMeta {
     pub(crate) part: Part,
+    /// The chunk of the series before that this one leans on, if it does.
+    pub(crate) base: Option<Arc<ChunkMeta>>,
     /// The first sample's time.
     pub min_ms: i64,
     /// The last sample's time.
@@ -66,12 +73,22 @@ pub struct Block {
     bytes: u64,
     contents: Contents,
     storage: SharedStorage,
+    cache: Arc<ColumnCache>,
     doomed: AtomicBool,
 }
 
 impl Block {
     /// Opens a block file and checks its table of contents.
     pub fn open(storage: &SharedStorage, path: &Path) -> Result<Self, ReadError> {
+        Self::open_sharing(storage, path, &Arc::default())
+    }
+
+    /// The same, with a cache that several blocks share.
+    pub(crate) fn open_sharing(
+        storage: &SharedStorage,
+        path: &Path,
+        cache: &Arc<ColumnCache>,
+    ) -> Result<Self, ReadError> {
         let place = path.display().to_string();
         let io = |error: std::io::Error| ReadError::Io {
             place: path.display().to_string(),
@@ -116,6 +133,7 @@ impl Block {
             bytes,
             contents,
             storage: SharedStorage::clone(storage),
+            cache: Arc::clone(cache),
             doomed: AtomicBool::new(false),
         })
     }
@@ -152,8 +170,31 @@ impl Block {
 
     /// Appends the samples of a chunk to `out`.
     pub(crate) fn read_chunk(&self, meta: &ChunkMeta, out: &mut SampleColumns) -> Result<(), ReadError> {
+        if meta.base.is_some() {
+            let columns = self.column(meta)?;
+            out.at_ms.extend_from_slice(&columns.at_ms);
+            out.values.extend_from_slice(&columns.values);
+            return Ok(());
+        }
         let bytes = self.read_part(meta.part, "chunk")?;
         chunk::decode(&bytes, out).map_err(|error| self.damaged(meta.part, "chunk", error))
+    }
+
+    /// A chunk decoded, out of the cache where it is there. Chunks lean on others of their page only, so the chain is short.
+    fn column(&self, meta: &ChunkMeta) -> Result<Arc<SampleColumns>, ReadError> {
+        if let Some(known) = self.cache.get(self.id, meta.part.offset) {
+            return Ok(known);
+        }
+        let bytes = self.read_part(meta.part, "chunk")?;
+        let mut columns = SampleColumns::default();
+        match &meta.base {
+            Some(base) => chunk::decode_beside(&bytes, &*self.column(base)?, &mut columns),
+            None => chunk::decode(&bytes, &mut columns),
+        }
+        .map_err(|error| self.damaged(meta.part, "chunk", error))?;
+        let columns = Arc::new(columns);
+        self.cache.put(self.id, meta.part.offset, &columns);
+        Ok(columns)
     }
 
     /// Lets the file go when the last holder lets go of the block.

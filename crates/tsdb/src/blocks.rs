@@ -8,7 +8,7 @@ use model::{ReadError, TenantId, TimeRange};
 use parking_lot::{Mutex, RwLock};
 use ulid::Ulid;
 
-use crate::block::{Block, ENDING};
+use crate::block::{Block, ColumnCache, ENDING};
 use crate::limits::DAMAGE_REMEMBERED_MAX;
 use crate::telemetry::Telemetry;
 
@@ -20,6 +20,7 @@ pub(crate) struct Blocks {
     quarantine_dir: PathBuf,
     list: RwLock<Arc<Vec<Arc<Block>>>>,
     damage: Mutex<Vec<String>>,
+    cache: Arc<ColumnCache>,
     telemetry: Telemetry,
 }
 
@@ -41,6 +42,7 @@ impl Blocks {
             quarantine_dir: store_dir.join("quarantine"),
             list: RwLock::default(),
             damage: Mutex::default(),
+            cache: Arc::default(),
             telemetry,
         };
         let names = blocks
@@ -50,7 +52,7 @@ impl Blocks {
         let mut found = Vec::new();
         for name in names.iter().filter(|name| name.ends_with(&format!(".{ENDING}"))) {
             let path = blocks.dir.join(name);
-            match Block::open(&blocks.storage, &path) {
+            match blocks.open_block(&path) {
                 Ok(block) => found.push(Arc::new(block)),
                 Err(ReadError::Damaged { place, reason }) => {
                     let aside = blocks.set_aside(&path);
@@ -64,9 +66,22 @@ impl Blocks {
                 }
             }
         }
+        // A crash between publishing a merged block and removing what it stands for leaves both.
+        let merged: Vec<Ulid> = found
+            .iter()
+            .flat_map(|block| block.contents().sources.clone())
+            .collect();
+        let (doubled, found): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|block| merged.contains(&block.id()));
+        doubled.iter().for_each(|block| block.doom());
         *blocks.list.write() = Arc::new(found);
         blocks.count();
         Ok(blocks)
+    }
+
+    /// Opens a block file; it does not answer yet.
+    pub(crate) fn open_block(&self, path: &Path) -> Result<Block, ReadError> {
+        Block::open_sharing(&self.storage, path, &self.cache)
     }
 
     /// All blocks, oldest first.
@@ -116,6 +131,20 @@ impl Blocks {
         *list = Arc::new(changed);
         drop(list);
         self.telemetry.blocks_written.inc();
+        self.count();
+    }
+
+    /// Lets a merged block answer in the place of those that it was made of.
+    pub(crate) fn replace(&self, merged: &[Arc<Block>], by: Block) {
+        let gone = |block: &Arc<Block>| merged.iter().any(|known| known.id() == block.id());
+        let mut list = self.list.write();
+        let mut changed: Vec<Arc<Block>> = list.iter().filter(|block| !gone(block)).cloned().collect();
+        changed.push(Arc::new(by));
+        changed.sort_by_key(|block| block.id());
+        *list = Arc::new(changed);
+        drop(list);
+        merged.iter().for_each(|block| block.doom());
+        self.telemetry.blocks_merged.inc_by(merged.len() as u64);
         self.count();
     }
 

@@ -14,7 +14,9 @@ use crate::limits::SAMPLES_PER_CHUNK_MAX;
 
 mod bits;
 mod decimal;
+mod entropy;
 mod integers;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod xor;
@@ -36,8 +38,17 @@ enum Values {
     Raw = 3,
 }
 
+/// What an encoder aims at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Little time: for chunks in memory.
+    Fast,
+    /// Few bytes: for chunks on disk.
+    Small,
+}
+
 /// Writes samples as a chunk. Both columns have the same length, at most [`SAMPLES_PER_CHUNK_MAX`].
-pub fn encode(at_ms: &[i64], values: &[f64]) -> Vec<u8> {
+pub fn encode(at_ms: &[i64], values: &[f64], effort: Effort) -> Vec<u8> {
     assert!(
         at_ms.len() == values.len() && at_ms.len() <= SAMPLES_PER_CHUNK_MAX,
         "columns of a chunk"
@@ -46,11 +57,53 @@ pub fn encode(at_ms: &[i64], values: &[f64]) -> Vec<u8> {
     out.push(VERSION);
     put_varint(&mut out, values.len() as u64);
     if !values.is_empty() {
-        integers::encode(at_ms, &mut out);
-        encode_values(values, &mut out);
+        integers::encode(at_ms.to_vec(), effort, &mut out);
+        encode_values(values, effort, &mut out);
     }
     out.shrink_to_fit();
     out
+}
+
+/// Writes values that stand at the same times as `base` as their distances from it; `None` where a distance does not give
+/// the value back bit for bit.
+pub fn encode_beside(base: &[f64], values: &[f64]) -> Option<Vec<u8>> {
+    let distances: Option<Vec<f64>> = values
+        .iter()
+        .zip(base)
+        .map(|(value, base)| {
+            let distance = value - base;
+            ((base + distance).to_bits() == value.to_bits()).then_some(distance)
+        })
+        .collect();
+    let distances = distances.filter(|distances| distances.len() == values.len() && !values.is_empty())?;
+    let mut out = Vec::with_capacity(16 + values.len());
+    out.push(VERSION);
+    put_varint(&mut out, values.len() as u64);
+    encode_values(&distances, Effort::Small, &mut out);
+    Some(out)
+}
+
+/// Reads what [`encode_beside`] wrote beside the same `base` and appends its samples to `out`.
+pub fn decode_beside(bytes: &[u8], base: &SampleColumns, out: &mut SampleColumns) -> Result<(), Malformed> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != VERSION {
+        return Err(Malformed("unknown version of chunk"));
+    }
+    let count = reader.count(SAMPLES_PER_CHUNK_MAX)?;
+    if count != base.len() {
+        return Err(Malformed("number of samples beside another chunk"));
+    }
+    let mut distances = Vec::with_capacity(count);
+    decode_values(&mut reader, count, &mut distances)?;
+    reader.end()?;
+    out.at_ms.extend_from_slice(&base.at_ms);
+    out.values.extend(
+        base.values
+            .iter()
+            .zip(distances)
+            .map(|(base, distance)| base + distance),
+    );
+    Ok(())
 }
 
 /// Reads a chunk and appends its samples to `out`.
@@ -74,9 +127,9 @@ pub fn decode(bytes: &[u8], out: &mut SampleColumns) -> Result<(), Malformed> {
     result
 }
 
-fn encode_values(values: &[f64], out: &mut Vec<u8>) {
+fn encode_values(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
     let start = out.len();
-    if decimal::encode(values, out, Values::Decimal as u8) && out.len() - start <= values.len() * 3 {
+    if decimal::encode(values, effort, out, Values::Decimal as u8) && out.len() - start <= values.len() * 3 {
         return;
     }
     let mut best = out.split_off(start);
@@ -85,7 +138,7 @@ fn encode_values(values: &[f64], out: &mut Vec<u8>) {
     xor::encode(values, &mut trial);
     keep_shorter(&mut best, trial);
     let mut trial = vec![Values::Bits as u8];
-    integers::encode(&bits, &mut trial);
+    integers::encode(bits, effort, &mut trial);
     keep_shorter(&mut best, trial);
     if best.len() > 1 + 8 * values.len() {
         best.clear();

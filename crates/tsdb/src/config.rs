@@ -24,6 +24,8 @@ pub struct Config {
     pub future_limit: HumanDuration,
     /// How many series may take samples at a time, all tenants together.
     pub active_series_max: u64,
+    /// How many series of one metric may take samples at a time.
+    pub series_per_metric_max: u64,
 }
 
 impl Default for Config {
@@ -35,6 +37,7 @@ impl Default for Config {
             out_of_order_window: HumanDuration::from_secs(3_600),
             future_limit: HumanDuration::from_secs(600),
             active_series_max: 2_000_000,
+            series_per_metric_max: 500_000,
         }
     }
 }
@@ -67,6 +70,9 @@ impl Config {
         }
         if self.retention_bytes == Some(0) {
             return refuse("retention_bytes", "must be above 0; leave it out for no limit");
+        }
+        if self.series_per_metric_max == 0 {
+            return refuse("series_per_metric_max", "must be above 0");
         }
         if self.active_series_max == 0 {
             return refuse("active_series_max", "must be above 0");
@@ -105,5 +111,6 @@ mod tests {
         );
         check(|c| c.retention_bytes = Some(0), "retention_bytes");
         check(|c| c.active_series_max = 0, "active_series_max");
+        check(|c| c.series_per_metric_max = 0, "series_per_metric_max");
     }
 }

@@ -7,17 +7,19 @@
 //! Not here: the parts it joins: `head`, `blocks`, `record`, `checkpoint`, and the log, which is `disk`'s.
 //! Start at: [`Db::open`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use disk::{FolderLock, LocalStorage, SharedStorage, Wal, WalConfig};
 use parking_lot::{Mutex, RwLock};
+use ulid::Ulid;
 
 use crate::blocks::Blocks;
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
+use crate::culprits::Culprits;
 use crate::error::TsdbError;
 use crate::head::Head;
 use crate::keys::Keys;
@@ -25,11 +27,12 @@ use crate::report::OpenReport;
 use crate::telemetry::Telemetry;
 
 mod append;
+mod compact;
 mod flush;
 mod read;
 mod replay;
 
-use append::Numbering;
+use append::Echo;
 use replay::Replay;
 
 /// A store of series in one folder. Cloning shares it.
@@ -46,7 +49,12 @@ pub(crate) struct Inner {
     head: Head,
     blocks: Blocks,
     wal: Wal,
-    numbering: Mutex<Numbering>,
+    echo: Mutex<Echo>,
+    /// The newest time that a writer told.
+    latest_ms: AtomicI64,
+    culprits: Culprits,
+    /// Damaged blocks, which are not merged with others.
+    unmergeable: Mutex<BTreeSet<Ulid>>,
     segments: Mutex<Segments>,
     keys: Keys,
     checkpoint: RwLock<Checkpoint>,
@@ -73,9 +81,10 @@ pub(crate) type Segments = BTreeMap<u64, SegmentFacts>;
 pub(crate) struct SegmentFacts {
     /// The newest sample in it.
     max_ms: i64,
-    /// When its first and its last batch were taken in.
+    /// When its first batch was taken in.
     first_now_ms: i64,
-    last_now_ms: i64,
+    /// When its last batch with a producer's key was.
+    last_keyed_ms: i64,
 }
 
 impl Db {
@@ -111,7 +120,7 @@ impl Db {
             .map(|flushed| flushed.segment)
             .max()
             .unwrap_or(1);
-        let mut replay = Replay::new(&head, &keys, checkpoint, now_ms);
+        let mut replay = Replay::new(&head, &blocks, &keys, checkpoint, now_ms);
         let wal_config = WalConfig {
             telemetry: telemetry.log.clone(),
             segment_min,
@@ -132,7 +141,10 @@ impl Db {
             head,
             blocks,
             wal,
-            numbering: Mutex::default(),
+            echo: Mutex::default(),
+            latest_ms: AtomicI64::new(now_ms),
+            culprits: Culprits::default(),
+            unmergeable: Mutex::default(),
             segments: Mutex::new(segments),
             keys,
             checkpoint: RwLock::new(checkpoint),
@@ -208,6 +220,15 @@ impl Inner {
         }
     }
 
+    /// The newest time that a writer told.
+    fn latest_ms(&self) -> i64 {
+        self.latest_ms.load(Ordering::Relaxed)
+    }
+
+    fn note_time(&self, now_ms: i64) {
+        self.latest_ms.fetch_max(now_ms, Ordering::Relaxed);
+    }
+
     fn disk_bytes(&self) -> u64 {
         self.blocks.disk_bytes().saturating_add(self.wal.disk_bytes())
     }
@@ -223,14 +244,16 @@ impl Inner {
 }
 
 impl SegmentFacts {
-    /// Takes note of a batch.
-    pub(crate) fn note(segments: &mut Segments, segment: u64, max_ms: Option<i64>, now_ms: i64) {
+    /// Takes note of a batch, `keyed` where it has a producer's key.
+    pub(crate) fn note(segments: &mut Segments, segment: u64, max_ms: Option<i64>, keyed: bool, now_ms: i64) {
         let facts = segments.entry(segment).or_insert(Self {
             max_ms: i64::MIN,
             first_now_ms: now_ms,
-            last_now_ms: now_ms,
+            last_keyed_ms: i64::MIN,
         });
         facts.max_ms = facts.max_ms.max(max_ms.unwrap_or(i64::MIN));
-        facts.last_now_ms = facts.last_now_ms.max(now_ms);
+        if keyed {
+            facts.last_keyed_ms = facts.last_keyed_ms.max(now_ms);
+        }
     }
 }

@@ -1,39 +1,48 @@
-//! The newest samples, in memory, behind sixteen locks.
+//! The newest samples, in memory: an index of the series, what new samples are judged by, and the samples by series.
 //!
 //! In: samples that the log holds already.  Out: series by matcher, and samples to be sealed into blocks.
 //! Owns: nothing on disk.
-//! Invariants: a series that was retired takes no more samples (`series::tests::a_retired_series_takes_nothing`);
-//! samples leave memory only once a block has them (`series::tests::what_arrives_during_a_flush_stays`).
+//! Invariants: a number whose series left memory is never taken for another's (`intake::tests`); samples leave memory only
+//! once a block has them (`series::tests::what_arrives_during_a_flush_stays`); whoever asks sees every sample that was
+//! taken in before (`tests/concurrency.rs`).
 //! Not here: durability (`log`), blocks (`block`).
-//! Start at: [`Head::get_or_create`].
+//! Start at: [`Head::number`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
-use model::{Matcher, ReadError, Series, SeriesId, TenantId};
-use parking_lot::RwLock;
+use model::{
+    Accepted, Labels, Matcher, NumberedSample, ReadError, Refusal, Sample, Series, SeriesId, SeriesNumber,
+    TenantId,
+};
+use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
-use crate::limits::HEAD_SHARDS;
 use crate::matching::{Postings, matching};
 
+mod drain;
+pub(crate) mod intake;
 pub(crate) mod series;
 pub(crate) mod statistics;
 
+use drain::Drain;
+use intake::Intake;
+pub(crate) use intake::{Bounds, Forgotten, Judged};
 pub(crate) use series::MemSeries;
+use series::Verdict;
 
-/// All series in memory.
-#[derive(Debug)]
+/// All series in memory. Locks are taken in the order of the fields.
+#[derive(Debug, Default)]
 pub(crate) struct Head {
-    shards: Vec<RwLock<Shard>>,
-    series_count: AtomicU64,
+    drain: Mutex<Drain>,
+    index: RwLock<Index>,
+    intake: Mutex<Intake>,
 }
 
-/// The series whose ids end alike.
+/// The series by number, by identity and by label.
 #[derive(Debug, Default)]
-pub(crate) struct Shard {
+pub(crate) struct Index {
     by_id: HashMap<(TenantId, SeriesId), u32, FxBuildHasher>,
     slots: Vec<Option<Arc<MemSeries>>>,
     free: Vec<u32>,
@@ -49,77 +58,163 @@ pub(crate) struct TenantPostings {
     by_name: HashMap<Box<str>, ByValue, FxBuildHasher>,
 }
 
+/// How many series there may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SeriesLimits {
+    /// In memory, all tenants together.
+    pub(crate) active_max: u64,
+    /// In memory of one metric of one tenant.
+    pub(crate) per_metric_max: u64,
+    /// Samples of a new series up to this time may be in blocks already.
+    pub(crate) blocks_newest_ms: Option<i64>,
+}
+
+impl SeriesLimits {
+    /// None: for what was taken in before.
+    pub(crate) const NONE: Self = Self {
+        active_max: u64::MAX,
+        per_metric_max: u64::MAX,
+        blocks_newest_ms: None,
+    };
+}
+
 // === impl Head ===
 
 impl Head {
     pub(crate) fn new() -> Self {
-        Self {
-            shards: (0..HEAD_SHARDS).map(|_| RwLock::default()).collect(),
-            series_count: AtomicU64::new(0),
-        }
+        Self::default()
     }
 
-    fn shard(&self, id: SeriesId) -> &RwLock<Shard> {
-        let place = (id.0 as usize) % self.shards.len();
-        &self.shards[place]
+    /// The number of a series that is in memory.
+    pub(crate) fn known(&self, tenant: TenantId, id: SeriesId) -> Option<SeriesNumber> {
+        Some(self.index.read().get(tenant, id)?.number())
     }
 
-    /// The series, if it is in memory.
-    pub(crate) fn get(&self, tenant: TenantId, id: SeriesId) -> Option<Arc<MemSeries>> {
-        let shard = self.shard(id).read();
-        let slot = *shard.by_id.get(&(tenant, id))?;
-        shard.slots.get(slot as usize)?.clone()
-    }
-
-    /// The series, created where it is not in memory yet; `None` where there are `series_max` already.
-    pub(crate) fn get_or_create(
+    /// The number of a series, created where it is not in memory yet.
+    pub(crate) fn number(
         &self,
         tenant: TenantId,
         series: &Series,
-        series_max: u64,
-    ) -> Option<Arc<MemSeries>> {
-        if let Some(known) = self.get(tenant, series.id()) {
-            return Some(known);
+        limits: SeriesLimits,
+        now_ms: i64,
+    ) -> Result<SeriesNumber, Refusal> {
+        let mut index = self.index.write();
+        if let Some(known) = index.get(tenant, series.id()) {
+            return Ok(known.number());
         }
-        let mut shard = self.shard(series.id()).write();
-        if let Some(known) = shard.get(tenant, series.id()) {
-            return Some(known);
-        }
-        if self.series_count.load(Ordering::Relaxed) >= series_max {
-            return None;
-        }
-        self.series_count.fetch_add(1, Ordering::Relaxed);
-        Some(shard.insert(tenant, series))
+        index.admit(tenant, series.labels(), limits)?;
+        let slot = index.next_slot();
+        let number = self
+            .intake
+            .lock()
+            .open(slot, limits.blocks_newest_ms.unwrap_or(i64::MIN), now_ms);
+        index.insert(tenant, series, number);
+        Ok(number)
     }
 
-    /// Every series, shard by shard.
-    pub(crate) fn for_each(&self, mut each: impl FnMut(&Arc<MemSeries>)) {
-        for shard in &self.shards {
-            let series: Vec<Arc<MemSeries>> = shard.read().slots.iter().flatten().cloned().collect();
-            series.iter().for_each(&mut each);
+    /// The series with a number, if it still has it.
+    pub(crate) fn by_number(&self, number: SeriesNumber) -> Option<Arc<MemSeries>> {
+        let index = self.index.read();
+        let known = index.slots.get(number.slot as usize)?.as_ref()?;
+        (known.number() == number).then(|| Arc::clone(known))
+    }
+
+    /// Sorts samples by whether they are new for sure; see [`Intake::judge`].
+    pub(crate) fn judge(
+        &self,
+        rows: &[NumberedSample],
+        bounds: Bounds,
+        now_ms: i64,
+        judged: &mut Judged,
+    ) -> Result<(), Forgotten> {
+        self.intake.lock().judge(rows, bounds, now_ms, judged)
+    }
+
+    /// The series among `rows` that a log segment does not define yet; from now on it does.
+    pub(crate) fn undefined_in(&self, segment: u64, rows: &[NumberedSample]) -> Vec<Arc<MemSeries>> {
+        let slots = self.intake.lock().undefined_in(segment, rows);
+        if slots.is_empty() {
+            return Vec::new();
+        }
+        let index = self.index.read();
+        slots
+            .iter()
+            .filter_map(|&slot| index.slots.get(slot as usize)?.clone())
+            .collect()
+    }
+
+    /// Takes in samples that are new for sure.
+    pub(crate) fn take(&self, rows: &[NumberedSample]) {
+        let crowded = self.intake.lock().take(rows);
+        if crowded {
+            self.settle();
         }
     }
 
-    /// Removes the series that hold no sample and that `idle` agrees to give up.
-    pub(crate) fn retire_idle(&self, idle: impl Fn(Option<i64>) -> bool) {
-        for shard in &self.shards {
-            let candidates: Vec<Arc<MemSeries>> = shard
-                .read()
-                .slots
-                .iter()
-                .flatten()
-                .filter(|series| series.is_idle(&idle))
-                .cloned()
-                .collect();
-            let mut shard = shard.write();
+    /// Takes in samples that the log holds, in its order; those that are known already are left out. Samples that are
+    /// `in_blocks` only say how new they are.
+    pub(crate) fn restore(&self, rows: &[NumberedSample], in_blocks: &[NumberedSample]) {
+        let mut intake = self.intake.lock();
+        for row in rows.iter().chain(in_blocks) {
+            intake.note_newest(row.series.slot, row.at_ms);
+        }
+        drop(intake);
+        self.take(rows);
+    }
+
+    /// Takes in a sample that may be known already; whoever calls has [settled](Self::settle) before.
+    pub(crate) fn take_doubtful(&self, row: NumberedSample, accepted: &mut Accepted) {
+        let sample = Sample {
+            at_ms: row.at_ms,
+            value: row.value,
+        };
+        let verdict = self.by_number(row.series).map(|series| series.insert(sample));
+        match verdict {
+            Some(Verdict::Store | Verdict::Same) => accepted.stored += 1,
+            Some(Verdict::Refuse(refusal)) => accepted.refuse(refusal, 1),
+            // The log has it: it is back after the next start.
+            None => tracing::error!(
+                slot = row.series.slot,
+                "a series left memory while a sample of it was written"
+            ),
+        }
+    }
+
+    /// Sorts what was taken in to its series, so that it is seen.
+    pub(crate) fn settle(&self) {
+        let mut drain = self.drain.lock();
+        drain.collect(&mut self.intake.lock());
+        drain.distribute(&self.index);
+    }
+
+    /// Every series.
+    pub(crate) fn for_each(&self, each: impl FnMut(&Arc<MemSeries>)) {
+        self.settle();
+        let series: Vec<Arc<MemSeries>> = self.index.read().slots.iter().flatten().cloned().collect();
+        series.iter().for_each(each);
+    }
+
+    /// Removes the series that hold no sample, have none newer than `newest_before_ms`, and got none since
+    /// `touched_before_ms`. Gives memory back that is not needed any more.
+    pub(crate) fn retire_idle(&self, newest_before_ms: i64, touched_before_ms: i64) {
+        self.settle();
+        let candidates: Vec<Arc<MemSeries>> = {
+            let index = self.index.read();
+            let idle = |series: &&Arc<MemSeries>| series.is_empty();
+            index.slots.iter().flatten().filter(idle).cloned().collect()
+        };
+        if !candidates.is_empty() {
+            let mut index = self.index.write();
+            let mut intake = self.intake.lock();
             for series in candidates {
-                if series.retire(&idle) {
-                    shard.remove(&series);
-                    self.series_count.fetch_sub(1, Ordering::Relaxed);
+                // Samples that are on their way were judged lately: the series counts as touched.
+                if series.is_empty() && intake.close(series.number(), newest_before_ms, touched_before_ms) {
+                    index.remove(&series);
                 }
             }
-            shard.give_memory_back();
+            index.give_memory_back();
         }
+        self.drain.lock().give_memory_back();
     }
 
     /// The series of a tenant that meet all `matchers`, in no particular order.
@@ -128,53 +223,76 @@ impl Head {
         tenant: TenantId,
         matchers: &[Matcher],
     ) -> Result<Vec<Arc<MemSeries>>, ReadError> {
-        let mut found = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.read();
-            if let Some(postings) = shard.tenants.get(&tenant) {
-                let slots = matching(postings, matchers)?;
-                found.extend(
-                    slots
-                        .iter()
-                        .filter_map(|slot| shard.slots.get(slot as usize)?.clone()),
-                );
-            }
-        }
-        Ok(found)
+        self.settle();
+        let index = self.index.read();
+        let Some(postings) = index.tenants.get(&tenant) else {
+            return Ok(Vec::new());
+        };
+        let slots = matching(postings, matchers)?;
+        Ok(slots
+            .iter()
+            .filter_map(|slot| index.slots.get(slot as usize)?.clone())
+            .collect())
     }
 
     pub(crate) fn series_count(&self) -> u64 {
-        self.series_count.load(Ordering::Relaxed)
+        self.index.read().by_id.len() as u64
     }
 }
 
-// === impl Shard ===
+// === impl Index ===
 
-impl Shard {
-    fn get(&self, tenant: TenantId, id: SeriesId) -> Option<Arc<MemSeries>> {
+impl Index {
+    fn get(&self, tenant: TenantId, id: SeriesId) -> Option<&Arc<MemSeries>> {
         let slot = *self.by_id.get(&(tenant, id))?;
-        self.slots.get(slot as usize)?.clone()
+        self.slots.get(slot as usize)?.as_ref()
     }
 
-    fn insert(&mut self, tenant: TenantId, series: &Series) -> Arc<MemSeries> {
-        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
-        let created = Arc::new(MemSeries::new(tenant, series.clone(), slot));
-        match self.slots.get_mut(slot as usize) {
-            Some(place) => *place = Some(Arc::clone(&created)),
-            None => self.slots.push(Some(Arc::clone(&created))),
+    /// Refuses a new series where there are as many as there may be.
+    fn admit(&self, tenant: TenantId, labels: &Labels, limits: SeriesLimits) -> Result<(), Refusal> {
+        if self.by_id.len() as u64 >= limits.active_max {
+            return Err(Refusal::TooManySeries);
+        }
+        let of_metric = || {
+            let names = self.tenants.get(&tenant)?.by_name.get(model::METRIC_NAME)?;
+            Some(names.get(labels.metric_name())?.len())
+        };
+        if of_metric().is_some_and(|count| count >= limits.per_metric_max) {
+            return Err(Refusal::TooManySeriesOfMetric);
+        }
+        Ok(())
+    }
+
+    fn next_slot(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            (self.slots.len() - 1) as u32
+        })
+    }
+
+    fn insert(&mut self, tenant: TenantId, series: &Series, number: SeriesNumber) {
+        let slot = number.slot;
+        let created = Arc::new(MemSeries::new(tenant, series.clone(), number));
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = Some(created);
         }
         self.by_id.insert((tenant, series.id()), slot);
         let postings = self.tenants.entry(tenant).or_default();
         postings.all.insert(slot);
         for (name, value) in series.labels() {
-            let by_value = postings.by_name.entry(name.into()).or_default();
-            by_value.entry(value.into()).or_default().insert(slot);
+            let by_value = match postings.by_name.get_mut(name) {
+                Some(by_value) => by_value,
+                None => postings.by_name.entry(name.into()).or_default(),
+            };
+            match by_value.get_mut(value) {
+                Some(slots) => slots.insert(slot),
+                None => by_value.entry(value.into()).or_default().insert(slot),
+            };
         }
-        created
     }
 
     fn remove(&mut self, series: &MemSeries) {
-        let slot = series.slot();
+        let slot = series.number().slot;
         self.by_id.remove(&(series.tenant(), series.series().id()));
         if let Some(place) = self.slots.get_mut(slot as usize) {
             *place = None;
@@ -204,9 +322,7 @@ impl Shard {
     }
 
     fn give_memory_back(&mut self) {
-        if self.by_id.is_empty() {
-            *self = Self::default();
-        } else if self.by_id.capacity() > 4 * self.by_id.len() + 64 {
+        if self.by_id.capacity() > 4 * self.by_id.len() + 64 {
             self.by_id.shrink_to_fit();
         }
     }

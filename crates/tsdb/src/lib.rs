@@ -16,6 +16,7 @@ pub mod checkpoint;
 pub mod chunk;
 mod columns;
 pub mod config;
+mod culprits;
 pub mod db;
 pub mod error;
 mod head;

@@ -4,16 +4,24 @@
 pub const SAMPLES_PER_CHUNK_MAX: usize = 1 << 16;
 /// A chunk in memory is sealed at so many samples.
 pub const HEAD_CHUNK_SAMPLES: usize = 160;
-/// A chunk in a block holds so many samples.
-pub const BLOCK_CHUNK_SAMPLES: usize = 480;
+/// A chunk in a block holds at most so many samples.
+pub const BLOCK_CHUNK_SAMPLES: usize = 4320;
 /// Late chunks of a series are put in order once there are so many.
 pub const LATE_CHUNKS_MAX: usize = 8;
-/// Parts the head is divided into, each with its own lock.
-pub const HEAD_SHARDS: usize = 16;
+/// So many samples are sorted to their series at a time, where nobody asks for them before.
+pub const PENDING_SAMPLES_MAX: usize = 1 << 19;
 /// A block spans so many milliseconds, aligned to the epoch.
 pub const BLOCK_SPAN_MS: i64 = 2 * 3_600_000;
+/// The blocks of a day are merged once it is over.
+pub const DAY_MS: i64 = 24 * 3_600_000;
+/// The blocks of a day are merged before it is over where there are so many.
+pub const BLOCKS_PER_DAY_MAX: usize = 16;
+/// Late blocks are merged into the block of their day once they are together one such part of its size.
+pub const MERGE_SHARE: u64 = 8;
 /// Samples older than the last flush wait so many milliseconds for the next one.
 pub const LATE_FLUSH_MS: i64 = 3_600_000;
+/// A series leaves memory when it has no sample there and got none for so many milliseconds.
+pub const IDLE_SERIES_MS: i64 = 15 * 60_000;
 /// The answer to a batch is remembered for so many milliseconds.
 pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;
 /// Answers to at most so many batches are remembered.
@@ -24,7 +32,13 @@ pub const LABEL_BYTES_MAX: usize = 1 << 20;
 pub const LABELS_PER_SERIES_MAX: usize = 4096;
 /// A decompressed part of a file has at most so many bytes.
 pub const PART_BYTES_MAX: usize = 128 << 20;
+/// Metrics whose refused series are counted by name.
+pub const CULPRITS_REMEMBERED_MAX: usize = 100;
 /// Pieces of damage remembered for people; all are counted.
 pub const DAMAGE_REMEMBERED_MAX: usize = 100;
+/// Decoded chunks that others lean on are kept, so many of them; each takes up to 70 kB.
+pub const COLUMNS_CACHED_MAX: usize = 64;
+/// A log segment is closed at this many bytes for each series: it defines all of them once.
+pub const LOG_SEGMENT_BYTES_PER_SERIES: u64 = 640;
 /// A log segment is closed after so many milliseconds, so that old ones can go.
 pub const LOG_SEGMENT_MS_MAX: i64 = 30 * 60_000;

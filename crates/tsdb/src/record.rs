@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, Refusal, Sample, SeriesId, TenantId};
+use model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, Refusal, SeriesId, TenantId};
 
 use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 use crate::limits::{LABELS_PER_SERIES_MAX, PART_BYTES_MAX};
@@ -18,6 +18,8 @@ const _: () = assert!(SeriesId::VERSION == 1);
 
 /// Parts above this many bytes are tried with zstd.
 const COMPRESS_BYTES_MIN: usize = 256;
+/// So many of the eight bytes of each value, the highest ones, are packed.
+const HIGH_PLANES: usize = 2;
 
 /// The part of a samples record that does not depend on where in the log it lies.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,10 +34,19 @@ pub struct BatchBody {
     pub refused: Vec<(Refusal, u64)>,
     /// Samples that were known already with the same bits; they count as stored.
     pub known: u64,
-    /// How many of the samples belong to each row.
-    pub row_samples: Vec<usize>,
-    /// The samples, row by row.
-    pub samples: Vec<Sample>,
+    /// The samples.
+    pub rows: Vec<Row>,
+}
+
+/// One sample of a record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// The series' number in the log.
+    pub series: u32,
+    /// Milliseconds since the epoch.
+    pub at_ms: i64,
+    /// The value.
+    pub value: f64,
 }
 
 /// A series and its number in a log segment.
@@ -57,14 +68,12 @@ pub struct BatchRecord {
     /// Series and their numbers in the segment; those of the record before come again, so that losing one record
     /// loses no other.
     pub definitions: Vec<Definition>,
-    /// The series' number for each row.
-    pub rows: Vec<u32>,
 }
 
 impl BatchBody {
-    /// The body's bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64 + self.samples.len() * 9);
+    /// The body's bytes; `rows` are its samples, whatever `self.rows` holds.
+    pub fn encode(&self, rows: impl ExactSizeIterator<Item = Row> + Clone) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64 + rows.len() * 12);
         put_varint(&mut out, u64::from(self.tenant.0));
         put_signed(&mut out, self.now_ms);
         out.push(u8::from(self.key.is_some()));
@@ -75,18 +84,18 @@ impl BatchBody {
             out.push(reason_code(reason));
             put_varint(&mut out, count);
         }
-        put_varint(&mut out, self.row_samples.len() as u64);
-        for &count in &self.row_samples {
-            put_varint(&mut out, count as u64);
+        put_varint(&mut out, rows.len() as u64);
+        let mut last = 0;
+        for row in rows.clone() {
+            put_signed(&mut out, i64::from(row.series) - last);
+            last = i64::from(row.series);
         }
-        let mut times = Vec::with_capacity(self.samples.len());
         let mut last_ms = self.now_ms;
-        for sample in &self.samples {
-            put_signed(&mut times, sample.at_ms.wrapping_sub(last_ms));
-            last_ms = sample.at_ms;
+        for row in rows.clone() {
+            put_signed(&mut out, row.at_ms.wrapping_sub(last_ms));
+            last_ms = row.at_ms;
         }
-        put_part(&mut out, &times);
-        put_part(&mut out, &shuffle(&self.samples));
+        put_values(&mut out, rows.map(|row| row.value));
         out
     }
 
@@ -104,41 +113,29 @@ impl BatchBody {
             let reason = reason_from(reader.byte()?).ok_or(Malformed("reason of refusal"))?;
             body.refused.push((reason, reader.varint()?));
         }
-        let rows = reader.count(reader.remaining())?;
-        let mut total = 0_usize;
-        for _ in 0..rows {
-            let count = reader.count(PART_BYTES_MAX)?;
-            total = total.saturating_add(count);
-            body.row_samples.push(count);
-        }
-        let times = take_part(reader)?;
-        let values = take_part(reader)?;
-        if values.len() != total.saturating_mul(8) {
-            return Err(Malformed("number of values"));
-        }
-        let mut times = Reader::new(&times);
-        let mut last_ms = body.now_ms;
-        body.samples.reserve(total);
-        for place in 0..total {
-            last_ms = last_ms.wrapping_add(times.signed()?);
-            let mut bits = [0; 8];
-            for (plane, byte) in bits.iter_mut().enumerate() {
-                *byte = *values
-                    .get(plane * total + place)
-                    .ok_or(Malformed("number of values"))?;
-            }
-            body.samples.push(Sample {
-                at_ms: last_ms,
-                value: f64::from_le_bytes(bits),
+        let count = reader.count(reader.remaining())?;
+        body.rows.reserve(count);
+        let mut last = 0_i64;
+        for _ in 0..count {
+            last = last.wrapping_add(reader.signed()?);
+            body.rows.push(Row {
+                series: u32::try_from(last).map_err(|_| Malformed("number of a series"))?,
+                at_ms: 0,
+                value: 0.0,
             });
         }
-        times.end()?;
+        let mut last_ms = body.now_ms;
+        for row in &mut body.rows {
+            last_ms = last_ms.wrapping_add(reader.signed()?);
+            row.at_ms = last_ms;
+        }
+        take_values(reader, &mut body.rows)?;
         Ok(body)
     }
 }
 
-/// Writes a whole samples record: the encoded body, the series defined, and for each row its series' number.
-pub fn encode_batch(body: &[u8], definitions: &[Definition], rows: &[u32], out: &mut Vec<u8>) {
+/// Writes a whole samples record: the encoded body and the series defined.
+pub fn encode_batch(body: &[u8], definitions: &[Definition], out: &mut Vec<u8>) {
     out.push(VERSION);
     put_varint(out, definitions.len() as u64);
     let mut part = Vec::new();
@@ -148,12 +145,6 @@ pub fn encode_batch(body: &[u8], definitions: &[Definition], rows: &[u32], out: 
         put_labels(&mut part, &definition.labels);
     }
     put_part(out, &part);
-    put_varint(out, rows.len() as u64);
-    let mut last = 0;
-    for &row in rows {
-        put_signed(out, i64::from(row) - last);
-        last = i64::from(row);
-    }
     out.extend_from_slice(body);
 }
 
@@ -173,22 +164,40 @@ pub fn decode_batch(bytes: &[u8]) -> Result<BatchRecord, Malformed> {
         });
     }
     defined.end()?;
-    let mut rows = Vec::new();
-    let mut last = 0_i64;
-    for _ in 0..reader.count(reader.remaining())? {
-        last = last.wrapping_add(reader.signed()?);
-        rows.push(u32::try_from(last).map_err(|_| Malformed("number of a series"))?);
-    }
     let body = BatchBody::decode(&mut reader)?;
     reader.end()?;
-    if body.row_samples.len() != rows.len() {
-        return Err(Malformed("number of rows"));
+    Ok(BatchRecord { body, definitions })
+}
+
+/// Values by planes: the high bytes of many values are alike and pack well, the low ones do not and stay as they are.
+fn put_values(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = f64> + Clone) {
+    let mut high = Vec::with_capacity(values.len() * HIGH_PLANES);
+    for plane in (8 - HIGH_PLANES..8).rev() {
+        high.extend(values.clone().map(|value| (value.to_bits() >> (8 * plane)) as u8));
     }
-    Ok(BatchRecord {
-        body,
-        definitions,
-        rows,
-    })
+    put_part(out, &high);
+    for value in values {
+        let bytes = value.to_le_bytes();
+        out.extend_from_slice(bytes.get(..8 - HIGH_PLANES).unwrap_or_default());
+    }
+}
+
+fn take_values(reader: &mut Reader<'_>, rows: &mut [Row]) -> Result<(), Malformed> {
+    let high = take_part(reader)?;
+    if high.len() != rows.len() * HIGH_PLANES {
+        return Err(Malformed("number of values"));
+    }
+    let planes: Vec<&[u8]> = high.chunks(rows.len().max(1)).collect();
+    for (place, row) in rows.iter_mut().enumerate() {
+        let mut bytes = [0; 8];
+        let (low, upper) = bytes.split_at_mut(8 - HIGH_PLANES);
+        low.copy_from_slice(reader.take(8 - HIGH_PLANES)?);
+        for (byte, plane) in upper.iter_mut().rev().zip(&planes) {
+            *byte = plane.get(place).copied().unwrap_or_default();
+        }
+        row.value = f64::from_le_bytes(bytes);
+    }
+    Ok(())
 }
 
 /// Writes a metadata record.
@@ -247,16 +256,6 @@ fn take_labels(reader: &mut Reader<'_>) -> Result<Labels, Malformed> {
     Ok(builder.build())
 }
 
-/// All first bytes, all second bytes, and so on: like bytes beside each other compress well.
-fn shuffle(samples: &[Sample]) -> Vec<u8> {
-    let planes = (0..8_u32).flat_map(|plane| {
-        samples
-            .iter()
-            .map(move |s| (s.value.to_bits() >> (8 * plane)) as u8)
-    });
-    planes.collect()
-}
-
 /// A length, twice as much as the bytes and odd where zstd made them fewer; then the bytes.
 fn put_part(out: &mut Vec<u8>, part: &[u8]) {
     if part.len() >= COMPRESS_BYTES_MIN
@@ -294,6 +293,7 @@ fn reason_code(reason: Refusal) -> u8 {
         Refusal::TooFarInFuture => 1,
         Refusal::DuplicateTimestamp => 2,
         Refusal::TooManySeries => 3,
+        Refusal::TooManySeriesOfMetric => 4,
     }
 }
 
@@ -303,6 +303,7 @@ fn reason_from(code: u8) -> Option<Refusal> {
         1 => Refusal::TooFarInFuture,
         2 => Refusal::DuplicateTimestamp,
         3 => Refusal::TooManySeries,
+        4 => Refusal::TooManySeriesOfMetric,
         _ => return None,
     })
 }
@@ -316,33 +317,32 @@ mod tests {
     proptest! {
         #[test]
         fn batches_read_back(
-            rows in proptest::collection::vec((0_u32..2000, proptest::collection::vec((any::<i64>(), any::<u64>()), 0..80)), 0..20),
+            rows in proptest::collection::vec((any::<u32>(), any::<i64>(), any::<u64>()), 0..400),
             key: Option<u128>,
             now_ms: i64,
             names in proptest::collection::vec("[a-z]{1,20}", 0..40),
         ) {
+            let rows: Vec<Row> = rows.iter().map(|&(series, at_ms, bits)| Row { series, at_ms, value: f64::from_bits(bits) }).collect();
             let body = BatchBody {
                 tenant: TenantId(3),
                 now_ms,
                 key,
                 refused: vec![(Refusal::TooOld, 7)],
                 known: 5,
-                row_samples: rows.iter().map(|(_, samples)| samples.len()).collect(),
-                samples: rows.iter().flat_map(|(_, samples)| samples).map(|&(at_ms, bits)| Sample { at_ms, value: f64::from_bits(bits) }).collect(),
+                rows: Vec::new(),
             };
-            let numbers: Vec<u32> = rows.iter().map(|(number, _)| *number).collect();
             let definitions: Vec<Definition> = names.iter().enumerate().map(|(n, name)| Definition {
                 number: n as u32,
                 tenant: TenantId(n as u32 % 3),
                 labels: Labels::from_pairs([("__name__", name.as_str()), ("job", "a")]),
             }).collect();
             let mut out = Vec::new();
-            encode_batch(&body.encode(), &definitions, &numbers, &mut out);
+            encode_batch(&body.encode(rows.iter().copied()), &definitions, &mut out);
             let read = decode_batch(&out).unwrap();
-            let bits = |body: &BatchBody| body.samples.iter().map(|s| (s.at_ms, s.value.to_bits())).collect::<Vec<_>>();
-            prop_assert_eq!(bits(&read.body), bits(&body));
-            prop_assert_eq!((read.body.key, read.body.known, read.body.refused, read.body.row_samples), (key, 5, body.refused, body.row_samples));
-            prop_assert_eq!((read.definitions, read.rows), (definitions, numbers));
+            let bits = |rows: &[Row]| rows.iter().map(|r| (r.series, r.at_ms, r.value.to_bits())).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&read.body.rows), bits(&rows));
+            prop_assert_eq!((read.body.key, read.body.known, read.body.refused), (key, 5, body.refused));
+            prop_assert_eq!(read.definitions, definitions);
         }
 
         #[test]

@@ -24,6 +24,8 @@ pub struct Telemetry {
     pub disk_bytes: Gauge,
     /// Blocks written.
     pub blocks_written: Counter,
+    /// Blocks that were merged into larger ones.
+    pub blocks_merged: Counter,
     /// Blocks removed because their time or the space was over.
     pub blocks_expired: Counter,
     /// Pieces of damage met: records, chunks, pages, whole blocks.
@@ -54,6 +56,11 @@ impl Telemetry {
                 &self.append_failures,
             ),
             ("blocks_written", "Blocks written", &self.blocks_written),
+            (
+                "blocks_merged",
+                "Blocks merged into larger ones",
+                &self.blocks_merged,
+            ),
             (
                 "blocks_expired",
                 "Blocks removed by retention",

@@ -81,7 +81,7 @@ fn copy(from: &Path, to: &Path) {
 
 fn check(dir: &Path) {
     let (db, report) = Db::open(Config::in_dir(dir), T0 + 10_000_000).unwrap();
-    assert_eq!((report.damage.len(), report.blocks), (0, 2), "{report:?}");
+    assert_eq!((report.damage.len(), report.blocks), (0, 1), "{report:?}");
     assert_eq!(
         report.samples,
         3 * 106,

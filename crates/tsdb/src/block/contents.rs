@@ -3,6 +3,7 @@
 //! Fuzz: tsdb_block
 
 use model::{SeriesId, TenantId};
+use ulid::Ulid;
 
 use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 
@@ -43,6 +44,8 @@ pub struct Contents {
     pub chunk_count: u64,
     /// How many samples stand for many: 0, the block holds what was measured.
     pub resolution_ms: u64,
+    /// The blocks that this one was merged from and stands for.
+    pub sources: Vec<Ulid>,
     pub(crate) series_pages: Vec<Part>,
     pub(crate) dictionary_pages: Vec<DictionaryPage>,
 }
@@ -95,6 +98,10 @@ impl Contents {
         put_varint(&mut out, self.sample_count);
         put_varint(&mut out, self.chunk_count);
         put_varint(&mut out, self.resolution_ms);
+        put_varint(&mut out, self.sources.len() as u64);
+        for source in &self.sources {
+            out.extend_from_slice(&source.to_bytes());
+        }
         put_varint(&mut out, self.series_pages.len() as u64);
         self.series_pages.iter().for_each(|part| part.put(&mut out));
         put_varint(&mut out, self.dictionary_pages.len() as u64);
@@ -121,9 +128,13 @@ impl Contents {
             sample_count: reader.varint()?,
             chunk_count: reader.varint()?,
             resolution_ms: reader.varint()?,
+            sources: Vec::new(),
             series_pages: Vec::new(),
             dictionary_pages: Vec::new(),
         };
+        for _ in 0..reader.count(reader.remaining())? {
+            contents.sources.push(Ulid::from_bytes(reader.array()?));
+        }
         for _ in 0..reader.count(reader.remaining())? {
             contents.series_pages.push(Part::take(&mut reader)?);
         }

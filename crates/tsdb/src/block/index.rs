@@ -106,7 +106,12 @@ impl<'a> Session<'a> {
         let page = number as usize / SERIES_PER_PAGE;
         let rows = cached(&self.series, page, || self.load_rows(page))?;
         let broken = || self.broken("series page", "series is missing");
-        let row = rows.get(number as usize % SERIES_PER_PAGE).ok_or_else(broken)?;
+        self.named(rows.get(number as usize % SERIES_PER_PAGE).ok_or_else(broken)?)
+    }
+
+    /// A row with its labels.
+    fn named(&self, row: &Row) -> Result<BlockSeries, ReadError> {
+        let broken = || self.broken("series page", "label is missing");
         let mut labels = LabelsBuilder::default();
         for &pair in &row.pairs {
             let pairs = self.pairs(pair / PAIRS_PER_PAGE)?;
@@ -147,9 +152,10 @@ impl<'a> Session<'a> {
         let part = self.block.contents.series_pages.get(page).copied();
         let part = part.ok_or_else(|| self.broken("series", "page is missing"))?;
         self.load(part, "series page", |reader| {
-            let mut rows = Vec::new();
+            let mut rows: Vec<Row> = Vec::new();
             while reader.remaining() > 0 {
-                rows.push(take_row(reader)?);
+                let row = take_row(reader, rows.last())?;
+                rows.push(row);
             }
             Ok(rows)
         })
@@ -185,6 +191,51 @@ impl<'a> Session<'a> {
         pages
             .partition_point(|page| (page.name.as_str(), page.value.as_str()) <= (name, value))
             .saturating_sub(1)
+    }
+}
+
+/// Goes through the series of a block in their order.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    session: Session<'a>,
+    /// The page being walked, and the next row of it.
+    page: usize,
+    rows: std::vec::IntoIter<Row>,
+    next: Option<BlockSeries>,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(block: &'a Block) -> Self {
+        Self {
+            session: Session::new(block),
+            page: 0,
+            rows: Vec::new().into_iter(),
+            next: None,
+        }
+    }
+
+    pub(crate) fn block(&self) -> &'a Block {
+        self.session.block
+    }
+
+    /// The next series, without going on.
+    pub(crate) fn peek(&mut self) -> Result<Option<&BlockSeries>, ReadError> {
+        while self.next.is_none() {
+            if let Some(row) = self.rows.next() {
+                self.next = Some(self.session.named(&row)?);
+            } else if self.page < self.session.block.contents.series_pages.len() {
+                self.rows = self.session.load_rows(self.page)?.into_iter();
+                self.page += 1;
+            } else {
+                break;
+            }
+        }
+        Ok(self.next.as_ref())
+    }
+
+    /// The series last [peeked](Self::peek) at.
+    pub(crate) fn take(&mut self) -> Option<BlockSeries> {
+        self.next.take()
     }
 }
 
@@ -246,7 +297,7 @@ fn cached<T>(
     Ok(loaded)
 }
 
-fn take_row(reader: &mut Reader<'_>) -> Result<Row, Malformed> {
+fn take_row(reader: &mut Reader<'_>, before: Option<&Row>) -> Result<Row, Malformed> {
     let mut pairs = Vec::new();
     let mut last = 0_usize;
     for _ in 0..reader.count(LABELS_PER_SERIES_MAX)? {
@@ -255,18 +306,25 @@ fn take_row(reader: &mut Reader<'_>) -> Result<Row, Malformed> {
     }
     let mut chunks = Vec::new();
     let mut last_ms = 0_i64;
-    for _ in 0..reader.count(reader.remaining())? {
+    for place in 0..reader.count(reader.remaining())? {
         let part = Part::take(reader)?;
         let min_ms = last_ms.wrapping_add(reader.signed()?);
         let max_ms = min_ms
             .checked_add_unsigned(reader.varint()?)
             .ok_or(Malformed("time of a chunk"))?;
         last_ms = max_ms;
+        let count = reader.count(2 * SAMPLES_PER_CHUNK_MAX + 1)?;
+        let leans = count & 1 == 1;
+        let base = before.and_then(|row| row.chunks.get(place)).filter(|_| leans);
+        if leans && base.is_none() {
+            return Err(Malformed("chunk that leans on nothing"));
+        }
         chunks.push(ChunkMeta {
             part,
+            base: base.map(|base| Arc::new(base.clone())),
             min_ms,
             max_ms,
-            count: reader.count(SAMPLES_PER_CHUNK_MAX)? as u32,
+            count: (count >> 1) as u32,
             min: f64::from_bits(reader.long()?),
             max: f64::from_bits(reader.long()?),
             sum: f64::from_bits(reader.long()?),

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use disk::StorageFile;
 use model::{Labels, SampleColumns, TenantId, is_stale};
 use roaring::RoaringBitmap;
+use ulid::Ulid;
 
 use super::contents::{Contents, DictionaryPage, Part, encode_trailer};
 use super::index::{PAIRS_PER_PAGE, SERIES_PER_PAGE, pack_page};
+use super::order::{BOUND, are_siblings};
 use super::{ChunkMeta, HEADER};
 use crate::bytes::{put_signed, put_text, put_varint};
-use crate::chunk;
+use crate::chunk::{self, Effort};
 use crate::limits::BLOCK_CHUNK_SAMPLES;
 
 const BUFFER_BYTES: usize = 256 << 10;
@@ -23,16 +26,19 @@ pub(crate) struct BlockWriter<'a> {
     written: u64,
     buffer: Vec<u8>,
     series: Vec<(Labels, Vec<ChunkMeta>)>,
+    /// The samples of the series added last, if another may lean on them.
+    before: SampleColumns,
     contents: Contents,
 }
 
 impl<'a> BlockWriter<'a> {
-    pub(crate) fn new(file: &'a (dyn StorageFile + 'a), tenant: TenantId) -> Self {
+    pub(crate) fn new(file: &'a (dyn StorageFile + 'a), tenant: TenantId, sources: Vec<Ulid>) -> Self {
         Self {
             file,
             written: 0,
             buffer: HEADER.to_vec(),
             series: Vec::new(),
+            before: SampleColumns::default(),
             contents: Contents {
                 tenant,
                 min_ms: i64::MAX,
@@ -41,6 +47,7 @@ impl<'a> BlockWriter<'a> {
                 sample_count: 0,
                 chunk_count: 0,
                 resolution_ms: 0,
+                sources,
                 series_pages: Vec::new(),
                 dictionary_pages: Vec::new(),
             },
@@ -52,14 +59,34 @@ impl<'a> BlockWriter<'a> {
         if samples.is_empty() {
             return Ok(());
         }
-        let mut chunks = Vec::with_capacity(samples.len().div_ceil(BLOCK_CHUNK_SAMPLES));
-        let columns = samples
-            .at_ms
-            .chunks(BLOCK_CHUNK_SAMPLES)
-            .zip(samples.values.chunks(BLOCK_CHUNK_SAMPLES));
-        for (times, values) in columns {
-            let part = self.put(&chunk::encode(times, values))?;
-            chunks.push(describe(part, times, values));
+        // Chunks of like size: a short one at the end would cost more a sample.
+        let count = samples.len().div_ceil(BLOCK_CHUNK_SAMPLES);
+        let size = samples.len().div_ceil(count);
+        let mut chunks = Vec::with_capacity(count);
+        let leans = self.may_lean(labels, samples);
+        for place in 0..count {
+            let range = place * size..((place + 1) * size).min(samples.len());
+            let times = samples.at_ms.get(range.clone()).unwrap_or_default();
+            let values = samples.values.get(range.clone()).unwrap_or_default();
+            let mut bytes = chunk::encode(times, values, Effort::Small);
+            let mut base = None;
+            if leans
+                && let Some(beside) = self
+                    .before
+                    .values
+                    .get(range)
+                    .and_then(|base| chunk::encode_beside(base, values))
+                && beside.len() < bytes.len()
+            {
+                bytes = beside;
+                base = self.series.last().and_then(|(_, chunks)| chunks.get(place));
+            }
+            let base = base.map(|base| Arc::new(base.clone()));
+            let part = self.put(&bytes)?;
+            chunks.push(describe(part, base, times, values));
+        }
+        if labels.get(BOUND).is_some() {
+            self.before.clone_from(samples);
         }
         let (first, last) = (samples.at_ms.first(), samples.at_ms.last());
         self.contents.min_ms = self.contents.min_ms.min(first.copied().unwrap_or(i64::MAX));
@@ -69,6 +96,16 @@ impl<'a> BlockWriter<'a> {
         self.contents.series_count += 1;
         self.series.push((labels.clone(), chunks));
         Ok(())
+    }
+
+    /// Whether a series may lean on the one before it: on the same page, a bucket of the same histogram, at the same times.
+    fn may_lean(&self, labels: &Labels, samples: &SampleColumns) -> bool {
+        !self.series.len().is_multiple_of(SERIES_PER_PAGE)
+            && self
+                .series
+                .last()
+                .is_some_and(|(before, _)| are_siblings(before, labels))
+            && self.before.at_ms == samples.at_ms
     }
 
     /// Writes what is left. The file is not synced.
@@ -167,7 +204,10 @@ fn put_chunks(page: &mut Vec<u8>, chunks: &[ChunkMeta]) {
         put_signed(page, chunk.min_ms.wrapping_sub(last_ms));
         put_varint(page, chunk.max_ms.wrapping_sub(chunk.min_ms) as u64);
         last_ms = chunk.max_ms;
-        put_varint(page, u64::from(chunk.count));
+        put_varint(
+            page,
+            u64::from(chunk.count) << 1 | u64::from(chunk.base.is_some()),
+        );
         for value in [chunk.min, chunk.max, chunk.sum, chunk.last] {
             page.extend_from_slice(&value.to_bits().to_le_bytes());
         }
@@ -176,9 +216,10 @@ fn put_chunks(page: &mut Vec<u8>, chunks: &[ChunkMeta]) {
 }
 
 /// Times and aggregates of a chunk that is not empty.
-fn describe(part: Part, times: &[i64], values: &[f64]) -> ChunkMeta {
+fn describe(part: Part, base: Option<Arc<ChunkMeta>>, times: &[i64], values: &[f64]) -> ChunkMeta {
     let mut meta = ChunkMeta {
         part,
+        base,
         min_ms: times.first().copied().unwrap_or_default(),
         max_ms: times.last().copied().unwrap_or_default(),
         count: times.len() as u32,

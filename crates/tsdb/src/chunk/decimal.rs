@@ -3,7 +3,7 @@
 //! A float `v` is a decimal of exponent `e` where `round(v * 10^e) / 10^e` has the very bits of `v`; the quotient of two
 //! exact floats is rounded correctly, as a parser of decimals would (IEEE 754, section 4.3).
 
-use super::integers;
+use super::{Effort, integers};
 use crate::bytes::{Malformed, Reader, put_varint};
 
 /// 10^22 is the largest power of ten that a float holds exactly.
@@ -11,17 +11,56 @@ const EXPONENT_MAX: usize = 17;
 const POWERS: [f64; EXPONENT_MAX + 1] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
 ];
-/// Integers up to here are exact floats.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+/// Adding and taking away 1.5 * 2^52 rounds what is smaller than 2^51 to an integer.
+const ROUNDER: f64 = 6_755_399_441_055_744.0;
+const ROUNDED_MAX: f64 = 2_251_799_813_685_248.0;
+/// The exponent is guessed from so many values.
+const VALUES_GUESSED_FROM: usize = 12;
 
 /// Appends `mode` and the column; appends nothing and says no where too few of the values are decimals.
-pub(super) fn encode(values: &[f64], out: &mut Vec<u8>, mode: u8) -> bool {
+pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>, mode: u8) -> bool {
     let exceptions_max = values.len() / 8 + 1;
-    let Some(exponent) = common_exponent(values, exceptions_max) else {
-        return false;
+    let stride = (values.len() / VALUES_GUESSED_FROM).max(1);
+    let looked: Vec<f64> = values.iter().copied().step_by(stride).collect();
+    let guessed = common_exponent(&looked, exceptions_max).map(|exponent| convert(values, exponent));
+    let column = match guessed {
+        Some(column) if column.exceptions.is_empty() => column,
+        // A value that was not looked at may need a larger exponent.
+        _ => match common_exponent(values, exceptions_max) {
+            Some(exponent) => convert(values, exponent),
+            None => return false,
+        },
     };
-    let mut integers = Vec::with_capacity(values.len());
-    let mut exceptions = Vec::new();
+    if column.exceptions.len() > exceptions_max {
+        return false;
+    }
+    out.push(mode);
+    out.push(column.exponent as u8);
+    put_varint(out, column.exceptions.len() as u64);
+    let mut last = 0;
+    for (place, bits) in column.exceptions {
+        put_varint(out, (place - last) as u64);
+        out.extend_from_slice(&bits.to_le_bytes());
+        last = place;
+    }
+    integers::encode(column.integers, effort, out);
+    true
+}
+
+/// A column as integers of one exponent.
+struct Column {
+    exponent: usize,
+    /// Where there is none, the one before stands in.
+    integers: Vec<i64>,
+    exceptions: Vec<(usize, u64)>,
+}
+
+fn convert(values: &[f64], exponent: usize) -> Column {
+    let mut column = Column {
+        exponent,
+        integers: Vec::with_capacity(values.len()),
+        exceptions: Vec::new(),
+    };
     let mut stand_in = values
         .iter()
         .find_map(|&value| to_integer(value, exponent))
@@ -29,24 +68,11 @@ pub(super) fn encode(values: &[f64], out: &mut Vec<u8>, mode: u8) -> bool {
     for (place, &value) in values.iter().enumerate() {
         match to_integer(value, exponent) {
             Some(integer) => stand_in = integer,
-            None => exceptions.push((place, value.to_bits())),
+            None => column.exceptions.push((place, value.to_bits())),
         }
-        integers.push(stand_in);
+        column.integers.push(stand_in);
     }
-    if exceptions.len() > exceptions_max {
-        return false;
-    }
-    out.push(mode);
-    out.push(exponent as u8);
-    put_varint(out, exceptions.len() as u64);
-    let mut last = 0;
-    for (place, bits) in exceptions {
-        put_varint(out, (place - last) as u64);
-        out.extend_from_slice(&bits.to_le_bytes());
-        last = place;
-    }
-    integers::encode(&integers, out);
-    true
+    column
 }
 
 /// Appends `count` values to `out`.
@@ -94,13 +120,18 @@ fn common_exponent(values: &[f64], exceptions_max: usize) -> Option<usize> {
 }
 
 /// The integer that stands for `value`, if dividing it again gives the same bits.
+#[inline]
 fn to_integer(value: f64, exponent: usize) -> Option<i64> {
+    if exponent == 0 {
+        // Saturates: what is no integer or too large does not come back.
+        let integer = value as i64;
+        return ((integer as f64).to_bits() == value.to_bits() && integer != i64::MAX).then_some(integer);
+    }
     let power = *POWERS.get(exponent)?;
-    let scaled = (value * power).round();
-    let exact = scaled.abs() <= EXACT_MAX || (exponent == 0 && scaled.abs() < 9.2e18);
-    if !exact {
+    let scaled = value * power;
+    if scaled.abs() >= ROUNDED_MAX || scaled.is_nan() {
         return None;
     }
-    let integer = scaled as i64;
-    (((integer as f64) / power).to_bits() == value.to_bits()).then_some(integer)
+    let integer = ((scaled + ROUNDER) - ROUNDER) as i64;
+    ((integer as f64 / power).to_bits() == value.to_bits()).then_some(integer)
 }

@@ -1,21 +1,27 @@
-//! A column of integers: the best of zero to two rounds of differences, a frame of reference, packed bits, exceptions.
+//! A column of integers: zero to two rounds of differences, then a frame of reference with packed bits and exceptions, or
+//! an entropy coder.
 //!
 //! Frame of reference with patched exceptions follows "Super-Scalar RAM-CPU Cache Compression" (ICDE 2006), with one
 //! frame a chunk, since chunks are short.
 
-use super::bits::{BitWriter, mask, packed_bytes, unpack};
+use super::bits::{mask, pack, unpack};
+use super::{Effort, entropy};
 use crate::bytes::{Malformed, Reader, put_signed, put_varint, unzigzag, zigzag};
 
 /// Head byte: bits 0-1 rounds of differences, bit 2 a common divisor follows, bit 3 sign folded into the low bit
-/// instead of a base.
+/// instead of a base, bit 4 entropy-coded instead of packed.
 const DIVIDED: u8 = 4;
 const FOLDED: u8 = 8;
-const KNOWN: u8 = 15;
+const ENTROPY: u8 = 16;
+const KNOWN: u8 = 31;
 
-/// One way to write the column, and what it costs.
-#[derive(Debug, Clone)]
+/// The number of rounds is chosen by looking at so many places of the column, and a typical number at fewer.
+const PLACES_LOOKED_AT: usize = 64;
+const TYPICAL_OF: usize = 15;
+
+/// One way to pack residuals, and what it costs.
+#[derive(Debug, Clone, Copy)]
 struct Plan {
-    order: usize,
     folded: bool,
     base: i64,
     width: u32,
@@ -23,54 +29,44 @@ struct Plan {
 }
 
 /// Appends a column that is not empty.
-pub(super) fn encode(column: &[i64], out: &mut Vec<u8>) {
-    let (low, divisor) = common_divisor(column);
-    let reduced: Vec<i64> = if divisor > 1 {
-        column
-            .iter()
-            .map(|&value| (value.wrapping_sub(low) as u64 / divisor) as i64)
-            .collect()
-    } else {
-        column.to_vec()
-    };
-    let mut residuals = reduced;
-    let mut heads = Vec::new();
-    let mut best: Option<(Plan, Vec<i64>)> = None;
-    for order in 0..=2 {
-        if order > 0 {
-            let Some((&head, _)) = residuals.split_first() else {
-                break;
-            };
-            heads.push(head);
-            residuals = residuals
-                .windows(2)
-                .map(|pair| pair[1].wrapping_sub(pair[0]))
-                .collect();
-        }
-        for plan in [plan(order, &residuals, false), plan(order, &residuals, true)] {
-            if best
-                .as_ref()
-                .is_none_or(|(known, _)| plan.cost_bits < known.cost_bits)
-            {
-                best = Some((plan, residuals.clone()));
-            }
+pub(super) fn encode(column: Vec<i64>, effort: Effort, out: &mut Vec<u8>) {
+    let (low, divisor) = common_divisor(&column);
+    let mut residuals = column;
+    if divisor > 1 {
+        for value in &mut residuals {
+            *value = (value.wrapping_sub(low) as u64 / divisor) as i64;
         }
     }
-    let Some((plan, residuals)) = best else { return };
-    let divided = if divisor > 1 { DIVIDED } else { 0 };
-    let folded = if plan.folded { FOLDED } else { 0 };
-    out.push(plan.order as u8 | divided | folded);
+    let order = best_order(&residuals);
+    let mut heads = [0_i64; 2];
+    for head in heads.iter_mut().take(order) {
+        *head = residuals.first().copied().unwrap_or_default();
+        difference(&mut residuals);
+    }
+    let plan = best_plan(&residuals);
+    let coded = match effort {
+        Effort::Small => entropy::encode(&residuals, plan.cost_bits),
+        Effort::Fast => None,
+    };
+    let mut head = order as u8;
+    head |= if divisor > 1 { DIVIDED } else { 0 };
+    head |= match (&coded, plan.folded) {
+        (Some(_), _) => ENTROPY,
+        (None, true) => FOLDED,
+        (None, false) => 0,
+    };
+    out.push(head);
     if divisor > 1 {
         put_signed(out, low);
         put_varint(out, divisor);
     }
-    for &head in heads.iter().take(plan.order) {
+    for &head in heads.iter().take(order) {
         put_signed(out, head);
     }
-    if !plan.folded {
-        put_signed(out, plan.base);
+    match coded {
+        Some(coded) => out.extend_from_slice(&coded),
+        None => pack_residuals(&residuals, plan, out),
     }
-    pack(&offsets(&residuals, &plan), plan.width, out);
 }
 
 /// Appends `count` integers to `out`.
@@ -90,38 +86,47 @@ pub(super) fn decode(reader: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) 
     for place in heads.iter_mut().take(used) {
         *place = reader.signed()?;
     }
-    let base = if head & FOLDED == 0 {
-        Some(reader.signed()?)
-    } else {
-        None
-    };
     let start = out.len();
-    let (first, second) = (heads[0], heads[1]);
-    out.extend(heads.iter().take(used.min(1)));
-    let mut value = first;
-    let mut difference = second;
-    if used == 2 {
-        value = value.wrapping_add(second);
-        out.push(value);
+    // Residuals of the innermost round go behind the places of the heads.
+    out.resize(start + used, 0);
+    if head & ENTROPY == 0 {
+        unpack_residuals(reader, count - used, head & FOLDED != 0, out)?;
+    } else {
+        entropy::decode(reader, count - used, out)?;
     }
-    unpack_offsets(reader, count - used, |offset| {
-        let residual = base.map_or_else(|| unzigzag(offset), |base| base.wrapping_add(offset as i64));
-        match order {
-            0 => value = residual,
-            1 => value = value.wrapping_add(residual),
-            _ => {
-                difference = difference.wrapping_add(residual);
-                value = value.wrapping_add(difference);
-            }
+    let column = out.get_mut(start..).unwrap_or_default();
+    for round in (0..used).rev() {
+        let Some(part) = column.get_mut(round..) else {
+            continue;
+        };
+        let mut sum = heads.get(round).copied().unwrap_or_default();
+        if let Some(first) = part.first_mut() {
+            *first = sum;
         }
-        out.push(value);
-    })?;
+        for value in part.iter_mut().skip(1) {
+            sum = sum.wrapping_add(*value);
+            *value = sum;
+        }
+    }
     if divisor != 1 || low != 0 {
-        for value in out.iter_mut().skip(start) {
+        for value in column {
             *value = low.wrapping_add((*value as u64).wrapping_mul(divisor) as i64);
         }
     }
     Ok(())
+}
+
+/// Makes a column into its differences, one shorter.
+fn difference(column: &mut Vec<i64>) {
+    let mut last = column.first().copied().unwrap_or_default();
+    for value in column.iter_mut().skip(1) {
+        let now = *value;
+        *value = now.wrapping_sub(last);
+        last = now;
+    }
+    if !column.is_empty() {
+        column.remove(0);
+    }
 }
 
 /// The least value, and the largest number that divides all distances from it.
@@ -130,6 +135,9 @@ fn common_divisor(column: &[i64]) -> (i64, u64) {
     let mut divisor = 0_u64;
     for &value in column {
         let mut rest = value.wrapping_sub(low) as u64;
+        if divisor != 0 && rest.is_multiple_of(divisor) {
+            continue;
+        }
         while rest != 0 {
             (divisor, rest) = (rest, divisor % rest);
         }
@@ -140,106 +148,165 @@ fn common_divisor(column: &[i64]) -> (i64, u64) {
     (low, divisor)
 }
 
-/// The cheapest width for these residuals, with base or folded.
-fn plan(order: usize, residuals: &[i64], folded: bool) -> Plan {
+/// The rounds of differences after which numbers are shortest, judged by their distance from a typical one.
+fn best_order(column: &[i64]) -> usize {
+    let places = column.len().saturating_sub(2);
+    if places < 1 {
+        return 0;
+    }
+    let stride = places.div_ceil(PLACES_LOOKED_AT);
+    let mut looked = [[0_i64; PLACES_LOOKED_AT]; 3];
+    let mut count = 0;
+    for window in column.windows(3).step_by(stride) {
+        let &[a, b, c] = window else { continue };
+        let (first, second) = (b.wrapping_sub(a), c.wrapping_sub(b));
+        for (values, value) in looked.iter_mut().zip([c, second, second.wrapping_sub(first)]) {
+            if let Some(place) = values.get_mut(count) {
+                *place = value;
+            }
+        }
+        count += 1;
+    }
+    let costs = looked
+        .each_ref()
+        .map(|values| distance_bits(values.get(..count).unwrap_or_default()));
+    // Of equals the lowest: fewer heads, and a constant stays a constant.
+    (0..3)
+        .min_by_key(|&order| costs.get(order).copied())
+        .unwrap_or_default()
+}
+
+/// Bits that the distances from a typical value take.
+fn distance_bits(values: &[i64]) -> u64 {
+    let mut some: Vec<i64> = values
+        .iter()
+        .copied()
+        .step_by(values.len().div_ceil(TYPICAL_OF).max(1))
+        .collect();
+    some.sort_unstable();
+    let typical = some.get(some.len() / 2).copied().unwrap_or_default();
+    let bits = |&value: &i64| u64::from(64 - value.wrapping_sub(typical).unsigned_abs().leading_zeros());
+    values.iter().map(bits).sum()
+}
+
+/// The cheaper of packing against the least residual and packing with the sign folded in.
+fn best_plan(residuals: &[i64]) -> Plan {
     let base = residuals.iter().copied().min().unwrap_or_default();
-    let mut plan = Plan {
-        order,
-        folded,
+    let based = plan(
+        residuals
+            .iter()
+            .map(|residual| residual.wrapping_sub(base) as u64),
+    );
+    let based = Plan {
         base,
+        cost_bits: based.cost_bits + 8 * signed_bytes(base),
+        ..based
+    };
+    if base >= 0 {
+        return based;
+    }
+    let folded = plan(residuals.iter().map(|&residual| zigzag(residual)));
+    if folded.cost_bits < based.cost_bits {
+        Plan {
+            folded: true,
+            ..folded
+        }
+    } else {
+        based
+    }
+}
+
+/// The cheapest width for these numbers.
+fn plan(numbers: impl Iterator<Item = u64>) -> Plan {
+    let mut by_length = [0_u32; 65];
+    let mut count = 0_usize;
+    for number in numbers {
+        let length = (64 - number.leading_zeros()) as usize;
+        if let Some(place) = by_length.get_mut(length) {
+            *place += 1;
+        }
+        count += 1;
+    }
+    let highest = by_length.iter().rposition(|&count| count > 0).unwrap_or(0);
+    let mut best = Plan {
+        folded: false,
+        base: 0,
         width: 0,
         cost_bits: usize::MAX,
     };
-    let mut by_length = [0_usize; 65];
-    for &residual in residuals {
-        let length = 64 - offset(residual, &plan).leading_zeros();
-        if let Some(count) = by_length.get_mut(length as usize) {
-            *count += 1;
-        }
-    }
-    let fixed = order * 24 + if folded { 0 } else { 8 * signed_bytes(base) };
-    let mut exceptions = residuals.len();
-    let highest = by_length.iter().rposition(|&count| count > 0).unwrap_or(0);
+    let mut exceptions = count;
     for (width, &fitting) in by_length.iter().enumerate().take(highest + 1) {
-        exceptions -= fitting;
+        exceptions -= fitting as usize;
         // An exception takes about two bytes of place and its high bits.
-        let cost =
-            fixed + residuals.len() * width + exceptions * (12 + highest.saturating_sub(width) * 8 / 7);
-        if cost < plan.cost_bits {
-            plan.cost_bits = cost;
-            plan.width = width as u32;
+        let cost = count * width + exceptions * (12 + highest.saturating_sub(width) * 8 / 7);
+        if cost < best.cost_bits {
+            best.cost_bits = cost;
+            best.width = width as u32;
         }
     }
-    plan
+    best
 }
 
 fn signed_bytes(value: i64) -> usize {
     (64 - zigzag(value).leading_zeros()).div_ceil(7).max(1) as usize
 }
 
-fn offset(residual: i64, plan: &Plan) -> u64 {
-    if plan.folded {
-        zigzag(residual)
-    } else {
-        residual.wrapping_sub(plan.base) as u64
+/// Base, width, low bits of all, then for each number that needs more: distance to its place and its high bits.
+fn pack_residuals(residuals: &[i64], plan: Plan, out: &mut Vec<u8>) {
+    let number = |&residual: &i64| {
+        if plan.folded {
+            zigzag(residual)
+        } else {
+            residual.wrapping_sub(plan.base) as u64
+        }
+    };
+    if !plan.folded {
+        put_signed(out, plan.base);
     }
-}
-
-fn offsets(residuals: &[i64], plan: &Plan) -> Vec<u64> {
-    residuals.iter().map(|&residual| offset(residual, plan)).collect()
-}
-
-/// Width, low bits of all, then for each number that needs more: distance to its place and its high bits.
-fn pack(offsets: &[u64], width: u32, out: &mut Vec<u8>) {
-    out.push(width as u8);
-    out.reserve(packed_bytes(offsets.len(), width));
-    let mut writer = BitWriter::new(out);
-    for &offset in offsets {
-        writer.put(offset, width);
-    }
-    writer.finish();
-    let exceptions: Vec<(usize, u64)> = offsets
-        .iter()
-        .enumerate()
-        .filter(|(_, offset)| **offset & !mask(width) != 0)
-        .map(|(place, offset)| (place, offset >> width))
-        .collect();
-    put_varint(out, exceptions.len() as u64);
+    out.push(plan.width as u8);
+    pack(residuals.iter().map(number), plan.width, out);
+    let high = !mask(plan.width);
+    let exceptions = || {
+        let numbers = residuals.iter().map(number).enumerate();
+        numbers.filter(|(_, number)| plan.width < 64 && number & high != 0)
+    };
+    put_varint(out, exceptions().count() as u64);
     let mut last = 0;
-    for (place, high) in exceptions {
+    for (place, number) in exceptions() {
         put_varint(out, (place - last) as u64);
-        put_varint(out, high);
+        put_varint(out, number >> plan.width);
         last = place;
     }
 }
 
-fn unpack_offsets(reader: &mut Reader<'_>, count: usize, mut each: impl FnMut(u64)) -> Result<(), Malformed> {
+/// Appends `count` residuals that [`pack_residuals`] wrote.
+fn unpack_residuals(
+    reader: &mut Reader<'_>,
+    count: usize,
+    folded: bool,
+    out: &mut Vec<i64>,
+) -> Result<(), Malformed> {
+    let base = if folded { 0 } else { reader.signed()? };
     let width = u32::from(reader.byte()?);
     if width > 64 {
         return Err(Malformed("numbers above 64 bits"));
     }
-    let mut packed = unpack(reader, count, width)?;
-    let exceptions = reader.count(count)?;
-    let mut done = 0;
-    let mut last = 0_usize;
-    for _ in 0..exceptions {
-        let place = last
-            .checked_add(reader.count(count)?)
-            .filter(|&place| place < count && place >= done);
-        let place = place.ok_or(Malformed("exception out of place"))?;
+    let mut numbers = Vec::new();
+    unpack(reader, count, width, &mut numbers)?;
+    let mut place = 0_usize;
+    for _ in 0..reader.count(count)? {
+        place = place.saturating_add(reader.count(count)?);
         let high = reader.varint()?;
-        while done < place {
-            each(packed.get(width)?);
-            done += 1;
-        }
+        let number = numbers
+            .get_mut(place)
+            .ok_or(Malformed("exception out of place"))?;
         // An exception needs bits above the width, so the width is below 64.
-        each(packed.get(width)? | high.checked_shl(width).unwrap_or_default());
-        done += 1;
-        last = place;
+        *number |= high.checked_shl(width).unwrap_or_default();
     }
-    while done < count {
-        each(packed.get(width)?);
-        done += 1;
+    if folded {
+        out.extend(numbers.iter().map(|&number| unzigzag(number)));
+    } else {
+        out.extend(numbers.iter().map(|&number| base.wrapping_add(number as i64)));
     }
     Ok(())
 }

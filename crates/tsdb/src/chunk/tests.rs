@@ -6,13 +6,17 @@ use proptest::prelude::*;
 use super::*;
 
 fn check(at_ms: &[i64], values: &[f64]) -> usize {
-    let bytes = encode(at_ms, values);
-    let mut read = SampleColumns::default();
-    decode(&bytes, &mut read).unwrap();
-    assert_eq!(read.at_ms, at_ms);
     let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&read.values), bits(values));
-    bytes.len()
+    let lengths = [Effort::Fast, Effort::Small].map(|effort| {
+        let bytes = encode(at_ms, values, effort);
+        let mut read = SampleColumns::default();
+        decode(&bytes, &mut read).unwrap();
+        assert_eq!(read.at_ms, at_ms);
+        assert_eq!(bits(&read.values), bits(values));
+        bytes.len()
+    });
+    assert!(lengths[1] <= lengths[0]);
+    lengths[1]
 }
 
 fn every_15_s(count: usize) -> Vec<i64> {
@@ -98,6 +102,7 @@ fn cut_chunks_are_refused_and_leave_nothing() {
     let bytes = encode(
         &every_15_s(50),
         &noise(50, 1000).iter().map(|&n| n as f64).collect::<Vec<_>>(),
+        Effort::Small,
     );
     for length in 0..bytes.len() {
         let mut out = SampleColumns::default();

@@ -8,36 +8,35 @@ use std::sync::atomic::Ordering;
 
 use disk::DiskError;
 use model::{
-    Accepted, MetricMetadata, Refusal, Sample, SampleColumns, Series, SeriesBatch, SeriesWrite, TenantId,
-    TimeRange, WriteError,
+    Accepted, MetricMetadata, NumberedSample, Refusal, Sample, SampleColumns, Series, SeriesBatch,
+    SeriesNumber, SeriesWrite, TenantId, TimeRange, WriteError,
 };
+use rustc_hash::FxHashMap;
 
 use super::{Db, Inner, SegmentFacts};
 use crate::columns::settle;
-use crate::head::MemSeries;
 use crate::head::series::Verdict;
+use crate::head::{Bounds, Forgotten, Judged, MemSeries, SeriesLimits};
 use crate::keys::{Known, Pending};
-use crate::record::{BatchBody, Definition, KIND_METADATA, KIND_SAMPLES, encode_batch, encode_metadata};
+use crate::record::{BatchBody, Definition, KIND_METADATA, KIND_SAMPLES, Row, encode_batch, encode_metadata};
 
-/// The numbers that series have in the log segment being written.
+/// The series that the record before defined in the log segment being written; said again in the next one, so that a
+/// damaged record costs only itself.
 #[derive(Debug, Default)]
-pub(super) struct Numbering {
+pub(super) struct Echo {
     segment: u64,
-    next: u32,
-    /// What the record before defined; said again in the next, so that one damaged record costs only itself.
-    echo: Vec<Definition>,
-}
-
-/// A batch that was judged.
-struct Judged {
-    rows: Vec<(Arc<MemSeries>, Vec<Sample>)>,
-    /// What is known of the answer: refusals, and samples known already.
-    accepted: Accepted,
+    definitions: Vec<Definition>,
 }
 
 impl SeriesWrite for Db {
     fn append(&self, batch: &SeriesBatch, now_ms: i64) -> Result<Accepted, WriteError> {
         self.inner.append(batch, now_ms)
+    }
+
+    fn number(&self, tenant: TenantId, series: &Series) -> Result<Option<SeriesNumber>, Refusal> {
+        self.inner
+            .number(tenant, series, self.inner.latest_ms())
+            .map(Some)
     }
 
     fn describe(&self, tenant: TenantId, metadata: &[MetricMetadata]) -> Result<(), WriteError> {
@@ -58,12 +57,13 @@ impl Inner {
             Some(Known::New(pending)) => Some(pending),
             None => None,
         };
-        let judged = self.judge(batch, now_ms);
-        let result = if judged.rows.is_empty() && pending.is_none() {
-            Ok(judged.accepted)
-        } else {
-            self.log_and_apply(batch, judged, pending, now_ms)
-        };
+        let result = self.judge(batch, now_ms).and_then(|judged| {
+            if judged.new.is_empty() && judged.doubtful.is_empty() && pending.is_none() {
+                Ok(judged.accepted)
+            } else {
+                self.log_and_apply(batch, judged, pending, now_ms)
+            }
+        });
         match &result {
             Ok(accepted) => self.count_accepted(accepted),
             Err(_) => {
@@ -80,31 +80,52 @@ impl Inner {
         pending: Option<Pending<'_>>,
         now_ms: i64,
     ) -> Result<Accepted, WriteError> {
-        let Judged { rows, accepted } = judged;
+        let Judged {
+            mut new,
+            doubtful,
+            accepted,
+        } = judged;
+        let new_count = new.len();
+        new.extend_from_slice(&doubtful);
+        let rows = new;
         let body = BatchBody {
             tenant: batch.tenant,
             now_ms,
             key: batch.key,
             refused: accepted.refused.clone(),
             known: accepted.stored,
-            row_samples: rows.iter().map(|(_, samples)| samples.len()).collect(),
-            samples: rows.iter().flat_map(|(_, samples)| samples).copied().collect(),
+            rows: Vec::new(),
         };
-        let max_ms = body.samples.iter().map(|sample| sample.at_ms).max();
-        let body = body.encode();
+        let body = body.encode(rows.iter().map(|row| Row {
+            series: row.series.slot,
+            at_ms: row.at_ms,
+            value: row.value,
+        }));
+        let max_ms = rows.iter().map(|row| row.at_ms).max();
         self.wal.append(
             KIND_SAMPLES,
             |segment, out| {
-                SegmentFacts::note(&mut self.segments.lock(), segment, max_ms, now_ms);
-                self.numbering.lock().encode(segment, &rows, &body, out);
+                SegmentFacts::note(
+                    &mut self.segments.lock(),
+                    segment,
+                    max_ms,
+                    batch.key.is_some(),
+                    now_ms,
+                );
+                let undefined = self.head.undefined_in(segment, &rows);
+                self.echo.lock().encode(segment, &undefined, &body, out);
             },
             |result| {
                 result.map_err(|error| write_error(&error))?;
                 let mut accepted = accepted;
-                for (series, samples) in &rows {
-                    apply(series, samples, &mut accepted, |series| {
-                        self.head.get_or_create(batch.tenant, series, u64::MAX)
-                    });
+                let (new, doubtful) = rows.split_at_checked(new_count).unwrap_or_default();
+                accepted.stored += new.len() as u64;
+                self.head.take(new);
+                if !doubtful.is_empty() {
+                    self.head.settle();
+                }
+                for &row in doubtful {
+                    self.head.take_doubtful(row, &mut accepted);
                 }
                 if let Some(pending) = pending {
                     pending.settle(now_ms, accepted.clone());
@@ -114,77 +135,131 @@ impl Inner {
         )
     }
 
-    /// Decides what of a batch is taken.
-    fn judge(&self, batch: &SeriesBatch, now_ms: i64) -> Judged {
-        let mut judged = Judged {
-            rows: Vec::with_capacity(batch.series_count()),
-            accepted: Accepted::default(),
-        };
-        let newest_ms = now_ms.saturating_add(self.config.future_limit.as_millis_i64());
-        let oldest_ms = now_ms.saturating_sub(self.config.retention.as_millis_i64());
-        let blocks_newest_ms = self.blocks.newest_ms(batch.tenant);
-        for (series, samples) in batch.iter() {
-            let accepted = &mut judged.accepted;
-            let in_time = |sample: &&Sample| {
-                let refusal = match sample.at_ms {
-                    at_ms if at_ms > newest_ms => Some(Refusal::TooFarInFuture),
-                    at_ms if at_ms < oldest_ms => Some(Refusal::TooOld),
-                    _ => None,
-                };
-                refusal.inspect(|&refusal| accepted.refuse(refusal, 1)).is_none()
-            };
-            let samples: Vec<Sample> = samples.iter().filter(in_time).copied().collect();
-            if samples.is_empty() {
-                continue;
-            }
-            match self
-                .head
-                .get_or_create(batch.tenant, series, self.config.active_series_max)
-            {
-                Some(known) => {
-                    let samples = self.judge_row(&known, &samples, blocks_newest_ms, &mut judged.accepted);
-                    if !samples.is_empty() {
-                        judged.rows.push((known, samples));
-                    }
-                }
-                None => judged
-                    .accepted
-                    .refuse(Refusal::TooManySeries, samples.len() as u64),
-            }
+    fn number(&self, tenant: TenantId, series: &Series, now_ms: i64) -> Result<SeriesNumber, Refusal> {
+        if let Some(known) = self.head.known(tenant, series.id()) {
+            return Ok(known);
         }
-        drop_repeated(&mut judged);
-        judged
+        let limits = SeriesLimits {
+            active_max: self.config.active_series_max,
+            per_metric_max: self.config.series_per_metric_max,
+            blocks_newest_ms: self.blocks.newest_ms(tenant),
+        };
+        self.head.number(tenant, series, limits, now_ms).inspect_err(|_| {
+            self.culprits.note(tenant, series.labels().metric_name());
+        })
     }
 
-    /// The samples of one row that are new.
-    fn judge_row(
+    /// Decides what of a batch is taken.
+    fn judge(&self, batch: &SeriesBatch, now_ms: i64) -> Result<Judged, WriteError> {
+        self.note_time(now_ms);
+        let bounds = Bounds {
+            oldest_ms: now_ms.saturating_sub(self.config.retention.as_millis_i64()),
+            newest_ms: now_ms.saturating_add(self.config.future_limit.as_millis_i64()),
+            window_ms: self.config.out_of_order_window.as_millis_i64(),
+        };
+        let mut judged = Judged::default();
+        if batch.series_count() == 0 {
+            self.head
+                .judge(batch.numbered(), bounds, now_ms, &mut judged)
+                .map_err(|Forgotten| WriteError::Forgotten)?;
+        } else {
+            self.judge_named(batch, bounds, now_ms, &mut judged)?;
+        }
+        if !judged.doubtful.is_empty() {
+            self.judge_doubtful(batch.tenant, &mut judged);
+        }
+        Ok(judged)
+    }
+
+    /// A series that was idle can leave memory between being numbered and being judged; it is numbered anew then.
+    fn judge_named(
         &self,
-        series: &MemSeries,
-        samples: &[Sample],
-        blocks_newest_ms: Option<i64>,
-        accepted: &mut Accepted,
-    ) -> Vec<Sample> {
-        let window_ms = self.config.out_of_order_window.as_millis_i64();
-        let mut in_blocks: Option<SampleColumns> = None;
-        let times = || samples.iter().map(|sample| sample.at_ms);
-        let range = TimeRange::at(times().min().unwrap_or_default())
-            .union(&TimeRange::at(times().max().unwrap_or_default()));
-        let mut taken = Vec::with_capacity(samples.len());
-        for &sample in samples {
-            let mut verdict = series.judge(sample, window_ms);
-            // Not only where the series knows a newer sample: it may have left memory and come back since.
-            let sealed = blocks_newest_ms.is_some_and(|newest_ms| sample.at_ms <= newest_ms);
-            if verdict == Verdict::Store && sealed && self.blocks.may_hold(series.tenant(), sample.at_ms) {
-                let known = in_blocks.get_or_insert_with(|| self.samples_in_blocks(series, range));
-                verdict = compare(known, sample);
+        batch: &SeriesBatch,
+        bounds: Bounds,
+        now_ms: i64,
+        judged: &mut Judged,
+    ) -> Result<(), WriteError> {
+        for _ in 0..3 {
+            let mut accepted = Accepted::default();
+            let mut rows = batch.numbered().to_vec();
+            for (series, samples) in batch.iter() {
+                let outside =
+                    |sample: &Sample| sample.at_ms > bounds.newest_ms || sample.at_ms < bounds.oldest_ms;
+                // What is refused anyway makes no series.
+                if samples.iter().all(outside) {
+                    for sample in samples {
+                        let late = sample.at_ms < bounds.oldest_ms;
+                        let refusal = if late {
+                            Refusal::TooOld
+                        } else {
+                            Refusal::TooFarInFuture
+                        };
+                        accepted.refuse(refusal, 1);
+                    }
+                    continue;
+                }
+                match self.number(batch.tenant, series, now_ms) {
+                    Ok(number) => rows.extend(samples.iter().map(|sample| NumberedSample {
+                        series: number,
+                        at_ms: sample.at_ms,
+                        value: sample.value,
+                    })),
+                    Err(refusal) => accepted.refuse(refusal, samples.len() as u64),
+                }
             }
-            match verdict {
-                Verdict::Store | Verdict::Retired => taken.push(sample),
-                Verdict::Same => accepted.stored += 1,
-                Verdict::Refuse(refusal) => accepted.refuse(refusal, 1),
+            if self.head.judge(&rows, bounds, now_ms, judged).is_ok() {
+                for (refusal, count) in accepted.refused {
+                    judged.accepted.refuse(refusal, count);
+                }
+                return Ok(());
             }
         }
-        taken
+        Err(WriteError::Forgotten)
+    }
+
+    /// Looks for samples that may be known already in the batch itself, in memory and in blocks.
+    fn judge_doubtful(&self, tenant: TenantId, judged: &mut Judged) {
+        let doubtful = std::mem::take(&mut judged.doubtful);
+        let mut in_batch: FxHashMap<(u32, i64), u64> = FxHashMap::default();
+        let slots: rustc_hash::FxHashSet<u32> = doubtful.iter().map(|row| row.series.slot).collect();
+        for row in judged.new.iter().filter(|row| slots.contains(&row.series.slot)) {
+            in_batch.insert((row.series.slot, row.at_ms), row.value.to_bits());
+        }
+        self.head.settle();
+        let blocks_newest_ms = self.blocks.newest_ms(tenant);
+        let mut sorted = doubtful;
+        // Stable: of samples of one time the first stays.
+        sorted.sort_by_key(|row| (row.series.slot, row.at_ms));
+        for of_one in sorted.chunk_by(|a, b| a.series == b.series) {
+            let Some(series) = of_one.first().and_then(|row| self.head.by_number(row.series)) else {
+                continue;
+            };
+            let mut in_blocks: Option<SampleColumns> = None;
+            for &row in of_one {
+                let sample = Sample {
+                    at_ms: row.at_ms,
+                    value: row.value,
+                };
+                let mut verdict = match in_batch.insert((row.series.slot, row.at_ms), row.value.to_bits()) {
+                    Some(bits) => {
+                        in_batch.insert((row.series.slot, row.at_ms), bits);
+                        same_or_not(bits, sample)
+                    }
+                    None => series.compare(sample),
+                };
+                let sealed = blocks_newest_ms.is_some_and(|newest_ms| sample.at_ms <= newest_ms);
+                if verdict == Verdict::Store && sealed && self.blocks.may_hold(tenant, sample.at_ms) {
+                    let known =
+                        in_blocks.get_or_insert_with(|| self.samples_in_blocks(&series, range_of(of_one)));
+                    verdict = compare(known, sample);
+                }
+                match verdict {
+                    Verdict::Store => judged.doubtful.push(row),
+                    Verdict::Same => judged.accepted.stored += 1,
+                    Verdict::Refuse(refusal) => judged.accepted.refuse(refusal, 1),
+                }
+            }
+        }
     }
 
     /// What blocks hold of a series. What cannot be read counts as absent: a damaged block must not stop writing.
@@ -240,118 +315,36 @@ impl Inner {
     }
 }
 
-impl Numbering {
+impl Echo {
     /// Writes a record into `segment`, defining the series that the segment does not know yet.
-    fn encode(
-        &mut self,
-        segment: u64,
-        rows: &[(Arc<MemSeries>, Vec<Sample>)],
-        body: &[u8],
-        out: &mut Vec<u8>,
-    ) {
+    fn encode(&mut self, segment: u64, undefined: &[Arc<MemSeries>], body: &[u8], out: &mut Vec<u8>) {
         if self.segment != segment {
-            *self = Self {
-                segment,
-                ..Self::default()
-            };
+            self.segment = segment;
+            self.definitions.clear();
         }
-        let mut definitions = std::mem::take(&mut self.echo);
+        let mut definitions = std::mem::take(&mut self.definitions);
         let echoed = definitions.len();
-        let mut numbers = Vec::with_capacity(rows.len());
-        for (series, _) in rows {
-            let number = series.number_in_segment(segment).unwrap_or_else(|| {
-                let number = self.next;
-                self.next += 1;
-                series.define_in_segment(segment, number);
-                definitions.push(Definition {
-                    number,
-                    tenant: series.tenant(),
-                    labels: series.series().labels().clone(),
-                });
-                number
-            });
-            numbers.push(number);
-        }
-        encode_batch(body, &definitions, &numbers, out);
-        self.echo = definitions.split_off(echoed);
+        definitions.extend(undefined.iter().map(|series| Definition {
+            number: series.number().slot,
+            tenant: series.tenant(),
+            labels: series.series().labels().clone(),
+        }));
+        encode_batch(body, &definitions, out);
+        self.definitions = definitions.split_off(echoed);
     }
 }
 
-/// Puts samples of one series into memory.
-pub(super) fn apply(
-    series: &Arc<MemSeries>,
-    samples: &[Sample],
-    accepted: &mut Accepted,
-    again: impl Fn(&Series) -> Option<Arc<MemSeries>>,
-) {
-    let mut series = Arc::clone(series);
-    for &sample in samples {
-        loop {
-            match series.insert(sample) {
-                Verdict::Store | Verdict::Same => accepted.stored += 1,
-                Verdict::Refuse(refusal) => accepted.refuse(refusal, 1),
-                Verdict::Retired => {
-                    // It left memory between being judged and being durable.
-                    if let Some(created) = again(series.series()) {
-                        series = created;
-                        continue;
-                    }
-                    accepted.refuse(Refusal::TooManySeries, 1);
-                }
-            }
-            break;
-        }
-    }
+fn range_of(rows: &[NumberedSample]) -> TimeRange {
+    let times = || rows.iter().map(|row| row.at_ms);
+    TimeRange::at(times().min().unwrap_or_default()).union(&TimeRange::at(times().max().unwrap_or_default()))
 }
 
-/// Of samples of one series at one time within a batch, only the first is taken.
-fn drop_repeated(judged: &mut Judged) {
-    let mut order: Vec<(u128, i64, u32, u32)> = Vec::new();
-    for (row, (series, samples)) in judged.rows.iter().enumerate() {
-        let id = series.series().id().0;
-        order.extend(
-            samples
-                .iter()
-                .enumerate()
-                .map(|(place, sample)| (id, sample.at_ms, row as u32, place as u32)),
-        );
+fn same_or_not(bits: u64, sample: Sample) -> Verdict {
+    if bits == sample.value.to_bits() {
+        Verdict::Same
+    } else {
+        Verdict::Refuse(Refusal::DuplicateTimestamp)
     }
-    if order.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)) {
-        return;
-    }
-    order.sort_unstable();
-    let sample_at = |judged: &Judged, row: u32, place: u32| {
-        judged
-            .rows
-            .get(row as usize)
-            .and_then(|(_, samples)| samples.get(place as usize))
-            .copied()
-    };
-    let mut repeated: Vec<(u32, u32)> = Vec::new();
-    let mut first: Option<(u128, i64, Option<Sample>)> = None;
-    for (id, at_ms, row, place) in order {
-        let sample = sample_at(judged, row, place);
-        match first {
-            Some((first_id, first_ms, kept)) if (first_id, first_ms) == (id, at_ms) => {
-                let bits = |sample: Option<Sample>| sample.map(|sample| sample.value.to_bits());
-                if bits(kept) == bits(sample) {
-                    judged.accepted.stored += 1;
-                } else {
-                    judged.accepted.refuse(Refusal::DuplicateTimestamp, 1);
-                }
-                repeated.push((row, place));
-            }
-            _ => first = Some((id, at_ms, sample)),
-        }
-    }
-    // From the back, so that places stay true.
-    repeated.sort_unstable_by(|a, b| b.cmp(a));
-    for (row, place) in repeated {
-        if let Some((_, samples)) = judged.rows.get_mut(row as usize) {
-            samples.remove(place as usize);
-        }
-    }
-    judged.rows.retain(|(_, samples)| !samples.is_empty());
 }
 
 fn compare(known: &SampleColumns, sample: Sample) -> Verdict {
@@ -360,11 +353,7 @@ fn compare(known: &SampleColumns, sample: Sample) -> Verdict {
         .binary_search(&sample.at_ms)
         .ok()
         .and_then(|place| known.values.get(place));
-    match value {
-        None => Verdict::Store,
-        Some(value) if value.to_bits() == sample.value.to_bits() => Verdict::Same,
-        Some(_) => Verdict::Refuse(Refusal::DuplicateTimestamp),
-    }
+    value.map_or(Verdict::Store, |value| same_or_not(value.to_bits(), sample))
 }
 
 fn write_error(error: &DiskError) -> WriteError {

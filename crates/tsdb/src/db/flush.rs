@@ -1,26 +1,37 @@
 //! From memory to blocks, and what follows: the checkpoint, the log's end, retention.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::{SampleColumns, TenantId, TimeRange};
 
+use ulid::Ulid;
+
 use super::Inner;
-use crate::block::{Block, BlockWriter};
+use super::compact::Merge;
+use crate::block::{Block, BlockWriter, block_order};
 use crate::checkpoint::Flushed;
 use crate::columns::settle;
 use crate::error::TsdbError;
 use crate::head::MemSeries;
 use crate::head::series::HeadChunk;
-use crate::limits::{BATCH_MEMORY_MS, BLOCK_SPAN_MS, LATE_FLUSH_MS, LOG_SEGMENT_MS_MAX};
+use crate::limits::{
+    BATCH_MEMORY_MS, BLOCK_SPAN_MS, DAY_MS, IDLE_SERIES_MS, LATE_FLUSH_MS, LOG_SEGMENT_BYTES_PER_SERIES,
+    LOG_SEGMENT_MS_MAX,
+};
 
 /// The series of one tenant that are being flushed, in the order of a block.
 type Flushing = Vec<(Arc<MemSeries>, Vec<HeadChunk>)>;
 
 impl Inner {
     pub(super) fn maintain(&self, now_ms: i64) -> Result<(), TsdbError> {
+        let needed = self
+            .head
+            .series_count()
+            .saturating_mul(LOG_SEGMENT_BYTES_PER_SERIES);
+        self.wal
+            .set_segment_bytes(needed.max(disk::limits::SEGMENT_BYTES));
         let window_ms = self.config.out_of_order_window.as_millis_i64();
         let before_ms = window_start(now_ms.saturating_sub(window_ms));
         let result = if self.is_time_to_flush(before_ms, now_ms) && self.wants_flush(before_ms) {
@@ -35,12 +46,14 @@ impl Inner {
         };
         // What only gives space back is done whatever happened before: a full disk may be why it failed.
         self.clean_up(now_ms)?;
-        result
+        result?;
+        self.compact(Merge::Worthwhile { before_ms }, now_ms)
     }
 
     pub(super) fn flush_all(&self, now_ms: i64) -> Result<(), TsdbError> {
         self.flush_before(i64::MAX, now_ms)?;
-        self.clean_up(now_ms)
+        self.clean_up(now_ms)?;
+        self.compact(Merge::Everything, now_ms)
     }
 
     fn clean_up(&self, now_ms: i64) -> Result<(), TsdbError> {
@@ -48,7 +61,7 @@ impl Inner {
         // As long as a late sample could still come, the newest one must be known.
         let idle_before_ms = now_ms.saturating_sub(window_ms.max(BLOCK_SPAN_MS));
         self.head
-            .retire_idle(|newest_ms| newest_ms.is_none_or(|newest_ms| newest_ms < idle_before_ms));
+            .retire_idle(idle_before_ms, now_ms.saturating_sub(IDLE_SERIES_MS));
         let expired_before_ms = now_ms.saturating_sub(self.config.retention.as_millis_i64());
         self.blocks.expire(
             expired_before_ms,
@@ -103,11 +116,8 @@ impl Inner {
         let mut written = Vec::new();
         let mut result = Ok(());
         for (&tenant, series) in &mut tenants {
-            series.sort_by(|(a, _), (b, _)| {
-                let (a, b) = (a.series().labels(), b.series().labels());
-                (a.metric_name(), a).cmp(&(b.metric_name(), b))
-            });
-            result = self.write_blocks(tenant, series, now_ms, &mut written);
+            series.sort_by(|(a, _), (b, _)| block_order(a.series().labels(), b.series().labels()));
+            result = self.write_blocks(tenant, series, before_ms, now_ms, &mut written);
             if result.is_err() {
                 break;
             }
@@ -139,56 +149,55 @@ impl Inner {
         &self,
         tenant: TenantId,
         series: &Flushing,
+        before_ms: i64,
         now_ms: i64,
         written: &mut Vec<Block>,
     ) -> Result<(), TsdbError> {
-        let mut last_path = None;
-        for start_ms in windows(series) {
-            let mut path = self.blocks.new_path(now_ms);
-            // Several blocks of one flush come in order of their time.
-            while last_path.as_ref().is_some_and(|last| path <= *last) {
-                path = self.blocks.new_path(now_ms);
-            }
-            last_path = Some(path.clone());
-            written.push(self.write_block(&path, tenant, series, start_ms)?);
+        for range in spans(series, before_ms) {
+            let block = self.publish_block(tenant, Vec::new(), now_ms, |writer| {
+                let mut columns = SampleColumns::default();
+                for (series, chunks) in series {
+                    columns.clear();
+                    chunks
+                        .iter()
+                        .filter(|chunk| chunk.min_ms <= range.to_ms() && chunk.max_ms >= range.from_ms())
+                        .for_each(|chunk| chunk.decode(&mut columns));
+                    settle(&mut columns, 0, range);
+                    writer.add(series.series().labels(), &columns)?;
+                }
+                Ok(())
+            })?;
+            written.push(block);
         }
         Ok(())
     }
 
-    fn write_block(
+    /// Writes a block that stands for `sources` and opens it; it does not answer yet.
+    pub(super) fn publish_block(
         &self,
-        path: &Path,
         tenant: TenantId,
-        series: &Flushing,
-        start_ms: i64,
+        sources: Vec<Ulid>,
+        now_ms: i64,
+        fill: impl FnOnce(&mut BlockWriter<'_>) -> std::io::Result<()>,
     ) -> Result<Block, TsdbError> {
+        let path = self.blocks.new_path(now_ms);
         let name = || {
             path.file_name()
                 .map(|name| name.to_string_lossy().into_owned())
                 .unwrap_or_default()
         };
-        let range = window(start_ms);
-        disk::publish(&*self.storage, path, |file| {
-            let mut writer = BlockWriter::new(file, tenant);
-            let mut columns = SampleColumns::default();
-            for (series, chunks) in series {
-                columns.clear();
-                let inside =
-                    |chunk: &&HeadChunk| chunk.min_ms <= range.to_ms() && chunk.max_ms >= range.from_ms();
-                chunks
-                    .iter()
-                    .filter(inside)
-                    .for_each(|chunk| chunk.decode(&mut columns));
-                settle(&mut columns, 0, range);
-                writer.add(series.series().labels(), &columns)?;
-            }
+        disk::publish(&*self.storage, &path, |file| {
+            let mut writer = BlockWriter::new(file, tenant, sources);
+            fill(&mut writer)?;
             writer.finish()
         })
         .map_err(|source| TsdbError::WriteBlock { name: name(), source })?;
-        Block::open(&self.storage, path).map_err(|error| TsdbError::WriteBlock {
-            name: name(),
-            source: disk::DiskError::io("read back", path)(std::io::Error::other(error)),
-        })
+        self.blocks
+            .open_block(&path)
+            .map_err(|error| TsdbError::WriteBlock {
+                name: name(),
+                source: disk::DiskError::io("read back", &path)(std::io::Error::other(error)),
+            })
     }
 
     fn save_checkpoint(&self) -> Result<(), TsdbError> {
@@ -217,7 +226,7 @@ impl Inner {
                 || checkpoint.flushed.iter().any(|flushed| segment < flushed.segment),
                 |facts| {
                     checkpoint.covers(segment, facts.max_ms)
-                        && facts.last_now_ms < now_ms.saturating_sub(BATCH_MEMORY_MS)
+                        && facts.last_keyed_ms < now_ms.saturating_sub(BATCH_MEMORY_MS)
                 },
             )
         });
@@ -241,23 +250,38 @@ fn window_start(at_ms: i64) -> i64 {
     at_ms.div_euclid(BLOCK_SPAN_MS).saturating_mul(BLOCK_SPAN_MS)
 }
 
-fn window(start_ms: i64) -> TimeRange {
-    let end_ms = start_ms.saturating_add(BLOCK_SPAN_MS - 1);
-    TimeRange::at(start_ms).union(&TimeRange::at(end_ms))
+/// The span of the block that a sample goes to: a day where all of it is flushed, else a part of one.
+fn span(at_ms: i64, before_ms: i64) -> TimeRange {
+    let of_length = |length_ms: i64| {
+        let start_ms = at_ms.div_euclid(length_ms).saturating_mul(length_ms);
+        TimeRange::at(start_ms).union(&TimeRange::at(start_ms.saturating_add(length_ms - 1)))
+    };
+    let day = of_length(DAY_MS);
+    if day.to_ms() < before_ms {
+        day
+    } else {
+        of_length(BLOCK_SPAN_MS)
+    }
 }
 
 /// The spans that have samples.
-fn windows(series: &Flushing) -> BTreeSet<i64> {
-    let mut starts = BTreeSet::new();
+fn spans(series: &Flushing, before_ms: i64) -> Vec<TimeRange> {
+    let mut spans: BTreeMap<i64, TimeRange> = BTreeMap::new();
+    let mut note = |at_ms: i64| {
+        let span = span(at_ms, before_ms);
+        spans.insert(span.from_ms(), span);
+        span
+    };
     let mut columns = SampleColumns::default();
     for chunk in series.iter().flat_map(|(_, chunks)| chunks) {
-        let (first, last) = (window_start(chunk.min_ms), window_start(chunk.max_ms));
-        starts.extend([first, last]);
-        if last.saturating_sub(first) > BLOCK_SPAN_MS {
+        let (first, last) = (note(chunk.min_ms), note(chunk.max_ms));
+        if first.to_ms().saturating_add(1) < last.from_ms() {
             columns.clear();
             chunk.decode(&mut columns);
-            starts.extend(columns.at_ms.iter().map(|&at_ms| window_start(at_ms)));
+            for &at_ms in &columns.at_ms {
+                note(at_ms);
+            }
         }
     }
-    starts
+    spans.into_values().collect()
 }

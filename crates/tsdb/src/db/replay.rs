@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use disk::Record;
 use hashbrown::HashMap;
-use model::{Accepted, Series};
+use model::{Accepted, NumberedSample, Series, SeriesNumber};
 use rustc_hash::FxBuildHasher;
 
-use super::{SegmentFacts, Segments, append::apply};
+use super::{SegmentFacts, Segments};
+use crate::blocks::Blocks;
 use crate::checkpoint::Checkpoint;
-use crate::head::{Head, MemSeries};
+use crate::head::{Head, SeriesLimits};
 use crate::keys::Keys;
 use crate::limits::BATCH_MEMORY_MS;
 use crate::record::{KIND_METADATA, KIND_SAMPLES, decode_batch, decode_metadata};
@@ -17,20 +18,28 @@ use crate::record::{KIND_METADATA, KIND_SAMPLES, decode_batch, decode_metadata};
 /// Takes records in the order of the log.
 pub(super) struct Replay<'a> {
     head: &'a Head,
+    blocks: &'a Blocks,
     keys: &'a Keys,
     checkpoint: Checkpoint,
     now_ms: i64,
     segment: u64,
     /// The series that the segment defined so far.
-    numbers: HashMap<u32, Arc<MemSeries>, FxBuildHasher>,
+    numbers: HashMap<u32, SeriesNumber, FxBuildHasher>,
     segments: Segments,
     samples: u64,
 }
 
 impl<'a> Replay<'a> {
-    pub(super) fn new(head: &'a Head, keys: &'a Keys, checkpoint: Checkpoint, now_ms: i64) -> Self {
+    pub(super) fn new(
+        head: &'a Head,
+        blocks: &'a Blocks,
+        keys: &'a Keys,
+        checkpoint: Checkpoint,
+        now_ms: i64,
+    ) -> Self {
         Self {
             head,
+            blocks,
             keys,
             checkpoint,
             now_ms,
@@ -63,8 +72,13 @@ impl<'a> Replay<'a> {
         let record = decode_batch(payload).map_err(|error| error.to_string())?;
         for definition in record.definitions {
             let series = Series::new(definition.labels);
-            if let Some(series) = self.head.get_or_create(definition.tenant, &series, u64::MAX) {
-                self.numbers.insert(definition.number, series);
+            let limits = SeriesLimits {
+                blocks_newest_ms: self.blocks.newest_ms(definition.tenant),
+                ..SeriesLimits::NONE
+            };
+            let number = self.head.number(definition.tenant, &series, limits, self.now_ms);
+            if let Ok(number) = number {
+                self.numbers.insert(definition.number, number);
             }
         }
         let body = record.body;
@@ -73,27 +87,35 @@ impl<'a> Replay<'a> {
             refused: body.refused,
             ..Accepted::default()
         };
-        let mut rest = body.samples.as_slice();
         let mut unknown = 0_usize;
-        for (number, &count) in record.rows.iter().zip(&body.row_samples) {
-            let (samples, later) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-            rest = later;
-            let Some(series) = self.numbers.get(number) else {
-                unknown += samples.len();
+        let (mut rows, mut in_blocks) = (Vec::with_capacity(body.rows.len()), Vec::new());
+        for row in &body.rows {
+            let Some(&series) = self.numbers.get(&row.series) else {
+                unknown += 1;
                 continue;
             };
-            for sample in samples {
-                if self.checkpoint.covers(self.segment, sample.at_ms) {
-                    series.note_newest(sample.at_ms);
-                    accepted.stored += 1;
-                } else {
-                    self.samples += 1;
-                    apply(series, std::slice::from_ref(sample), &mut accepted, |_| None);
-                }
+            accepted.stored += 1;
+            let sample = NumberedSample {
+                series,
+                at_ms: row.at_ms,
+                value: row.value,
+            };
+            if self.checkpoint.covers(self.segment, row.at_ms) {
+                in_blocks.push(sample);
+            } else {
+                rows.push(sample);
             }
         }
-        let max_ms = body.samples.iter().map(|sample| sample.at_ms).max();
-        SegmentFacts::note(&mut self.segments, self.segment, max_ms, body.now_ms);
+        self.samples += rows.len() as u64;
+        self.head.restore(&rows, &in_blocks);
+        let max_ms = body.rows.iter().map(|row| row.at_ms).max();
+        SegmentFacts::note(
+            &mut self.segments,
+            self.segment,
+            max_ms,
+            body.key.is_some(),
+            body.now_ms,
+        );
         if let Some(key) = body.key
             && body.now_ms >= self.now_ms.saturating_sub(BATCH_MEMORY_MS)
         {

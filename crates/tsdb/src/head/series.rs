@@ -1,12 +1,11 @@
 //! One series in memory: sealed chunks, the open one, and what came late.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use model::{Refusal, Sample, SampleColumns, Series, TenantId, TimeRange};
+use model::{Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange};
 use parking_lot::Mutex;
 
-use crate::chunk;
+use crate::chunk::{self, Effort};
 use crate::columns::settle;
 use crate::limits::{HEAD_CHUNK_SAMPLES, LATE_CHUNKS_MAX};
 
@@ -18,9 +17,7 @@ mod tests;
 pub(crate) struct MemSeries {
     tenant: TenantId,
     series: Series,
-    slot: u32,
-    /// The log segment that defines the series last (high half), and its number there.
-    log_place: AtomicU64,
+    number: SeriesNumber,
     kept: Mutex<Kept>,
 }
 
@@ -35,7 +32,6 @@ struct Kept {
     late: Vec<Sample>,
     /// The newest sample ever seen here, sealed into a block or not.
     newest_ms: Option<i64>,
-    retired: bool,
 }
 
 /// A chunk that takes no more samples.
@@ -66,19 +62,16 @@ pub(crate) enum Verdict {
     Same,
     /// It is not taken.
     Refuse(Refusal),
-    /// The series left memory meanwhile; ask the head again.
-    Retired,
 }
 
 // === impl MemSeries ===
 
 impl MemSeries {
-    pub(crate) fn new(tenant: TenantId, series: Series, slot: u32) -> Self {
+    pub(crate) fn new(tenant: TenantId, series: Series, number: SeriesNumber) -> Self {
         Self {
             tenant,
             series,
-            slot,
-            log_place: AtomicU64::new(0),
+            number,
             kept: Mutex::default(),
         }
     }
@@ -91,55 +84,35 @@ impl MemSeries {
         &self.series
     }
 
-    pub(crate) fn slot(&self) -> u32 {
-        self.slot
+    pub(crate) fn number(&self) -> SeriesNumber {
+        self.number
     }
 
-    /// The series' number in a log segment, if that segment defines it.
-    pub(crate) fn number_in_segment(&self, segment: u64) -> Option<u32> {
-        let place = self.log_place.load(Ordering::Relaxed);
-        (place >> 32 == segment & 0xffff_ffff && segment != 0).then_some(place as u32)
+    /// Whether a sample is known in memory already.
+    pub(crate) fn compare(&self, sample: Sample) -> Verdict {
+        self.kept.lock().compare(sample)
     }
 
-    pub(crate) fn define_in_segment(&self, segment: u64, number: u32) {
-        self.log_place
-            .store((segment << 32) | u64::from(number), Ordering::Relaxed);
-    }
-
-    /// Notes that a sample of this time exists, in a block.
-    pub(crate) fn note_newest(&self, at_ms: i64) {
+    /// Takes samples in, in order of time; of two at one time the first stays.
+    pub(crate) fn take(&self, times: &[i64], values: &[f64]) {
         let mut kept = self.kept.lock();
-        kept.newest_ms = Some(kept.newest_ms.map_or(at_ms, |known| known.max(at_ms)));
-    }
-
-    /// What would become of a sample, given how old it may be.
-    pub(crate) fn judge(&self, sample: Sample, window_ms: i64) -> Verdict {
-        let kept = self.kept.lock();
-        match kept.newest_ms {
-            Some(newest_ms) if sample.at_ms < newest_ms.saturating_sub(window_ms) => {
-                Verdict::Refuse(Refusal::TooOld)
-            }
-            Some(newest_ms) if sample.at_ms <= newest_ms => kept.compare(sample),
-            _ => Verdict::Store,
+        let newer = match (kept.newest_ms, times.first()) {
+            (Some(newest_ms), Some(&first_ms)) => first_ms > newest_ms,
+            _ => true,
+        };
+        if newer && times.is_sorted_by(|a, b| a < b) {
+            kept.newest_ms = times.last().copied().or(kept.newest_ms);
+            kept.push_run(times, values);
+            return;
+        }
+        for (&at_ms, &value) in times.iter().zip(values) {
+            kept.insert(Sample { at_ms, value });
         }
     }
 
     /// Takes a sample in, whatever its age.
     pub(crate) fn insert(&self, sample: Sample) -> Verdict {
-        let mut kept = self.kept.lock();
-        if kept.retired {
-            return Verdict::Retired;
-        }
-        if kept.newest_ms.is_none_or(|newest_ms| sample.at_ms > newest_ms) {
-            kept.newest_ms = Some(sample.at_ms);
-            kept.push_in_order(sample);
-            return Verdict::Store;
-        }
-        let verdict = kept.compare(sample);
-        if verdict == Verdict::Store {
-            kept.push_late(sample);
-        }
-        verdict
+        self.kept.lock().insert(sample)
     }
 
     /// Appends the samples that may lie in `range` to `out`, in no particular order.
@@ -224,17 +197,9 @@ impl MemSeries {
         }
     }
 
-    /// Whether there is no sample here and `idle` agrees to give the series up.
-    pub(crate) fn is_idle(&self, idle: impl Fn(Option<i64>) -> bool) -> bool {
-        let kept = self.kept.lock();
-        kept.is_empty() && idle(kept.newest_ms)
-    }
-
-    /// Refuses all further samples, if the series is idle.
-    pub(crate) fn retire(&self, idle: impl Fn(Option<i64>) -> bool) -> bool {
-        let mut kept = self.kept.lock();
-        kept.retired = kept.is_empty() && idle(kept.newest_ms);
-        kept.retired
+    /// Whether there is no sample here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.lock().is_empty()
     }
 }
 
@@ -279,11 +244,29 @@ impl Kept {
         }
     }
 
-    fn push_in_order(&mut self, sample: Sample) {
-        if self.open.values.len() >= HEAD_CHUNK_SAMPLES || !self.open.reaches(sample.at_ms) {
-            self.seal_open();
+    fn insert(&mut self, sample: Sample) -> Verdict {
+        if self.newest_ms.is_none_or(|newest_ms| sample.at_ms > newest_ms) {
+            self.newest_ms = Some(sample.at_ms);
+            self.push_run(&[sample.at_ms], &[sample.value]);
+            return Verdict::Store;
         }
-        self.open.push(sample);
+        let verdict = self.compare(sample);
+        if verdict == Verdict::Store {
+            self.push_late(sample);
+        }
+        verdict
+    }
+
+    /// Adds samples that are newer than all others.
+    fn push_run(&mut self, mut times: &[i64], mut values: &[f64]) {
+        while let Some(&first_ms) = times.first() {
+            if self.open.values.len() >= HEAD_CHUNK_SAMPLES || !self.open.reaches(first_ms) {
+                self.seal_open();
+            }
+            let taken = self.open.push_run(times, values);
+            times = times.get(taken..).unwrap_or_default();
+            values = values.get(taken..).unwrap_or_default();
+        }
     }
 
     fn push_late(&mut self, sample: Sample) {
@@ -336,7 +319,7 @@ impl HeadChunk {
     fn seal(times: &[i64], values: &[f64]) -> Option<Self> {
         let (&min_ms, &max_ms) = (times.first()?, times.last()?);
         Some(Self {
-            bytes: chunk::encode(times, values).into(),
+            bytes: chunk::encode(times, values, Effort::Fast).into(),
             min_ms,
             max_ms,
             count: times.len() as u32,
@@ -385,24 +368,44 @@ impl OpenChunk {
     }
 
     fn reaches(&self, at_ms: i64) -> bool {
-        self.values.is_empty()
-            || at_ms
-                .checked_sub(self.base_ms)
-                .is_some_and(|offset| u32::try_from(offset).is_ok())
+        self.values.is_empty() || self.offset(at_ms).is_some()
     }
 
-    fn push(&mut self, sample: Sample) {
+    fn offset(&self, at_ms: i64) -> Option<u32> {
+        u32::try_from(at_ms.checked_sub(self.base_ms)?).ok()
+    }
+
+    /// Adds as many of the samples as there is room for, one at least, and says how many.
+    fn push_run(&mut self, times: &[i64], values: &[f64]) -> usize {
         if self.values.is_empty() {
-            self.base_ms = sample.at_ms;
+            self.base_ms = times.first().copied().unwrap_or_default();
         }
-        if self.values.len() == self.values.capacity() {
+        let room = HEAD_CHUNK_SAMPLES
+            .saturating_sub(self.values.len())
+            .min(times.len());
+        let reached = times
+            .iter()
+            .take(room)
+            .take_while(|&&at_ms| self.offset(at_ms).is_some())
+            .count()
+            .max(1);
+        let needed = self.values.len() + reached;
+        if needed > self.values.capacity() {
             // In steps: with a million series, doubling would waste more than copying costs.
-            let more = if self.values.is_empty() { 4 } else { 16 };
+            let step = if self.values.is_empty() { 4 } else { 16 };
+            let more = needed.next_multiple_of(step) - self.values.len();
             self.values.reserve_exact(more);
             self.offsets_ms.reserve_exact(more);
         }
-        self.offsets_ms.push((sample.at_ms - self.base_ms) as u32);
-        self.values.push(sample.value);
+        let base_ms = self.base_ms;
+        self.offsets_ms.extend(
+            times
+                .iter()
+                .take(reached)
+                .map(|&at_ms| at_ms.wrapping_sub(base_ms) as u32),
+        );
+        self.values.extend(values.iter().take(reached));
+        reached
     }
 
     fn find(&self, at_ms: i64) -> Option<f64> {

@@ -15,12 +15,8 @@ impl Head {
         let mut values_by_label = Counts::default();
         let mut pairs = Counts::default();
         let mut bytes_by_label = Counts::default();
-        for shard in &self.shards {
-            let shard = shard.read();
-            let Some(postings) = shard.tenants.get(&tenant) else {
-                continue;
-            };
-            statistics.head_series += postings.all.len();
+        if let Some(postings) = self.index.read().tenants.get(&tenant) {
+            statistics.head_series = postings.all.len();
             for (name, by_value) in &postings.by_name {
                 for (value, slots) in by_value {
                     *pairs.entry(format!("{name}={value}")).or_default() += slots.len();

@@ -8,7 +8,10 @@ fn series() -> MemSeries {
     MemSeries::new(
         TenantId::DEFAULT,
         Series::new(Labels::from_pairs([("__name__", "a")])),
-        0,
+        SeriesNumber {
+            slot: 0,
+            generation: 1,
+        },
     )
 }
 
@@ -45,18 +48,6 @@ fn samples_in_any_order_read_back_in_order() {
         let other = series.insert(Sample { at_ms, value: -1.0 });
         assert_eq!(other, Verdict::Refuse(Refusal::DuplicateTimestamp));
     }
-}
-
-#[test]
-fn age_is_judged_against_the_newest_sample() {
-    let series = series();
-    let judge = |at_ms| series.judge(Sample { at_ms, value: 0.5 }, 50);
-    assert_eq!(judge(-1_000), Verdict::Store);
-    put(&series, 100);
-    assert_eq!(judge(49), Verdict::Refuse(Refusal::TooOld));
-    assert_eq!(judge(50), Verdict::Store);
-    assert_eq!(judge(100), Verdict::Refuse(Refusal::DuplicateTimestamp));
-    assert_eq!(judge(1_000), Verdict::Store);
 }
 
 #[test]
@@ -101,15 +92,15 @@ fn a_failed_flush_changes_nothing() {
 }
 
 #[test]
-fn a_retired_series_takes_nothing() {
+fn runs_go_in_whole_and_doubled_samples_once() {
     let series = series();
-    put(&series, 5);
-    assert!(!series.retire(|_| true));
-    series.begin_flush(i64::MAX);
-    series.end_flush(true);
-    assert!(!series.retire(|newest_ms| newest_ms != Some(5)));
-    assert!(series.retire(|newest_ms| newest_ms == Some(5)));
-    assert_eq!(put(&series, 6), Verdict::Retired);
+    let times: Vec<i64> = (0..1000).collect();
+    let values: Vec<f64> = times.iter().map(|&at_ms| at_ms as f64).collect();
+    series.take(&times[..700], &values[..700]);
+    series.take(&times[500..], &values[500..]);
+    series.take(&[2000, 2000, 2001], &[2000.0, -1.0, 2001.0]);
+    let expected: Vec<i64> = (0..1000).chain([2000, 2001]).collect();
+    assert_eq!(read(&series), expected);
 }
 
 #[test]
