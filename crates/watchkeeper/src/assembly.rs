@@ -81,7 +81,8 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let about = about(&services, &loaded, &data_dir, started_at_ms);
     let takes_self = loaded.file.collect.self_;
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
-    let parts = control_parts(flags, &engines, &services, &outlets, &clock);
+    let mut parts = control_parts(flags, &engines, &services, &outlets, &clock);
+    parts.standing_warnings.extend_from_slice(listener.warnings());
     let control = Control::new(loaded, parts).await?;
     let registry = Arc::new(Mutex::new(registry));
 
@@ -314,8 +315,10 @@ fn control_parts(
 ) -> ControlParts {
     ControlParts {
         flags,
+        standing_warnings: Vec::new(),
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
+            push: Arc::clone(&services.push),
             alerting: Arc::clone(&services.alerting),
             takes_vitals: services.host.is_some(),
         },

@@ -18,6 +18,7 @@ use crate::config::{self, Loaded};
 #[derive(Debug)]
 pub(crate) struct Reloadable {
     pub(crate) scraper: Arc<ingest::Scraper>,
+    pub(crate) push: Arc<ingest::Push>,
     pub(crate) alerting: Arc<alerting::Alerting>,
     /// Whether this machine's vitals are taken.
     pub(crate) takes_vitals: bool,
@@ -41,6 +42,7 @@ impl Reloadable {
         // One room prepares and the other applies, and only then is the prepared taken, which cannot fail.
         let prepared = self.alerting.prepare(setup)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
+        self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);
         Ok(())
     }
@@ -55,6 +57,8 @@ pub(crate) struct Control {
     series: tsdb::Db,
     clock: SharedClock,
     view: Mutex<ConfigView>,
+    /// What the start itself warns of.
+    standing_warnings: Vec<String>,
     /// The sections that take effect at the start only, as they were then.
     fixed_at_start: FixedAtStart,
     reloading: tokio::sync::Mutex<()>,
@@ -69,6 +73,7 @@ pub(crate) struct Control {
 pub(crate) struct ControlParts {
     pub(crate) flags: Vec<(String, String)>,
     pub(crate) rooms: Reloadable,
+    pub(crate) standing_warnings: Vec<String>,
     pub(crate) series: tsdb::Db,
     pub(crate) clock: SharedClock,
     pub(crate) news: Outlet<ConfigView>,
@@ -125,7 +130,9 @@ impl Control {
     /// Why a room refuses it.
     pub(crate) async fn new(loaded: Loaded, parts: ControlParts) -> anyhow::Result<Arc<Self>> {
         let now_ms = parts.clock.now_ms();
-        let view = view_of(&loaded, now_ms, loaded.warnings.clone());
+        let mut warnings = loaded.warnings.clone();
+        warnings.extend_from_slice(&parts.standing_warnings);
+        let view = view_of(&loaded, now_ms, warnings);
         for warning in &view.warnings {
             warn!(warning, "configuration");
         }
@@ -134,6 +141,7 @@ impl Control {
             flags: parts.flags,
             fixed_at_start: FixedAtStart::of(&loaded.file),
             view: Mutex::new(view),
+            standing_warnings: parts.standing_warnings,
             rooms: Arc::new(parts.rooms),
             series: parts.series,
             clock: parts.clock,
@@ -185,6 +193,7 @@ impl Control {
     /// Hands a configuration to the rooms; where that succeeds, the page shows it.
     async fn take_over(&self, loaded: Loaded) -> anyhow::Result<()> {
         let mut warnings = loaded.warnings.clone();
+        warnings.extend_from_slice(&self.standing_warnings);
         for section in self.fixed_at_start.changed(&FixedAtStart::of(&loaded.file)) {
             warnings.push(format!(
                 "{section}: this section has changed; restart to let it take effect"

@@ -1,5 +1,7 @@
 //! The `server:` section: where to listen, who may ask, and how much a query may use.
 
+mod otlp_listen;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,6 +10,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::limits::QUERY_CONCURRENCY_MAX;
+pub use otlp_listen::OtlpListen;
 
 /// Where to listen, who may ask, and how much a query may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +19,10 @@ pub struct Config {
     /// Address and port of the HTTP server. Loopback unless told otherwise.
     #[serde(deserialize_with = "listen_address")]
     pub listen: SocketAddr,
+    /// Where metrics are taken by OTLP over gRPC. Loopback, port 4317, where it is not set.
+    pub grpc_listen: OtlpListen,
+    /// Where metrics are taken by OTLP over HTTP. Loopback, port 4318, where it is not set.
+    pub otlp_http_listen: OtlpListen,
     /// Where people reach the server, when that is not the listening address: behind a proxy, for links in pages.
     pub external_url: Option<Url>,
     /// Further host names under which browsers may ask a server that listens on loopback.
@@ -47,6 +54,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9595)),
+            grpc_listen: OtlpListen::Standard,
+            otlp_http_listen: OtlpListen::Standard,
             external_url: None,
             allowed_hosts: Vec::new(),
             query_timeout: HumanDuration::from_secs(120),
@@ -72,6 +81,7 @@ impl Config {
                 ),
             );
         }
+        self.check_otlp_ports(&mut fault);
         for host in &self.allowed_hosts {
             let clean = host
                 .bytes()
@@ -114,12 +124,37 @@ impl Config {
         }
         faults
     }
+
+    /// No two of the ports may be the same one.
+    fn check_otlp_ports(&self, fault: &mut impl FnMut(&'static str, String)) {
+        let (grpc, http) = (self.grpc_listen.named(), self.otlp_http_listen.named());
+        let same = |address: Option<SocketAddr>, other: Option<SocketAddr>| {
+            address.is_some_and(|address| address.port() != 0 && Some(address) == other)
+        };
+        if same(grpc, Some(self.listen)) || same(grpc, http) {
+            fault(
+                "grpc_listen",
+                "is the address of another listener; give it one of its own".to_owned(),
+            );
+        }
+        if same(http, Some(self.listen)) {
+            fault(
+                "otlp_http_listen",
+                "is the address of `listen`, which takes OTLP at /v1/metrics anyway; leave the key out"
+                    .to_owned(),
+            );
+        }
+    }
 }
 
 fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    parse_address(&String::deserialize(deserializer)?)
+}
+
+/// Reads an address to listen on.
+pub(crate) fn parse_address<E: serde::de::Error>(text: &str) -> Result<SocketAddr, E> {
     text.parse().map_err(|_| {
-        serde::de::Error::custom(format!(
+        E::custom(format!(
             "{text:?} is not an address to listen on; write an IP address and a port, for example 127.0.0.1:9595 \
              or [::1]:9595, or 0.0.0.0:9595 for every interface"
         ))
@@ -153,6 +188,36 @@ mod tests {
         ]) {
             assert!(fault.starts_with(&format!("server.{key}: ")), "{fault}");
         }
+    }
+
+    #[test]
+    fn ports_for_otlp_are_standard_named_or_off() {
+        let read = |value: &str| serde_json::from_str::<Config>(&format!(r#"{{"grpc_listen": {value}}}"#));
+        assert_eq!(Config::default().grpc_listen, OtlpListen::Standard);
+        let named = OtlpListen::At("0.0.0.0:4317".parse().unwrap());
+        for (value, listen) in [
+            (r#""0.0.0.0:4317""#, named),
+            (r#""off""#, OtlpListen::Off),
+            ("false", OtlpListen::Off),
+            ("null", OtlpListen::Standard),
+        ] {
+            let config = read(value).unwrap();
+            assert_eq!(config.grpc_listen, listen, "{value}");
+            let written = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<Config>(&written).unwrap(), config);
+        }
+        assert!(read("4317").is_err());
+        assert!(
+            read(r#""localhost:4317""#)
+                .unwrap_err()
+                .to_string()
+                .contains("off")
+        );
+        let same: Config = serde_json::from_str(
+            r#"{"grpc_listen": "127.0.0.1:9595", "otlp_http_listen": "127.0.0.1:9595"}"#,
+        )
+        .unwrap();
+        assert_eq!(same.validate().len(), 2);
     }
 
     #[test]

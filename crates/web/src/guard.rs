@@ -22,16 +22,33 @@ use crate::telemetry::ReasonLabels;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// What a port that only takes what is pushed goes by.
+#[derive(Debug, Clone)]
+pub(crate) struct PushPort {
+    pub(crate) app: Arc<App>,
+    /// The server's, with the port's own address.
+    pub(crate) config: Arc<Config>,
+}
+
 /// Lets a request through or turns it away.
 pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    check_by(&app, &app.config, request, next).await
+}
+
+/// The same on a port of its own.
+pub(crate) async fn check_push(State(port): State<PushPort>, request: Request, next: Next) -> Response {
+    check_by(&port.app, &port.config, request, next).await
+}
+
+async fn check_by(app: &App, config: &Config, request: Request, next: Next) -> Response {
     // HTTP/2 carries the host in the address, HTTP/1.1 in a header.
     let host = request
         .uri()
         .authority()
         .map(|authority| authority.as_str().to_owned())
         .or_else(|| header_text(request.headers(), &header::HOST).map(str::to_owned));
-    let verdict = check_host(&app.config, host.as_deref())
-        .and_then(|()| check_origin(&app.config, request.method(), request.headers(), host.as_deref()));
+    let verdict = check_host(config, host.as_deref())
+        .and_then(|()| check_origin(config, request.method(), request.headers(), host.as_deref()));
     match verdict {
         Ok(()) => next.run(request).await,
         Err(refusal) => {

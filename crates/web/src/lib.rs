@@ -29,7 +29,7 @@ mod text_exposition;
 mod ui_api;
 mod workers;
 
-pub use config::{Config, QueryWindows};
+pub use config::{Config, OtlpListen, QueryWindows};
 pub use deps::{About, ConfigView, Control, Deps, ReplayProgress};
 pub use error::Error;
 pub use prometheus::answer_json;

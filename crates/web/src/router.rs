@@ -1,6 +1,7 @@
 //! Every route, and what stands around all of them: the guard, security headers, compression, counting, panics.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
+use crate::config::Config;
 use crate::limits::BODY_BYTES_MAX;
 use crate::prometheus::answer::ApiError;
 use crate::telemetry::{RequestLabels, RouteLabels, Telemetry};
@@ -64,6 +66,32 @@ pub(crate) fn build(app: &Arc<App>) -> Router {
                 .quality(CompressionLevel::Fastest),
         )
         .layer(from_fn_with_state(Arc::clone(app), guard::check))
+        .layer(CatchPanicLayer::custom(PanicAnswer(app.deps.telemetry.clone())))
+        .layer(from_fn_with_state(Arc::clone(app), count_and_protect))
+        .with_state(Arc::clone(app))
+}
+
+/// What the port for OTLP over HTTP answers.
+pub(crate) fn build_otlp_http(app: &Arc<App>, address: SocketAddr) -> Router {
+    let routes = push::otlp::routes().fallback(push::otlp::nothing_else);
+    around_push(routes, app, address)
+}
+
+/// What the port for OTLP over gRPC answers.
+pub(crate) fn build_grpc(app: &Arc<App>, address: SocketAddr) -> Router {
+    around_push(push::otlp::grpc::routes(), app, address)
+}
+
+fn around_push(routes: Router<Arc<App>>, app: &Arc<App>, address: SocketAddr) -> Router {
+    let port = guard::PushPort {
+        app: Arc::clone(app),
+        config: Arc::new(Config {
+            listen: address,
+            ..app.config.clone()
+        }),
+    };
+    routes
+        .layer(from_fn_with_state(port, guard::check_push))
         .layer(CatchPanicLayer::custom(PanicAnswer(app.deps.telemetry.clone())))
         .layer(from_fn_with_state(Arc::clone(app), count_and_protect))
         .with_state(Arc::clone(app))

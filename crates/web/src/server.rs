@@ -1,7 +1,7 @@
 //! The listening socket, its connections, and their end.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, OtlpListen};
 use crate::deps::Deps;
 use crate::error::Error;
 use crate::limits::{
@@ -26,61 +26,145 @@ use crate::limits::{
 use crate::telemetry::Telemetry;
 use crate::{router, ui_api};
 
+/// The ports that the specification of OTLP names.
+const OTLP_GRPC_PORT: u16 = 4317;
+const OTLP_HTTP_PORT: u16 = 4318;
+
 /// After a failure to accept (no file descriptors left, most of the time) there is no hurry to fail again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A socket that listens already but answers nobody yet.
+/// Sockets that listen already but answer nobody yet.
 #[derive(Debug)]
 pub struct Listener {
+    main: Port,
+    otlp_http: Option<Port>,
+    grpc: Option<Port>,
+    warnings: Vec<String>,
+    config: Config,
+}
+
+/// One of the sockets.
+#[derive(Debug)]
+struct Port {
     socket: TcpListener,
     address: SocketAddr,
-    config: Config,
 }
 
 impl Listener {
     /// The address that is bound; its port is the real one where port 0 was asked for.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.main.address
+    }
+
+    /// Where OTLP over HTTP is taken beside the main address.
+    pub fn otlp_http_address(&self) -> Option<SocketAddr> {
+        self.otlp_http.as_ref().map(|port| port.address)
+    }
+
+    /// Where OTLP over gRPC is taken.
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(|port| port.address)
+    }
+
+    /// What is not listened to although it would be by default.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 }
 
-/// Takes the configured address, before anything else is started: a port in use ends the start early.
+/// Takes the configured addresses, before anything else is started: a port in use ends the start early. The standard ports of
+/// OTLP are an exception where nobody asked for them: a collector may have them already, which is a warning.
 pub fn bind(config: &Config) -> Result<Listener, Error> {
-    let failed = |source: io::Error| Error::Bind {
-        address: config.listen,
-        reason: reason_of(&source),
-        mend: mend_of(&source, config.listen),
-        source,
-    };
-    let socket = TcpListener::bind(config.listen).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
+    let main = take_port(config.listen, "--listen or server.listen")?;
+    let mut warnings = Vec::new();
+    let otlp_http = take_otlp_port(
+        config.otlp_http_listen,
+        OTLP_HTTP_PORT,
+        "server.otlp_http_listen",
+        &mut warnings,
+    )?;
+    let grpc = take_otlp_port(
+        config.grpc_listen,
+        OTLP_GRPC_PORT,
+        "server.grpc_listen",
+        &mut warnings,
+    )?;
     Ok(Listener {
-        socket,
-        address,
+        main,
+        otlp_http,
+        grpc,
+        warnings,
         config: config.clone(),
     })
 }
 
+fn take_otlp_port(
+    listen: OtlpListen,
+    standard_port: u16,
+    key: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Port>, Error> {
+    match listen {
+        OtlpListen::Off => Ok(None),
+        OtlpListen::At(address) => take_port(address, key).map(Some),
+        OtlpListen::Standard => match take_port((Ipv4Addr::LOCALHOST, standard_port).into(), key) {
+            Ok(port) => Ok(Some(port)),
+            Err(error) => {
+                warnings.push(format!("{key}: {error}; `off` silences this"));
+                Ok(None)
+            }
+        },
+    }
+}
+
+fn take_port(address: SocketAddr, keys: &str) -> Result<Port, Error> {
+    let failed = |source: io::Error| Error::Bind {
+        address,
+        reason: reason_of(&source),
+        mend: mend_of(&source, address, keys),
+        source,
+    };
+    let socket = TcpListener::bind(address).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    Ok(Port { socket, address })
+}
+
 /// Answers until `stop` is cancelled; then streams end, requests that are under way get up to 5 s, and it returns.
 pub async fn serve(listener: Listener, deps: Deps, stop: CancellationToken) -> Result<(), Error> {
-    let Listener {
-        socket,
-        address,
-        config,
-    } = listener;
-    let socket =
-        tokio::net::TcpListener::from_std(socket).map_err(|source| Error::Accept { address, source })?;
     let telemetry = deps.telemetry.clone();
-    let app = Arc::new(App::new(config, deps, stop.clone())?);
+    let app = Arc::new(App::new(listener.config, deps, stop.clone())?);
     let hub = tokio::spawn(ui_api::stream::feed(Arc::clone(&app)));
-    tracing::info!(%address, "listening");
-    accept_until(&socket, &router::build(&app), &telemetry, &stop).await;
+    let mut ports = JoinSet::new();
+    let routers: [(&'static str, Option<Port>, BuildRouter); 3] = [
+        ("http", Some(listener.main), |app, _| router::build(app)),
+        ("otlp http", listener.otlp_http, router::build_otlp_http),
+        ("otlp grpc", listener.grpc, router::build_grpc),
+    ];
+    for (speaks, port, build) in routers {
+        let Some(Port { socket, address }) = port else {
+            continue;
+        };
+        let socket =
+            tokio::net::TcpListener::from_std(socket).map_err(|source| Error::Accept { address, source })?;
+        tracing::info!(%address, speaks, "listening");
+        let (router, telemetry, stop) = (build(&app, address), telemetry.clone(), stop.clone());
+        ports.spawn(async move { accept_until(&socket, &router, &telemetry, &stop).await });
+    }
+    while let Some(ended) = ports.join_next().await {
+        if ended.is_err() {
+            tracing::error!("a port's loop panicked");
+            stop.cancel();
+        }
+    }
     if hub.await.is_err() {
         tracing::error!("the feed of the event stream panicked");
     }
     Ok(())
 }
+
+/// Makes what a port answers.
+type BuildRouter = fn(&Arc<App>, SocketAddr) -> Router;
 
 async fn accept_until(
     socket: &tokio::net::TcpListener,
@@ -203,17 +287,16 @@ fn reason_of(error: &io::Error) -> String {
     }
 }
 
-fn mend_of(error: &io::Error, address: SocketAddr) -> String {
+fn mend_of(error: &io::Error, address: SocketAddr, keys: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "stop the other program (`ss -ltnp 'sport = :{}'` names it), or choose another address with --listen or \
-             server.listen",
+            "stop the other program (`ss -ltnp 'sport = :{}'` names it), or choose another address with {keys}",
             address.port()
         ),
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need a privilege; choose a higher one with --listen or server.listen".to_owned()
+            format!("ports below 1024 need a privilege; choose a higher one with {keys}")
         }
-        _ => "choose another address with --listen or server.listen".to_owned(),
+        _ => format!("choose another address with {keys}"),
     }
 }
 
@@ -221,22 +304,49 @@ fn mend_of(error: &io::Error, address: SocketAddr) -> String {
 mod tests {
     use super::*;
 
+    /// Any free port, and none for OTLP.
+    fn config() -> Config {
+        Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            grpc_listen: OtlpListen::Off,
+            otlp_http_listen: OtlpListen::Off,
+            ..Config::default()
+        }
+    }
+
     #[test]
     fn a_port_in_use_is_named_with_the_mend() {
-        let first = bind(&Config {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            ..Config::default()
-        })
-        .unwrap();
+        let first = bind(&config()).unwrap();
         let taken = Config {
             listen: first.address(),
-            ..Config::default()
+            ..config()
         };
         let error = bind(&taken).unwrap_err().to_string();
         let start = format!("cannot listen on {}: the port is in use; ", first.address());
         assert!(
             error.starts_with(&start) && error.contains("server.listen"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_named_port_for_otlp_must_be_free_and_the_standard_one_need_not() {
+        let first = bind(&config()).unwrap();
+        let named = Config {
+            grpc_listen: OtlpListen::At(first.address()),
+            ..config()
+        };
+        let error = bind(&named).unwrap_err().to_string();
+        assert!(error.contains("server.grpc_listen"), "{error}");
+
+        let mut warnings = Vec::new();
+        let port = first.address().port();
+        let taken = take_otlp_port(OtlpListen::Standard, port, "server.grpc_listen", &mut warnings).unwrap();
+        assert!(taken.is_none());
+        let warning = warnings.first().unwrap();
+        assert!(
+            warning.starts_with("server.grpc_listen: ") && warning.contains("in use"),
+            "{warning}"
         );
     }
 }

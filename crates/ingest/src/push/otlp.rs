@@ -24,7 +24,7 @@ mod wire;
 use std::sync::Arc;
 
 use model::WriteError;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::protobuf::Malformed;
 use super::{Encoding, Outcome, Push, PushError};
@@ -46,6 +46,7 @@ pub enum Format {
 #[derive(Debug)]
 pub(super) struct Otlp {
     rules: RwLock<Arc<Rules>>,
+    config: Mutex<OtlpConfig>,
     deltas: Deltas,
 }
 
@@ -53,14 +54,21 @@ impl Default for Otlp {
     fn default() -> Self {
         Self {
             rules: RwLock::new(Arc::new(Rules::new(&OtlpConfig::default(), 0))),
+            config: Mutex::default(),
             deltas: Deltas::default(),
         }
     }
 }
 
 impl Push {
-    /// Takes over the `otlp` section. Requests that are under way end by the rules that they began with.
+    /// Takes over the `otlp` section. Requests that are under way end by the rules that they began with; a section that has not
+    /// changed disturbs nothing.
     pub fn configure_otlp(&self, config: &OtlpConfig) {
+        let mut current = self.otlp.config.lock();
+        if *current == *config {
+            return;
+        }
+        current.clone_from(config);
         let mut rules = self.otlp.rules.write();
         *rules = Arc::new(Rules::new(config, rules.generation + 1));
     }

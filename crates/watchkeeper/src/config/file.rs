@@ -49,7 +49,7 @@ pub(crate) struct ConfigFile {
     #[serde(deserialize_with = "entries")]
     pub(super) remote_read: Vec<RemoteRead>,
     /// How OpenTelemetry metrics become series.
-    pub(super) otlp: Option<OtlpConfig>,
+    pub(crate) otlp: Option<OtlpConfig>,
     /// Where Prometheus sends spans of its own.
     pub(super) tracing: Option<TracingConfig>,
     /// Go runtime settings, without meaning here.

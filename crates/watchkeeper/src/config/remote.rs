@@ -56,7 +56,6 @@ impl ConfigFile {
         let without_effect = [
             ("remote_write", !self.remote_write.is_empty()),
             ("remote_read", !self.remote_read.is_empty()),
-            ("otlp", self.otlp.is_some()),
             ("tracing", self.tracing.is_some()),
             ("runtime", self.runtime.is_some()),
         ];

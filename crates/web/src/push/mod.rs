@@ -7,6 +7,7 @@
 //! Start at: [`routes`].
 
 mod influx;
+pub(crate) mod otlp;
 mod remote_write;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/write", post(remote_write::write))
         .merge(influx::routes())
+        .merge(otlp::routes())
 }
 
 /// The bytes of pushed bodies that may be under way.
@@ -223,6 +225,6 @@ mod tests {
         assert!(refused.is_passing());
         assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
         drop(all);
-        budget.share(1).await.unwrap();
+        drop(budget.share(1).await.unwrap());
     }
 }

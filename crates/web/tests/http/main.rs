@@ -12,6 +12,7 @@ mod alerts;
 mod guard;
 mod influx;
 mod limits;
+mod otlp;
 mod page;
 mod routes;
 mod stream;

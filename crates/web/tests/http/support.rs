@@ -24,6 +24,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A server and everything behind it.
 pub(crate) struct Server {
     pub(crate) url: String,
+    pub(crate) otlp_http_url: String,
+    pub(crate) grpc_url: String,
     pub(crate) client: reqwest::Client,
     pub(crate) store: Arc<MemorySeries>,
     pub(crate) control: Arc<TestControl>,
@@ -155,10 +157,14 @@ impl Server {
         };
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
+            grpc_listen: web::OtlpListen::At("127.0.0.1:0".parse().unwrap()),
+            otlp_http_listen: web::OtlpListen::At("127.0.0.1:0".parse().unwrap()),
             ..config
         };
         let listener = web::bind(&config).unwrap();
         let url = format!("http://{}", listener.address());
+        let otlp_http_url = format!("http://{}", listener.otlp_http_address().unwrap());
+        let grpc_url = format!("http://{}", listener.grpc_address().unwrap());
         let stop = CancellationToken::new();
         let running = tokio::spawn(web::serve(listener, deps, stop.clone()));
         // Plain HTTP only, so that it can be built where there are no trusted certificates.
@@ -170,6 +176,8 @@ impl Server {
             .unwrap();
         Self {
             url,
+            otlp_http_url,
+            grpc_url,
             client,
             store,
             control,
