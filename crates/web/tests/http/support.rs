@@ -102,6 +102,17 @@ fn about() -> About {
     }
 }
 
+/// A client that talks to this machine only.
+fn client() -> reqwest::Client {
+    // Plain HTTP only, so that it can be built where there are no trusted certificates.
+    reqwest::Client::builder()
+        .tls_certs_only([])
+        .no_gzip()
+        .timeout(PATIENCE)
+        .build()
+        .unwrap()
+}
+
 impl Server {
     /// A server that listens on loopback, at the fake time.
     pub(crate) async fn start() -> Self {
@@ -167,18 +178,11 @@ impl Server {
         let grpc_url = format!("http://{}", listener.grpc_address().unwrap());
         let stop = CancellationToken::new();
         let running = tokio::spawn(web::serve(listener, deps, stop.clone()));
-        // Plain HTTP only, so that it can be built where there are no trusted certificates.
-        let client = reqwest::Client::builder()
-            .tls_certs_only([])
-            .no_gzip()
-            .timeout(PATIENCE)
-            .build()
-            .unwrap();
         Self {
             url,
             otlp_http_url,
             grpc_url,
-            client,
+            client: client(),
             store,
             control,
             alerting,
