@@ -171,7 +171,12 @@ impl Db {
         self.guarded(|inner| inner.maintain(now_ms))
     }
 
-    /// Seals everything in memory into blocks.
+    /// Whether memory holds so much that [`maintain`](Self::maintain) should be called before its time.
+    pub fn is_crowded(&self) -> bool {
+        self.inner.is_crowded()
+    }
+
+    /// Seals everything in memory into blocks, and merges blocks as far as they can be.
     pub fn flush(&self, now_ms: i64) -> Result<(), TsdbError> {
         self.guarded(|inner| inner.flush_all(now_ms))
     }

@@ -9,6 +9,7 @@
 //! Start at: [`Head::number`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 use model::{
@@ -38,6 +39,8 @@ pub(crate) struct Head {
     drain: Mutex<Drain>,
     index: RwLock<Index>,
     intake: Mutex<Intake>,
+    /// Memory of sealed chunks.
+    sealed_bytes: AtomicU64,
 }
 
 /// The series by number, by identity and by label.
@@ -184,7 +187,21 @@ impl Head {
     pub(crate) fn settle(&self) {
         let mut drain = self.drain.lock();
         drain.collect(&mut self.intake.lock());
-        drain.distribute(&self.index);
+        let sealed = drain.distribute(&self.index);
+        self.sealed_bytes.fetch_add(sealed, Ordering::Relaxed);
+    }
+
+    /// Bytes of memory that sealed chunks take.
+    pub(crate) fn sealed_bytes(&self) -> u64 {
+        self.sealed_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Notes that sealed chunks were given back.
+    pub(crate) fn note_freed(&self, bytes: u64) {
+        let less = |known: u64| Some(known.saturating_sub(bytes));
+        let _ = self
+            .sealed_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// Every series.

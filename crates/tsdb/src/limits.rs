@@ -8,8 +8,16 @@ pub const HEAD_CHUNK_SAMPLES: usize = 160;
 pub const BLOCK_CHUNK_SAMPLES: usize = 4320;
 /// Late chunks of a series are put in order once there are so many.
 pub const LATE_CHUNKS_MAX: usize = 8;
-/// So many samples are sorted to their series at a time, where nobody asks for them before.
+/// Samples are sorted to their series when there are so many for each series, where nobody asks for them before ...
+pub const PENDING_SAMPLES_PER_SERIES: usize = 4;
+/// ... but not fewer than this ...
+pub const PENDING_SAMPLES_MIN: usize = 1 << 15;
+/// ... and not more.
 pub const PENDING_SAMPLES_MAX: usize = 1 << 19;
+/// Memory is flushed before its time once sealed chunks take so many bytes ...
+pub const HEAD_BYTES_MAX: u64 = 48 << 20;
+/// ... but not more often than after so many milliseconds.
+pub const CROWDED_FLUSH_MS: i64 = 5_000;
 /// A block spans so many milliseconds, aligned to the epoch.
 pub const BLOCK_SPAN_MS: i64 = 2 * 3_600_000;
 /// The blocks of a day are merged once it is over.

@@ -1,6 +1,7 @@
 //! What the process does for itself beside its rooms: maintain the store, keep its own metrics, pass news sideways.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use model::{Labels, SeriesWrite};
@@ -15,12 +16,15 @@ use tracing::{error, warn};
 use crate::supervisor::Supervisor;
 
 /// How often the store seals, expires and shortens its log.
-const MAINTENANCE_INTERVAL: Duration = Duration::from_mins(1);
+const MAINTENANCE_INTERVAL_MS: i64 = 60_000;
+
+/// How often the store is asked whether it wants that sooner.
+const MAINTENANCE_LOOK: Duration = Duration::from_secs(1);
 
 /// How often the process' own metrics become samples.
 const OWN_METRICS_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Maintains the store of series once a minute.
+/// Maintains the store of series once a minute, and sooner while it is crowded.
 pub(crate) fn maintain_series(
     tasks: &mut Supervisor,
     db: &tsdb::Db,
@@ -30,8 +34,15 @@ pub(crate) fn maintain_series(
     let (db, clock, token) = (db.clone(), Arc::clone(clock), stop.clone());
     tasks.watch("maintenance", stop.clone(), move || {
         let (db, clock, token) = (db.clone(), Arc::clone(&clock), token.clone());
-        every(MAINTENANCE_INTERVAL, token, move || {
-            if let Err(error) = db.maintain(clock.now_ms()) {
+        let last_ms = AtomicI64::new(i64::MIN);
+        every(MAINTENANCE_LOOK, token, move || {
+            let now_ms = clock.now_ms();
+            let since_ms = now_ms.saturating_sub(last_ms.load(Ordering::Relaxed));
+            if since_ms < MAINTENANCE_INTERVAL_MS && !db.is_crowded() {
+                return;
+            }
+            last_ms.store(now_ms, Ordering::Relaxed);
+            if let Err(error) = db.maintain(now_ms) {
                 error!(
                     error = &error as &dyn std::error::Error,
                     "maintenance of the series store failed"

@@ -17,8 +17,8 @@ use crate::error::TsdbError;
 use crate::head::MemSeries;
 use crate::head::series::HeadChunk;
 use crate::limits::{
-    BATCH_MEMORY_MS, BLOCK_SPAN_MS, DAY_MS, IDLE_SERIES_MS, LATE_FLUSH_MS, LOG_SEGMENT_BYTES_PER_SERIES,
-    LOG_SEGMENT_MS_MAX,
+    BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, DAY_MS, HEAD_BYTES_MAX, IDLE_SERIES_MS, LATE_FLUSH_MS,
+    LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX,
 };
 
 /// The series of one tenant that are being flushed, in the order of a block.
@@ -72,11 +72,19 @@ impl Inner {
         self.shorten_log(now_ms)
     }
 
+    /// Whether memory holds so much that it should be flushed before its time.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.head.sealed_bytes() > HEAD_BYTES_MAX
+    }
+
     /// Whether a span of time has ended since the last flush. Samples that come late to a span already flushed gather for
     /// a while, so that a source with old time stamps does not make a block a minute; the log keeps them meanwhile.
     fn is_time_to_flush(&self, before_ms: i64, now_ms: i64) -> bool {
         self.last_flush.lock().is_none_or(|(last_before_ms, last_at_ms)| {
-            before_ms > last_before_ms || now_ms.saturating_sub(last_at_ms) >= LATE_FLUSH_MS
+            let since_ms = now_ms.saturating_sub(last_at_ms);
+            before_ms > last_before_ms
+                || since_ms >= LATE_FLUSH_MS
+                || (self.is_crowded() && since_ms >= CROWDED_FLUSH_MS)
         })
     }
 
@@ -131,10 +139,12 @@ impl Inner {
             }
         }
         // Blocks answer before memory forgets: a reader looks at memory first.
-        tenants
+        let freed = tenants
             .values()
             .flatten()
-            .for_each(|(series, _)| series.end_flush(published));
+            .map(|(series, _)| series.end_flush(published))
+            .sum();
+        self.head.note_freed(freed);
         result?;
         let mut checkpoint = self.checkpoint.write();
         let oldest = self.wal.segments().first().copied().unwrap_or(segment);

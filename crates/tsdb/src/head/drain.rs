@@ -26,21 +26,23 @@ impl Drain {
         intake.swap_pending(&mut self.rows);
     }
 
-    /// Hands the samples to their series.
-    pub(super) fn distribute(&mut self, index: &RwLock<Index>) {
+    /// Hands the samples to their series. Says how many bytes of memory chunks that were sealed meanwhile take.
+    pub(super) fn distribute(&mut self, index: &RwLock<Index>) -> u64 {
         if self.rows.is_empty() {
-            return;
+            return 0;
         }
         let index = index.read();
-        if self.rows.len() * COUNT_SHARE_MIN < index.slots.len() {
-            self.by_sorting(&index);
+        let sealed = if self.rows.len() * COUNT_SHARE_MIN < index.slots.len() {
+            self.by_sorting(&index)
         } else {
-            self.by_counting(&index);
-        }
+            self.by_counting(&index)
+        };
         self.rows.clear();
+        sealed
     }
 
-    fn by_sorting(&mut self, index: &Index) {
+    fn by_sorting(&mut self, index: &Index) -> u64 {
+        let mut sealed = 0;
         // Stable: what a replay finds twice stays in the order of the log.
         self.rows.sort_by_key(|row| (row.series.slot, row.at_ms));
         for run in self.rows.chunk_by(|a, b| a.series.slot == b.series.slot) {
@@ -51,13 +53,15 @@ impl Drain {
                 self.values.push(row.value);
             }
             if let Some(first) = run.first() {
-                hand_over(index, first.series.slot, &mut self.times, &mut self.values);
+                sealed += hand_over(index, first.series.slot, &mut self.times, &mut self.values);
             }
         }
+        sealed
     }
 
     /// A counting sort by slot, which keeps the order of arrival.
-    fn by_counting(&mut self, index: &Index) {
+    fn by_counting(&mut self, index: &Index) -> u64 {
+        let mut sealed = 0;
         self.ends.clear();
         self.ends.resize(index.slots.len(), 0);
         for row in &self.rows {
@@ -92,9 +96,10 @@ impl Drain {
                 continue;
             }
             if let (Some(times), Some(values)) = (self.times.get_mut(run.clone()), self.values.get_mut(run)) {
-                hand_over(index, slot as u32, times, values);
+                sealed += hand_over(index, slot as u32, times, values);
             }
         }
+        sealed
     }
 
     pub(super) fn give_memory_back(&mut self) {
@@ -103,11 +108,11 @@ impl Drain {
 }
 
 /// Requests of several senders may have overtaken each other between being judged and reaching the log.
-fn hand_over(index: &Index, slot: u32, times: &mut [i64], values: &mut [f64]) {
+fn hand_over(index: &Index, slot: u32, times: &mut [i64], values: &mut [f64]) -> u64 {
     let Some(series) = index.slots.get(slot as usize).and_then(Option::as_ref) else {
         // The log has them: they are back after the next start.
         tracing::error!(slot, "a series left memory while samples of it were written");
-        return;
+        return 0;
     };
     if !times.is_sorted() {
         let mut samples: Vec<(i64, f64)> = times.iter().copied().zip(values.iter().copied()).collect();
@@ -116,5 +121,5 @@ fn hand_over(index: &Index, slot: u32, times: &mut [i64], values: &mut [f64]) {
             (*time, *value) = (at_ms, sample);
         }
     }
-    series.take(times, values);
+    series.take(times, values)
 }

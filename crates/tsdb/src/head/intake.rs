@@ -3,7 +3,7 @@
 
 use model::{Accepted, NumberedSample, Refusal, SeriesNumber};
 
-use crate::limits::PENDING_SAMPLES_MAX;
+use crate::limits::{PENDING_SAMPLES_MAX, PENDING_SAMPLES_MIN, PENDING_SAMPLES_PER_SERIES};
 
 /// The door of memory.
 #[derive(Debug, Default)]
@@ -154,7 +154,8 @@ impl Intake {
     /// Takes samples in; says whether there are so many that they should be sorted now.
     pub(super) fn take(&mut self, rows: &[NumberedSample]) -> bool {
         self.pending.extend_from_slice(rows);
-        self.pending.len() >= PENDING_SAMPLES_MAX
+        let enough = self.places.len().saturating_mul(PENDING_SAMPLES_PER_SERIES);
+        self.pending.len() >= enough.clamp(PENDING_SAMPLES_MIN, PENDING_SAMPLES_MAX)
     }
 
     /// Gives all pending samples out, taking an empty column in exchange.

@@ -93,9 +93,11 @@ impl MemSeries {
         self.kept.lock().compare(sample)
     }
 
-    /// Takes samples in, in order of time; of two at one time the first stays.
-    pub(crate) fn take(&self, times: &[i64], values: &[f64]) {
+    /// Takes samples in, in order of time; of two at one time the first stays. Says how many bytes of memory chunks that
+    /// were sealed meanwhile take.
+    pub(crate) fn take(&self, times: &[i64], values: &[f64]) -> u64 {
         let mut kept = self.kept.lock();
+        let sealed_before = kept.sealed.len();
         let newer = match (kept.newest_ms, times.first()) {
             (Some(newest_ms), Some(&first_ms)) => first_ms > newest_ms,
             _ => true,
@@ -103,11 +105,13 @@ impl MemSeries {
         if newer && times.is_sorted_by(|a, b| a < b) {
             kept.newest_ms = times.last().copied().or(kept.newest_ms);
             kept.push_run(times, values);
-            return;
+        } else {
+            for (&at_ms, &value) in times.iter().zip(values) {
+                kept.insert(Sample { at_ms, value });
+            }
         }
-        for (&at_ms, &value) in times.iter().zip(values) {
-            kept.insert(Sample { at_ms, value });
-        }
+        let sealed = kept.sealed.get(sealed_before..).unwrap_or_default();
+        sealed.iter().map(HeadChunk::memory_bytes).sum()
     }
 
     /// Takes a sample in, whatever its age.
@@ -179,14 +183,21 @@ impl MemSeries {
         flushing
     }
 
-    /// Ends what [`Self::begin_flush`] began: the blocks are published, or could not be written.
-    pub(crate) fn end_flush(&self, published: bool) {
+    /// Ends what [`Self::begin_flush`] began: the blocks are published, or could not be written. Says how many bytes of memory
+    /// were given back.
+    pub(crate) fn end_flush(&self, published: bool) -> u64 {
+        let mut freed = 0;
         let mut kept = self.kept.lock();
         let Kept {
             sealed, late_sealed, ..
         } = &mut *kept;
         for chunks in [sealed, late_sealed] {
             if published {
+                freed += chunks
+                    .iter()
+                    .filter(|chunk| chunk.flushing)
+                    .map(HeadChunk::memory_bytes)
+                    .sum::<u64>();
                 chunks.retain(|chunk| !chunk.flushing);
                 chunks.shrink_to_fit();
             } else {
@@ -195,6 +206,7 @@ impl MemSeries {
                 }
             }
         }
+        freed
     }
 
     /// Whether there is no sample here.
@@ -329,6 +341,11 @@ impl HeadChunk {
 
     fn range(&self) -> TimeRange {
         TimeRange::at(self.min_ms).union(&TimeRange::at(self.max_ms))
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        // The chunk's place in the list, and the counts and rounding of its bytes.
+        (self.bytes.len() + size_of::<Self>() + 24) as u64
     }
 
     /// Appends the chunk's samples to `out`.
