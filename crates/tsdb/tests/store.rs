@@ -390,7 +390,7 @@ fn a_damaged_block_is_named_and_the_rest_answers() {
         "{:?}",
         report.damage
     );
-    assert_eq!(read(&db, "a"), [(T0 + HOUR, 2.0)]);
+    assert_eq!(read(&db, "a"), [(T0 + 25 * HOUR, 2.0)]);
     assert_eq!(files(&dir.path().join("quarantine")).len(), 1);
 }
 

@@ -240,11 +240,9 @@ impl Inner {
                     at_ms: row.at_ms,
                     value: row.value,
                 };
-                let mut verdict = match in_batch.insert((row.series.slot, row.at_ms), row.value.to_bits()) {
-                    Some(bits) => {
-                        in_batch.insert((row.series.slot, row.at_ms), bits);
-                        same_or_not(bits, sample)
-                    }
+                let place = (row.series.slot, row.at_ms);
+                let mut verdict = match in_batch.get(&place) {
+                    Some(&bits) => same_or_not(bits, sample),
                     None => series.compare(sample),
                 };
                 let sealed = blocks_newest_ms.is_some_and(|newest_ms| sample.at_ms <= newest_ms);
@@ -254,7 +252,10 @@ impl Inner {
                     verdict = compare(known, sample);
                 }
                 match verdict {
-                    Verdict::Store => judged.doubtful.push(row),
+                    Verdict::Store => {
+                        in_batch.insert(place, row.value.to_bits());
+                        judged.doubtful.push(row);
+                    }
                     Verdict::Same => judged.accepted.stored += 1,
                     Verdict::Refuse(refusal) => judged.accepted.refuse(refusal, 1),
                 }
