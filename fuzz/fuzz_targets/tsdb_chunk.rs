@@ -3,13 +3,19 @@
 
 use libfuzzer_sys::fuzz_target;
 use model::SampleColumns;
+use tsdb::chunk::{self, Effort};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut first = SampleColumns::default();
-    if tsdb::chunk::decode(bytes, &mut first).is_ok() {
-        let mut second = SampleColumns::default();
-        tsdb::chunk::decode(&tsdb::chunk::encode(&first.at_ms, &first.values), &mut second).expect("own bytes decode");
-        assert_eq!(first.at_ms, second.at_ms);
-        assert!(first.values.iter().zip(&second.values).all(|(a, b)| a.to_bits() == b.to_bits()));
+    if chunk::decode(bytes, &mut first).is_ok() {
+        for effort in [Effort::Fast, Effort::Small] {
+            let mut second = SampleColumns::default();
+            let own = chunk::encode(&first.at_ms, &first.values, effort);
+            chunk::decode(&own, &mut second).expect("own bytes decode");
+            assert_eq!(first.at_ms, second.at_ms);
+            assert!(first.values.iter().zip(&second.values).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+        let _ = chunk::decode_beside(bytes, &first, &mut SampleColumns::default());
     }
+    let _ = chunk::histograms::decode(bytes, &mut Vec::new());
 });

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use disk::{SharedStorage, StorageFile};
-use model::{ReadError, SampleColumns, TenantId, TimeRange};
+use model::{HistogramSample, ReadError, SampleColumns, TenantId, TimeRange};
 use ulid::Ulid;
 
 use crate::bytes::Malformed;
@@ -62,6 +62,16 @@ pub struct ChunkMeta {
     pub last: f64,
     /// How often the value fell, as a counter does that starts again.
     pub resets: u32,
+}
+
+/// A chunk of native histograms of a series in a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HistogramMeta {
+    pub(crate) part: Part,
+    /// From the first to the last histogram.
+    pub range: TimeRange,
+    /// How many.
+    pub count: u32,
 }
 
 /// An open block. The file goes once the block is doomed and nobody holds it any more.
@@ -178,6 +188,17 @@ impl Block {
         }
         let bytes = self.read_part(meta.part, "chunk")?;
         chunk::decode(&bytes, out).map_err(|error| self.damaged(meta.part, "chunk", error))
+    }
+
+    /// Appends the native histograms of a chunk to `out`.
+    pub(crate) fn read_histograms(
+        &self,
+        meta: &HistogramMeta,
+        out: &mut Vec<HistogramSample>,
+    ) -> Result<(), ReadError> {
+        let bytes = self.read_part(meta.part, "chunk of histograms")?;
+        chunk::histograms::decode(&bytes, out)
+            .map_err(|error| self.damaged(meta.part, "chunk of histograms", error))
     }
 
     /// A chunk decoded, out of the cache where it is there. Chunks lean on others of their page only, so the chain is short.

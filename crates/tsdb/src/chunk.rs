@@ -15,6 +15,7 @@ use crate::limits::SAMPLES_PER_CHUNK_MAX;
 mod bits;
 mod decimal;
 mod entropy;
+pub mod histograms;
 mod integers;
 mod tables;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Samples gathered from several places, made into one column in order of time.
 
-use model::{SampleColumns, TimeRange};
+use model::{HistogramSample, SampleColumns, TimeRange};
 
 /// Brings `columns` from `start` on into order of time and into `range`. Of several samples at one time the one that
 /// was gathered first stays: sources are read in the order in which they took their samples in.
@@ -25,6 +25,14 @@ pub(crate) fn settle(columns: &mut SampleColumns, start: usize, range: TimeRange
     for (at_ms, value) in samples {
         columns.push(at_ms, value);
     }
+}
+
+/// The same for histograms.
+pub(crate) fn settle_histograms(histograms: &mut Vec<HistogramSample>, range: TimeRange) {
+    histograms.retain(|sample| range.contains(sample.at_ms));
+    // Stable: of those of one time the first gathered stays.
+    histograms.sort_by_key(|sample| sample.at_ms);
+    histograms.dedup_by_key(|sample| sample.at_ms);
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::culprits::Culprits;
 use crate::error::TsdbError;
+use crate::exemplars::Exemplars;
 use crate::head::Head;
 use crate::keys::Keys;
 use crate::report::OpenReport;
@@ -29,6 +30,7 @@ use crate::telemetry::Telemetry;
 mod append;
 mod compact;
 mod flush;
+mod rare;
 mod read;
 mod replay;
 
@@ -53,6 +55,7 @@ pub(crate) struct Inner {
     /// The newest time that a writer told.
     latest_ms: AtomicI64,
     culprits: Culprits,
+    exemplars: Exemplars,
     /// Damaged blocks, which are not merged with others.
     unmergeable: Mutex<BTreeSet<Ulid>>,
     segments: Mutex<Segments>,
@@ -114,13 +117,14 @@ impl Db {
         }
         let head = Head::new();
         let keys = Keys::default();
+        let exemplars = Exemplars::default();
         let segment_min = checkpoint
             .flushed
             .iter()
             .map(|flushed| flushed.segment)
             .max()
             .unwrap_or(1);
-        let mut replay = Replay::new(&head, &blocks, &keys, checkpoint, now_ms);
+        let mut replay = Replay::new((&head, &blocks, &keys, &exemplars), checkpoint, now_ms);
         let wal_config = WalConfig {
             telemetry: telemetry.log.clone(),
             segment_min,
@@ -144,6 +148,7 @@ impl Db {
             echo: Mutex::default(),
             latest_ms: AtomicI64::new(now_ms),
             culprits: Culprits::default(),
+            exemplars,
             unmergeable: Mutex::default(),
             segments: Mutex::new(segments),
             keys,

@@ -23,6 +23,7 @@ use rustc_hash::FxBuildHasher;
 use crate::matching::{Postings, matching};
 
 mod drain;
+mod histograms;
 pub(crate) mod intake;
 pub(crate) mod series;
 pub(crate) mod statistics;
@@ -144,6 +145,11 @@ impl Head {
             .iter()
             .filter_map(|&slot| index.slots.get(slot as usize)?.clone())
             .collect()
+    }
+
+    /// Notes that something of this time was taken in for a series beside its plain samples.
+    pub(crate) fn touch(&self, number: SeriesNumber, at_ms: i64, now_ms: i64) {
+        self.intake.lock().touch(number.slot, at_ms, now_ms);
     }
 
     /// Takes in samples that are new for sure.

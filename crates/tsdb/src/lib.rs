@@ -19,6 +19,7 @@ pub mod config;
 mod culprits;
 pub mod db;
 pub mod error;
+mod exemplars;
 mod head;
 mod keys;
 pub mod limits;

@@ -6,6 +6,14 @@ pub const SAMPLES_PER_CHUNK_MAX: usize = 1 << 16;
 pub const HEAD_CHUNK_SAMPLES: usize = 160;
 /// A chunk in a block holds at most so many samples.
 pub const BLOCK_CHUNK_SAMPLES: usize = 4320;
+/// Native histograms in memory are sealed at so many of a series.
+pub const HEAD_CHUNK_HISTOGRAMS: usize = 32;
+/// A chunk of native histograms holds at most so many.
+pub const HISTOGRAMS_PER_CHUNK_MAX: usize = 256;
+/// A native histogram in a file has at most so many buckets on each side.
+pub const BUCKETS_PER_HISTOGRAM_MAX: usize = 1 << 16;
+/// Exemplars kept in memory, all series together.
+pub const EXEMPLARS_MAX: usize = 100_000;
 /// Late chunks of a series are put in order once there are so many.
 pub const LATE_CHUNKS_MAX: usize = 8;
 /// Samples are sorted to their series when there are so many for each series, where nobody asks for them before ...

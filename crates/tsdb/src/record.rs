@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
-use model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, Refusal, SeriesId, TenantId};
+use model::{
+    Exemplar, HistogramSample, Labels, LabelsBuilder, MetricKind, MetricMetadata, Refusal, SeriesId, TenantId,
+};
 
 use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
-use crate::limits::{LABELS_PER_SERIES_MAX, PART_BYTES_MAX};
+use crate::chunk::{Effort, histograms};
+use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX};
 
 /// The kind of a record with samples.
 pub const KIND_SAMPLES: u8 = 1;
 /// The kind of a record with metadata.
 pub const KIND_METADATA: u8 = 2;
-/// The version of both, their first byte. It also fixes [`SeriesId::VERSION`].
+/// The kind of a record with native histograms and exemplars.
+pub const KIND_RARE: u8 = 3;
+/// The version of all, their first byte. It also fixes [`SeriesId::VERSION`].
 pub const VERSION: u8 = 1;
 
 const _: () = assert!(SeriesId::VERSION == 1);
@@ -231,6 +236,80 @@ pub fn decode_metadata(bytes: &[u8]) -> Result<(TenantId, Vec<MetricMetadata>), 
     Ok((tenant, metadata))
 }
 
+/// What a record of histograms and exemplars says; series by their labels, since they are few.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RareBody {
+    /// Whose.
+    pub tenant: TenantId,
+    /// When they were taken in.
+    pub now_ms: i64,
+    /// Histograms by series, in any order of time.
+    pub histograms: Vec<(Labels, Vec<HistogramSample>)>,
+    /// Exemplars by series.
+    pub exemplars: Vec<(Labels, Exemplar)>,
+}
+
+/// Writes a record of histograms and exemplars.
+pub fn encode_rare(body: &RareBody) -> Vec<u8> {
+    let mut part = Vec::new();
+    put_varint(&mut part, body.histograms.len() as u64);
+    for (labels, samples) in &body.histograms {
+        put_labels(&mut part, labels);
+        put_varint(&mut part, samples.len().div_ceil(HISTOGRAMS_PER_CHUNK_MAX) as u64);
+        for samples in samples.chunks(HISTOGRAMS_PER_CHUNK_MAX) {
+            let chunk = histograms::encode(samples, Effort::Fast);
+            put_varint(&mut part, chunk.len() as u64);
+            part.extend_from_slice(&chunk);
+        }
+    }
+    put_varint(&mut part, body.exemplars.len() as u64);
+    for (labels, exemplar) in &body.exemplars {
+        put_labels(&mut part, labels);
+        put_labels(&mut part, &exemplar.labels);
+        put_signed(&mut part, exemplar.at_ms);
+        part.extend_from_slice(&exemplar.value.to_bits().to_le_bytes());
+    }
+    let mut out = vec![VERSION];
+    put_varint(&mut out, u64::from(body.tenant.0));
+    put_signed(&mut out, body.now_ms);
+    put_part(&mut out, &part);
+    out
+}
+
+/// Reads a record of histograms and exemplars.
+pub fn decode_rare(bytes: &[u8]) -> Result<RareBody, Malformed> {
+    let mut reader = Reader::new(bytes);
+    expect_version(&mut reader)?;
+    let mut body = RareBody {
+        tenant: TenantId(u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?),
+        now_ms: reader.signed()?,
+        ..RareBody::default()
+    };
+    let part = take_part(&mut reader)?;
+    reader.end()?;
+    let mut part = Reader::new(&part);
+    for _ in 0..part.count(part.remaining())? {
+        let labels = take_labels(&mut part)?;
+        let mut samples = Vec::new();
+        for _ in 0..part.count(part.remaining())? {
+            let length = part.count(part.remaining())?;
+            histograms::decode(part.take(length)?, &mut samples)?;
+        }
+        body.histograms.push((labels, samples));
+    }
+    for _ in 0..part.count(part.remaining())? {
+        let labels = take_labels(&mut part)?;
+        let exemplar = Exemplar {
+            labels: take_labels(&mut part)?,
+            at_ms: part.signed()?,
+            value: f64::from_bits(part.long()?),
+        };
+        body.exemplars.push((labels, exemplar));
+    }
+    part.end()?;
+    Ok(body)
+}
+
 fn expect_version(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     if reader.byte()? == VERSION {
         Ok(())
@@ -352,7 +431,32 @@ mod tests {
             }
             let _ = decode_batch(&bytes);
             let _ = decode_metadata(&bytes);
+            let _ = decode_rare(&bytes);
         }
+    }
+
+    #[test]
+    fn histograms_and_exemplars_read_back() {
+        let labels = Labels::from_pairs([("__name__", "d")]);
+        let sample = |at_ms| HistogramSample {
+            at_ms,
+            value: Arc::new(model::Histogram {
+                count: at_ms as f64,
+                ..model::Histogram::default()
+            }),
+        };
+        let exemplar = Exemplar {
+            labels: Labels::from_pairs([("trace_id", "1")]),
+            value: 0.25,
+            at_ms: 9,
+        };
+        let body = RareBody {
+            tenant: TenantId(4),
+            now_ms: 77,
+            histograms: vec![(labels.clone(), (0..300).map(sample).collect())],
+            exemplars: vec![(labels, exemplar)],
+        };
+        assert_eq!(decode_rare(&encode_rare(&body)), Ok(body));
     }
 
     #[test]

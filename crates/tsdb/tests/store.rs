@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::{
-    Labels, Matcher, MetricKind, MetricMetadata, Refusal, SampleColumns, Selector, Series, SeriesBatch,
-    SeriesRead, SeriesWrite, TenantId, TimeRange,
+    Buckets, Exemplar, Histogram, HistogramSample, Labels, Matcher, MetricKind, MetricMetadata, Refusal,
+    SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId, TimeRange,
 };
 use stdx::HumanDuration;
 use tsdb::{Config, Db, OpenReport};
@@ -431,4 +431,103 @@ fn a_closed_store_takes_nothing_and_a_folder_has_one_owner() {
     batch.push_one(series("a"), T0, 1.0);
     assert!(matches!(db.append(&batch, T0), Err(model::WriteError::Closed)));
     assert!(db.maintain(T0).is_err());
+}
+
+fn histogram_sample(at_ms: i64, count: u32) -> HistogramSample {
+    HistogramSample {
+        at_ms,
+        value: Arc::new(Histogram {
+            schema: 3,
+            count: f64::from(count),
+            sum: f64::from(count) * 0.25,
+            positive: Buckets::from_sorted([(-3, f64::from(count) - 1.0), (7, 1.0)]),
+            ..Histogram::default()
+        }),
+    }
+}
+
+fn read_histograms(db: &Db) -> Vec<HistogramSample> {
+    let selector = Selector {
+        tenant: TenantId::DEFAULT,
+        matchers: vec![Matcher::equal("__name__", "latency")],
+        range: TimeRange::ALL,
+    };
+    let mut found = Vec::new();
+    for series in db.select(&selector).unwrap() {
+        series.read_histograms(TimeRange::ALL, &mut found).unwrap();
+    }
+    found
+}
+
+#[test]
+fn histograms_are_kept_in_memory_in_blocks_and_over_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut db, _) = open(dir.path(), T0);
+    let series = Series::new(Labels::from_pairs([("__name__", "latency")]));
+    let append = |db: &Db, samples: &[HistogramSample], now_ms: i64| {
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        batch.push_histograms(series.clone(), samples.to_vec());
+        db.append(&batch, now_ms).unwrap()
+    };
+    let mut expected: Vec<HistogramSample> = Vec::new();
+    // A hundred at a time, two days long, with restarts, flushes and repetitions between them.
+    for round in 0..20 {
+        let start_ms = T0 + round * 100 * 30_000;
+        let now_ms = start_ms + 100 * 30_000;
+        let samples: Vec<HistogramSample> = (0..100)
+            .map(|step| histogram_sample(start_ms + step * 30_000, 5 + (round * 100 + step) as u32))
+            .collect();
+        let accepted = append(&db, &samples, now_ms);
+        assert_eq!((accepted.stored, accepted.histograms_stored), (100, 100));
+        expected.extend(samples);
+        match round % 4 {
+            0 => db.flush(now_ms).unwrap(),
+            1 => {
+                drop(db);
+                db = open(dir.path(), now_ms).0;
+            }
+            2 => db.maintain(now_ms).unwrap(),
+            _ => {}
+        }
+        let repeated = append(&db, &expected[expected.len() - 150.min(expected.len())..], now_ms);
+        assert_eq!(repeated.refused, []);
+        assert_eq!(read_histograms(&db), expected, "round {round}");
+    }
+    let last_ms = expected.last().unwrap().at_ms;
+    let other = append(&db, &[histogram_sample(last_ms, 3)], last_ms);
+    assert_eq!(other.refused, [(Refusal::DuplicateTimestamp, 1)]);
+    db.flush(last_ms).unwrap();
+    drop(db);
+    assert_eq!(read_histograms(&open(dir.path(), last_ms).0), expected);
+}
+
+#[test]
+fn exemplars_are_found_and_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let series = Series::new(Labels::from_pairs([("__name__", "latency_bucket"), ("le", "1")]));
+    let exemplar = |at_ms: i64| Exemplar {
+        labels: Labels::from_pairs([("trace_id", format!("t{at_ms}"))]),
+        value: 0.5,
+        at_ms,
+    };
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    for at_ms in [T0, T0 + 5, T0 + 5] {
+        batch.push_exemplar(series.clone(), exemplar(at_ms));
+    }
+    assert!(db.append(&batch, T0).unwrap().exemplars_stored >= 2);
+    let find = |db: &Db| {
+        let wanted = [vec![Matcher::equal("le", "1")], vec![Matcher::equal("le", "2")]];
+        db.exemplars(
+            TenantId::DEFAULT,
+            TimeRange::new(T0 + 1, T0 + 9).unwrap(),
+            &wanted,
+        )
+        .unwrap()
+    };
+    let found = find(&db);
+    assert_eq!(found[0].0, *series.labels());
+    assert_eq!(found[0].1.first(), Some(&exemplar(T0 + 5)));
+    drop(db);
+    assert_eq!(find(&open(dir.path(), T0).0), found);
 }

@@ -9,9 +9,9 @@ use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
 use super::contents::Part;
-use super::{Block, ChunkMeta};
+use super::{Block, ChunkMeta, HistogramMeta};
 use crate::bytes::{Malformed, Reader};
-use crate::limits::{LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
+use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
 use crate::matching::{Postings, matching};
 
 /// So many series share a page.
@@ -24,6 +24,7 @@ pub(super) const PAIRS_PER_PAGE: usize = 128;
 pub(crate) struct BlockSeries {
     pub(crate) labels: Labels,
     pub(crate) chunks: Vec<ChunkMeta>,
+    pub(crate) histograms: Vec<HistogramMeta>,
 }
 
 /// A label pair of the dictionary.
@@ -39,6 +40,7 @@ struct Pair {
 struct Row {
     pairs: Vec<usize>,
     chunks: Vec<ChunkMeta>,
+    histograms: Vec<HistogramMeta>,
 }
 
 type Pages<T> = RefCell<HashMap<usize, Arc<Vec<T>>, FxBuildHasher>>;
@@ -69,7 +71,9 @@ impl<'a> Session<'a> {
         let mut found = Vec::new();
         for number in matching(self, matchers)? {
             let series = self.series(number)?;
-            if series.chunks.iter().any(|chunk| chunk.range().overlaps(&range)) {
+            if series.chunks.iter().any(|chunk| chunk.range().overlaps(&range))
+                || series.histograms.iter().any(|chunk| chunk.range.overlaps(&range))
+            {
                 found.push(series);
             }
         }
@@ -121,6 +125,7 @@ impl<'a> Session<'a> {
         Ok(BlockSeries {
             labels: labels.build(),
             chunks: row.chunks.clone(),
+            histograms: row.histograms.clone(),
         })
     }
 
@@ -332,7 +337,24 @@ fn take_row(reader: &mut Reader<'_>, before: Option<&Row>) -> Result<Row, Malfor
             resets: reader.word()?,
         });
     }
-    Ok(Row { pairs, chunks })
+    let mut histograms = Vec::new();
+    for _ in 0..reader.count(reader.remaining())? {
+        let part = Part::take(reader)?;
+        let (from_ms, length_ms) = (reader.signed()?, reader.varint()?);
+        let range = from_ms
+            .checked_add_unsigned(length_ms)
+            .and_then(|to_ms| TimeRange::new(from_ms, to_ms).ok());
+        histograms.push(HistogramMeta {
+            part,
+            range: range.ok_or(Malformed("time of histograms"))?,
+            count: reader.count(HISTOGRAMS_PER_CHUNK_MAX)? as u32,
+        });
+    }
+    Ok(Row {
+        pairs,
+        chunks,
+        histograms,
+    })
 }
 
 /// A page as it lies in the file: its length when unpacked, then zstd.

@@ -27,7 +27,7 @@ fn write(dir: &Path, series: &[(Labels, SampleColumns)]) -> PathBuf {
     disk::publish(&LocalStorage, &path, |file| {
         let mut writer = BlockWriter::new(file, TenantId(3), Vec::new());
         for (labels, samples) in series {
-            writer.add(labels, samples)?;
+            writer.add(labels, samples, &[])?;
         }
         writer.finish()
     })

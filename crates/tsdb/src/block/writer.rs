@@ -5,17 +5,17 @@ use std::io;
 use std::sync::Arc;
 
 use disk::StorageFile;
-use model::{Labels, SampleColumns, TenantId, is_stale};
+use model::{HistogramSample, Labels, SampleColumns, TenantId, TimeRange, is_stale};
 use roaring::RoaringBitmap;
 use ulid::Ulid;
 
 use super::contents::{Contents, DictionaryPage, Part, encode_trailer};
 use super::index::{PAIRS_PER_PAGE, SERIES_PER_PAGE, pack_page};
 use super::order::{BOUND, are_siblings};
-use super::{ChunkMeta, HEADER};
+use super::{ChunkMeta, HEADER, HistogramMeta};
 use crate::bytes::{put_signed, put_text, put_varint};
 use crate::chunk::{self, Effort};
-use crate::limits::BLOCK_CHUNK_SAMPLES;
+use crate::limits::{BLOCK_CHUNK_SAMPLES, HISTOGRAMS_PER_CHUNK_MAX};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -25,10 +25,18 @@ pub(crate) struct BlockWriter<'a> {
     file: &'a (dyn StorageFile + 'a),
     written: u64,
     buffer: Vec<u8>,
-    series: Vec<(Labels, Vec<ChunkMeta>)>,
+    series: Vec<Written>,
     /// The samples of the series added last, if another may lean on them.
     before: SampleColumns,
     contents: Contents,
+}
+
+/// A series whose chunks are written.
+#[derive(Debug)]
+struct Written {
+    labels: Labels,
+    chunks: Vec<ChunkMeta>,
+    histograms: Vec<HistogramMeta>,
 }
 
 impl<'a> BlockWriter<'a> {
@@ -54,10 +62,60 @@ impl<'a> BlockWriter<'a> {
         }
     }
 
-    /// Adds the next series with its samples, in order of time. A series without samples is left out.
-    pub(crate) fn add(&mut self, labels: &Labels, samples: &SampleColumns) -> io::Result<()> {
-        if samples.is_empty() {
+    /// Adds the next series with its samples and native histograms, in order of time. A series with neither is left out.
+    pub(crate) fn add(
+        &mut self,
+        labels: &Labels,
+        samples: &SampleColumns,
+        histograms: &[HistogramSample],
+    ) -> io::Result<()> {
+        if samples.is_empty() && histograms.is_empty() {
             return Ok(());
+        }
+        let chunks = self.put_samples(labels, samples)?;
+        let histograms = self.put_histograms(histograms)?;
+        let ranges = chunks
+            .iter()
+            .map(ChunkMeta::range)
+            .chain(histograms.iter().map(|chunk| chunk.range));
+        for range in ranges {
+            self.contents.min_ms = self.contents.min_ms.min(range.from_ms());
+            self.contents.max_ms = self.contents.max_ms.max(range.to_ms());
+        }
+        let counts = chunks
+            .iter()
+            .map(|chunk| chunk.count)
+            .chain(histograms.iter().map(|chunk| chunk.count));
+        self.contents.sample_count += counts.map(u64::from).sum::<u64>();
+        self.contents.chunk_count += (chunks.len() + histograms.len()) as u64;
+        self.contents.series_count += 1;
+        self.series.push(Written {
+            labels: labels.clone(),
+            chunks,
+            histograms,
+        });
+        Ok(())
+    }
+
+    fn put_histograms(&mut self, histograms: &[HistogramSample]) -> io::Result<Vec<HistogramMeta>> {
+        let mut written = Vec::new();
+        for samples in histograms.chunks(HISTOGRAMS_PER_CHUNK_MAX) {
+            let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
+                continue;
+            };
+            let part = self.put(&chunk::histograms::encode(samples, Effort::Small))?;
+            written.push(HistogramMeta {
+                part,
+                range: TimeRange::at(first.at_ms).union(&TimeRange::at(last.at_ms)),
+                count: samples.len() as u32,
+            });
+        }
+        Ok(written)
+    }
+
+    fn put_samples(&mut self, labels: &Labels, samples: &SampleColumns) -> io::Result<Vec<ChunkMeta>> {
+        if samples.is_empty() {
+            return Ok(Vec::new());
         }
         // Chunks of like size: a short one at the end would cost more a sample.
         let count = samples.len().div_ceil(BLOCK_CHUNK_SAMPLES);
@@ -70,7 +128,9 @@ impl<'a> BlockWriter<'a> {
             let values = samples.values.get(range.clone()).unwrap_or_default();
             let mut bytes = chunk::encode(times, values, Effort::Small);
             let mut base = None;
+            let before = self.series.last().and_then(|before| before.chunks.get(place));
             if leans
+                && let Some(before) = before
                 && let Some(beside) = self
                     .before
                     .values
@@ -79,23 +139,15 @@ impl<'a> BlockWriter<'a> {
                 && beside.len() < bytes.len()
             {
                 bytes = beside;
-                base = self.series.last().and_then(|(_, chunks)| chunks.get(place));
+                base = Some(Arc::new(before.clone()));
             }
-            let base = base.map(|base| Arc::new(base.clone()));
             let part = self.put(&bytes)?;
             chunks.push(describe(part, base, times, values));
         }
         if labels.get(BOUND).is_some() {
             self.before.clone_from(samples);
         }
-        let (first, last) = (samples.at_ms.first(), samples.at_ms.last());
-        self.contents.min_ms = self.contents.min_ms.min(first.copied().unwrap_or(i64::MAX));
-        self.contents.max_ms = self.contents.max_ms.max(last.copied().unwrap_or(i64::MIN));
-        self.contents.sample_count += samples.len() as u64;
-        self.contents.chunk_count += chunks.len() as u64;
-        self.contents.series_count += 1;
-        self.series.push((labels.clone(), chunks));
-        Ok(())
+        Ok(chunks)
     }
 
     /// Whether a series may lean on the one before it: on the same page, a bucket of the same histogram, at the same times.
@@ -104,7 +156,7 @@ impl<'a> BlockWriter<'a> {
             && self
                 .series
                 .last()
-                .is_some_and(|(before, _)| are_siblings(before, labels))
+                .is_some_and(|before| are_siblings(&before.labels, labels))
             && self.before.at_ms == samples.at_ms
     }
 
@@ -112,8 +164,8 @@ impl<'a> BlockWriter<'a> {
     pub(crate) fn finish(mut self) -> io::Result<Contents> {
         let series = std::mem::take(&mut self.series);
         let mut pairs: BTreeMap<(&str, &str), (usize, RoaringBitmap)> = BTreeMap::new();
-        for (number, (labels, _)) in series.iter().enumerate() {
-            for pair in labels {
+        for (number, written) in series.iter().enumerate() {
+            for pair in &written.labels {
                 pairs.entry(pair).or_default().1.insert(number as u32);
             }
         }
@@ -131,12 +183,13 @@ impl<'a> BlockWriter<'a> {
 
     fn write_series(
         &mut self,
-        series: &[(Labels, Vec<ChunkMeta>)],
+        series: &[Written],
         pairs: &BTreeMap<(&str, &str), (usize, RoaringBitmap)>,
     ) -> io::Result<()> {
         for group in series.chunks(SERIES_PER_PAGE) {
             let mut page = Vec::new();
-            for (labels, chunks) in group {
+            for written in group {
+                let labels = &written.labels;
                 let numbers = labels
                     .iter()
                     .filter_map(|pair| pairs.get(&pair).map(|(number, _)| *number));
@@ -147,7 +200,15 @@ impl<'a> BlockWriter<'a> {
                     put_varint(&mut page, (number - last) as u64);
                     last = number;
                 }
-                put_chunks(&mut page, chunks);
+                put_chunks(&mut page, &written.chunks);
+                put_varint(&mut page, written.histograms.len() as u64);
+                for chunk in &written.histograms {
+                    chunk.part.put(&mut page);
+                    put_signed(&mut page, chunk.range.from_ms());
+                    let length_ms = chunk.range.to_ms().wrapping_sub(chunk.range.from_ms());
+                    put_varint(&mut page, length_ms as u64);
+                    put_varint(&mut page, u64::from(chunk.count));
+                }
             }
             let part = self.put(&pack_page(&page)?)?;
             self.contents.series_pages.push(part);

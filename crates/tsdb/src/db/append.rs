@@ -57,7 +57,10 @@ impl Inner {
             Some(Known::New(pending)) => Some(pending),
             None => None,
         };
-        let result = self.judge(batch, now_ms).and_then(|judged| {
+        // Before the plain samples, whose record remembers the batch's key.
+        let rare = self.append_rare(batch, now_ms);
+        let judged = rare.and_then(|rare| self.judge(batch, rare, now_ms));
+        let result = judged.and_then(|judged| {
             if judged.new.is_empty() && judged.doubtful.is_empty() && pending.is_none() {
                 Ok(judged.accepted)
             } else {
@@ -135,7 +138,12 @@ impl Inner {
         )
     }
 
-    fn number(&self, tenant: TenantId, series: &Series, now_ms: i64) -> Result<SeriesNumber, Refusal> {
+    pub(super) fn number(
+        &self,
+        tenant: TenantId,
+        series: &Series,
+        now_ms: i64,
+    ) -> Result<SeriesNumber, Refusal> {
         if let Some(known) = self.head.known(tenant, series.id()) {
             return Ok(known);
         }
@@ -149,15 +157,23 @@ impl Inner {
         })
     }
 
-    /// Decides what of a batch is taken.
-    fn judge(&self, batch: &SeriesBatch, now_ms: i64) -> Result<Judged, WriteError> {
-        self.note_time(now_ms);
-        let bounds = Bounds {
+    /// Between which times samples are taken.
+    pub(super) fn bounds(&self, now_ms: i64) -> Bounds {
+        Bounds {
             oldest_ms: now_ms.saturating_sub(self.config.retention.as_millis_i64()),
             newest_ms: now_ms.saturating_add(self.config.future_limit.as_millis_i64()),
             window_ms: self.config.out_of_order_window.as_millis_i64(),
+        }
+    }
+
+    /// Decides what of a batch is taken.
+    fn judge(&self, batch: &SeriesBatch, accepted: Accepted, now_ms: i64) -> Result<Judged, WriteError> {
+        self.note_time(now_ms);
+        let bounds = self.bounds(now_ms);
+        let mut judged = Judged {
+            accepted,
+            ..Judged::default()
         };
-        let mut judged = Judged::default();
         if batch.series_count() == 0 {
             self.head
                 .judge(batch.numbered(), bounds, now_ms, &mut judged)
@@ -357,7 +373,7 @@ fn compare(known: &SampleColumns, sample: Sample) -> Verdict {
     value.map_or(Verdict::Store, |value| same_or_not(value.to_bits(), sample))
 }
 
-fn write_error(error: &DiskError) -> WriteError {
+pub(super) fn write_error(error: &DiskError) -> WriteError {
     match error {
         DiskError::Busy { waiting_max } => WriteError::Busy {
             waiting_max: *waiting_max,

@@ -6,11 +6,11 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Labels, ReadError, SampleColumns, TenantId};
+use model::{HistogramSample, Labels, ReadError, SampleColumns, TenantId, TimeRange};
 
 use super::Inner;
-use crate::block::{Block, BlockSeries, Walk, block_order};
-use crate::columns::settle;
+use crate::block::{Block, Walk, block_order};
+use crate::columns::{settle, settle_histograms};
 use crate::error::TsdbError;
 use crate::limits::{BLOCKS_PER_DAY_MAX, DAY_MS, MERGE_SHARE};
 
@@ -50,10 +50,10 @@ impl Inner {
         let sources = blocks.iter().map(|block| block.id()).collect();
         let merged = self.publish_block(tenant, sources, now_ms, |writer| {
             let mut walks: Vec<Walk<'_>> = blocks.iter().map(|block| Walk::new(block)).collect();
-            let mut columns = SampleColumns::default();
+            let (mut columns, mut histograms) = (SampleColumns::default(), Vec::new());
             loop {
-                match next_series(&mut walks, &mut columns) {
-                    Ok(Some(labels)) => writer.add(&labels, &columns)?,
+                match next_series(&mut walks, &mut columns, &mut histograms) {
+                    Ok(Some(labels)) => writer.add(&labels, &columns, &histograms)?,
                     Ok(None) => return Ok(()),
                     Err(error) => {
                         let text = error.to_string();
@@ -99,7 +99,11 @@ fn is_worthwhile(merge: Merge, day: i64, blocks: &[Arc<Block>]) -> bool {
 
 /// The next series in the order of blocks, with the samples of all blocks that have it; of two samples at one time that of
 /// the older block stays. `walks` go from the oldest block to the newest.
-fn next_series(walks: &mut [Walk<'_>], columns: &mut SampleColumns) -> Result<Option<Labels>, ReadError> {
+fn next_series(
+    walks: &mut [Walk<'_>],
+    columns: &mut SampleColumns,
+    histograms: &mut Vec<HistogramSample>,
+) -> Result<Option<Labels>, ReadError> {
     let mut first: Option<Labels> = None;
     for walk in walks.iter_mut() {
         if let Some(series) = walk.peek()?
@@ -112,15 +116,20 @@ fn next_series(walks: &mut [Walk<'_>], columns: &mut SampleColumns) -> Result<Op
     }
     let Some(labels) = first else { return Ok(None) };
     columns.clear();
+    histograms.clear();
     for walk in walks {
         if walk.peek()?.is_some_and(|series| series.labels == labels)
-            && let Some(BlockSeries { chunks, .. }) = walk.take()
+            && let Some(series) = walk.take()
         {
-            for chunk in &chunks {
+            for chunk in &series.chunks {
                 walk.block().read_chunk(chunk, columns)?;
+            }
+            for chunk in &series.histograms {
+                walk.block().read_histograms(chunk, histograms)?;
             }
         }
     }
-    settle(columns, 0, model::TimeRange::ALL);
+    settle(columns, 0, TimeRange::ALL);
+    settle_histograms(histograms, TimeRange::ALL);
     Ok(Some(labels))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::{SampleColumns, TenantId, TimeRange};
+use model::{HistogramSample, SampleColumns, TenantId, TimeRange};
 
 use ulid::Ulid;
 
@@ -15,14 +15,14 @@ use crate::checkpoint::Flushed;
 use crate::columns::settle;
 use crate::error::TsdbError;
 use crate::head::MemSeries;
-use crate::head::series::HeadChunk;
+use crate::head::series::Flushing;
 use crate::limits::{
     BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, DAY_MS, HEAD_BYTES_MAX, IDLE_SERIES_MS, LATE_FLUSH_MS,
     LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX,
 };
 
 /// The series of one tenant that are being flushed, in the order of a block.
-type Flushing = Vec<(Arc<MemSeries>, Vec<HeadChunk>)>;
+type AllFlushing = Vec<(Arc<MemSeries>, Flushing)>;
 
 impl Inner {
     pub(super) fn maintain(&self, now_ms: i64) -> Result<(), TsdbError> {
@@ -111,14 +111,14 @@ impl Inner {
     fn flush_before(&self, before_ms: i64, now_ms: i64) -> Result<(), TsdbError> {
         // Everything in the segments before this one is in memory now.
         let segment = self.wal.rotate();
-        let mut tenants: BTreeMap<TenantId, Flushing> = BTreeMap::new();
+        let mut tenants: BTreeMap<TenantId, AllFlushing> = BTreeMap::new();
         self.head.for_each(|series| {
-            let chunks = series.begin_flush(before_ms);
-            if !chunks.is_empty() {
+            let flushing = series.begin_flush(before_ms);
+            if !flushing.chunks.is_empty() || !flushing.histograms.is_empty() {
                 tenants
                     .entry(series.tenant())
                     .or_default()
-                    .push((Arc::clone(series), chunks));
+                    .push((Arc::clone(series), flushing));
             }
         });
         let mut written = Vec::new();
@@ -158,7 +158,7 @@ impl Inner {
     fn write_blocks(
         &self,
         tenant: TenantId,
-        series: &Flushing,
+        series: &AllFlushing,
         before_ms: i64,
         now_ms: i64,
         written: &mut Vec<Block>,
@@ -166,14 +166,16 @@ impl Inner {
         for range in spans(series, before_ms) {
             let block = self.publish_block(tenant, Vec::new(), now_ms, |writer| {
                 let mut columns = SampleColumns::default();
-                for (series, chunks) in series {
+                for (series, flushing) in series {
                     columns.clear();
-                    chunks
+                    flushing
+                        .chunks
                         .iter()
                         .filter(|chunk| chunk.min_ms <= range.to_ms() && chunk.max_ms >= range.from_ms())
                         .for_each(|chunk| chunk.decode(&mut columns));
                     settle(&mut columns, 0, range);
-                    writer.add(series.series().labels(), &columns)?;
+                    let histograms = of_range(&flushing.histograms, range);
+                    writer.add(series.series().labels(), &columns, histograms)?;
                 }
                 Ok(())
             })?;
@@ -275,7 +277,7 @@ fn span(at_ms: i64, before_ms: i64) -> TimeRange {
 }
 
 /// The spans that have samples.
-fn spans(series: &Flushing, before_ms: i64) -> Vec<TimeRange> {
+fn spans(series: &AllFlushing, before_ms: i64) -> Vec<TimeRange> {
     let mut spans: BTreeMap<i64, TimeRange> = BTreeMap::new();
     let mut note = |at_ms: i64| {
         let span = span(at_ms, before_ms);
@@ -283,7 +285,10 @@ fn spans(series: &Flushing, before_ms: i64) -> Vec<TimeRange> {
         span
     };
     let mut columns = SampleColumns::default();
-    for chunk in series.iter().flat_map(|(_, chunks)| chunks) {
+    for sample in series.iter().flat_map(|(_, flushing)| &flushing.histograms) {
+        note(sample.at_ms);
+    }
+    for chunk in series.iter().flat_map(|(_, flushing)| &flushing.chunks) {
         let (first, last) = (note(chunk.min_ms), note(chunk.max_ms));
         if first.to_ms().saturating_add(1) < last.from_ms() {
             columns.clear();
@@ -294,4 +299,11 @@ fn spans(series: &Flushing, before_ms: i64) -> Vec<TimeRange> {
         }
     }
     spans.into_values().collect()
+}
+
+/// Those of a range; they are in order of time.
+fn of_range(histograms: &[HistogramSample], range: TimeRange) -> &[HistogramSample] {
+    let from = histograms.partition_point(|sample| sample.at_ms < range.from_ms());
+    let to = histograms.partition_point(|sample| sample.at_ms <= range.to_ms());
+    histograms.get(from..to).unwrap_or_default()
 }

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    Labels, Matcher, MetricMetadata, ReadError, SampleColumns, SelectedSeries, Selector, SeriesRead,
-    SeriesStatistics, TenantId, TimeRange,
+    Exemplar, HistogramSample, Labels, Matcher, MetricMetadata, ReadError, SampleColumns, SelectedSeries,
+    Selector, SeriesRead, SeriesStatistics, TenantId, TimeRange,
 };
 use ulid::Ulid;
 
 use super::{Db, Inner};
-use crate::block::{Block, ChunkMeta, Session};
-use crate::columns::settle;
+use crate::block::{Block, BlockSeries, ChunkMeta, HistogramMeta, Session};
+use crate::columns::{settle, settle_histograms};
 use crate::head::MemSeries;
 
 /// A series that was selected.
@@ -24,7 +24,7 @@ struct Selected {
     tenant: TenantId,
     labels: Labels,
     memory: Option<Arc<MemSeries>>,
-    blocks: Vec<(Arc<Block>, Vec<ChunkMeta>)>,
+    blocks: Vec<(Arc<Block>, BlockSeries)>,
     /// The blocks that were searched when the series was selected.
     searched: Arc<BTreeSet<Ulid>>,
 }
@@ -32,7 +32,7 @@ struct Selected {
 #[derive(Debug, Default)]
 struct Sources {
     memory: Option<Arc<MemSeries>>,
-    blocks: Vec<(Arc<Block>, Vec<ChunkMeta>)>,
+    blocks: Vec<(Arc<Block>, BlockSeries)>,
 }
 
 impl SeriesRead for Db {
@@ -49,10 +49,10 @@ impl SeriesRead for Db {
             searched.insert(block.id());
             for series in self.inner.search(&block, &selector.matchers, selector.range)? {
                 found
-                    .entry(series.labels)
+                    .entry(series.labels.clone())
                     .or_default()
                     .blocks
-                    .push((Arc::clone(&block), series.chunks));
+                    .push((Arc::clone(&block), series));
             }
         }
         let searched = Arc::new(searched);
@@ -118,6 +118,15 @@ impl SeriesRead for Db {
         Ok(all.map(|(_, entry)| entry.clone()).collect())
     }
 
+    fn exemplars(
+        &self,
+        tenant: TenantId,
+        range: TimeRange,
+        any_of: &[Vec<Matcher>],
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, ReadError> {
+        Ok(self.inner.exemplars.select(tenant, range, any_of))
+    }
+
     fn statistics(&self, tenant: TenantId, limit: usize) -> Result<SeriesStatistics, ReadError> {
         let mut statistics = self.inner.head.statistics(tenant, limit);
         statistics.blocks = self
@@ -173,7 +182,7 @@ impl Inner {
         block: &Block,
         matchers: &[Matcher],
         range: TimeRange,
-    ) -> Result<Vec<crate::block::BlockSeries>, ReadError> {
+    ) -> Result<Vec<BlockSeries>, ReadError> {
         let found = Session::new(block).select(matchers, range);
         Ok(self.forgive(block, found, true)?.unwrap_or_default())
     }
@@ -207,6 +216,35 @@ impl Inner {
         Ok(())
     }
 
+    /// The same for native histograms.
+    pub(super) fn gather_unknown_histograms(
+        &self,
+        block: &Block,
+        labels: &Labels,
+        range: TimeRange,
+        out: &mut Vec<HistogramSample>,
+    ) {
+        let found = Session::new(block).find(labels);
+        if let Ok(Some(Some(series))) = self.forgive(block, found, true)
+            && let Err(error) = self.gather_histograms(block, &series.histograms, range, out)
+        {
+            tracing::warn!(%error, "block not read");
+        }
+    }
+
+    fn gather_histograms(
+        &self,
+        block: &Block,
+        chunks: &[HistogramMeta],
+        range: TimeRange,
+        out: &mut Vec<HistogramSample>,
+    ) -> Result<(), ReadError> {
+        for chunk in chunks.iter().filter(|chunk| chunk.range.overlaps(&range)) {
+            self.forgive(block, block.read_histograms(chunk, out), false)?;
+        }
+        Ok(())
+    }
+
     /// Damage is named and costs what is damaged; the rest answers. A failing disk is an error.
     fn forgive<T>(
         &self,
@@ -236,8 +274,8 @@ impl SelectedSeries for Selected {
             memory.gather(range, &mut newest);
         }
         let start = out.len();
-        for (block, chunks) in &self.blocks {
-            self.db.gather(block, chunks, range, out)?;
+        for (block, series) in &self.blocks {
+            self.db.gather(block, &series.chunks, range, out)?;
         }
         for block in self.db.blocks.overlapping(self.tenant, range) {
             if !self.searched.contains(&block.id()) {
@@ -247,6 +285,28 @@ impl SelectedSeries for Selected {
         out.at_ms.append(&mut newest.at_ms);
         out.values.append(&mut newest.values);
         settle(out, start, range);
+        Ok(())
+    }
+
+    fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
+        let mut newest = Vec::new();
+        if let Some(memory) = &self.memory {
+            memory.gather_histograms(range, &mut newest);
+        }
+        let mut found = Vec::new();
+        for (block, series) in &self.blocks {
+            self.db
+                .gather_histograms(block, &series.histograms, range, &mut found)?;
+        }
+        for block in self.db.blocks.overlapping(self.tenant, range) {
+            if !self.searched.contains(&block.id()) {
+                self.db
+                    .gather_unknown_histograms(&block, &self.labels, range, &mut found);
+            }
+        }
+        found.append(&mut newest);
+        settle_histograms(&mut found, range);
+        out.append(&mut found);
         Ok(())
     }
 }

@@ -4,22 +4,24 @@ use std::sync::Arc;
 
 use disk::Record;
 use hashbrown::HashMap;
-use model::{Accepted, NumberedSample, Series, SeriesNumber};
+use model::{Accepted, NumberedSample, Series, SeriesNumber, TenantId};
 use rustc_hash::FxBuildHasher;
 
 use super::{SegmentFacts, Segments};
 use crate::blocks::Blocks;
 use crate::checkpoint::Checkpoint;
+use crate::exemplars::Exemplars;
 use crate::head::{Head, SeriesLimits};
 use crate::keys::Keys;
 use crate::limits::BATCH_MEMORY_MS;
-use crate::record::{KIND_METADATA, KIND_SAMPLES, decode_batch, decode_metadata};
+use crate::record::{KIND_METADATA, KIND_RARE, KIND_SAMPLES, decode_batch, decode_metadata, decode_rare};
 
 /// Takes records in the order of the log.
 pub(super) struct Replay<'a> {
     head: &'a Head,
     blocks: &'a Blocks,
     keys: &'a Keys,
+    exemplars: &'a Exemplars,
     checkpoint: Checkpoint,
     now_ms: i64,
     segment: u64,
@@ -31,9 +33,7 @@ pub(super) struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     pub(super) fn new(
-        head: &'a Head,
-        blocks: &'a Blocks,
-        keys: &'a Keys,
+        (head, blocks, keys, exemplars): (&'a Head, &'a Blocks, &'a Keys, &'a Exemplars),
         checkpoint: Checkpoint,
         now_ms: i64,
     ) -> Self {
@@ -41,6 +41,7 @@ impl<'a> Replay<'a> {
             head,
             blocks,
             keys,
+            exemplars,
             checkpoint,
             now_ms,
             segment: 0,
@@ -58,6 +59,7 @@ impl<'a> Replay<'a> {
         match record.kind {
             KIND_SAMPLES => self.take_batch(record.payload),
             KIND_METADATA => self.take_metadata(record.payload),
+            KIND_RARE => self.take_rare(record.payload),
             kind => Err(format!(
                 "the record has the unknown kind {kind}; a later version wrote it"
             )),
@@ -72,11 +74,7 @@ impl<'a> Replay<'a> {
         let record = decode_batch(payload).map_err(|error| error.to_string())?;
         for definition in record.definitions {
             let series = Series::new(definition.labels);
-            let limits = SeriesLimits {
-                blocks_newest_ms: self.blocks.newest_ms(definition.tenant),
-                ..SeriesLimits::NONE
-            };
-            let number = self.head.number(definition.tenant, &series, limits, self.now_ms);
+            let number = self.number(definition.tenant, &series);
             if let Ok(number) = number {
                 self.numbers.insert(definition.number, number);
             }
@@ -126,6 +124,41 @@ impl<'a> Replay<'a> {
                 "{unknown} samples are of series that lost records defined"
             ));
         }
+        Ok(())
+    }
+
+    fn number(&self, tenant: TenantId, series: &Series) -> Result<SeriesNumber, model::Refusal> {
+        let limits = SeriesLimits {
+            blocks_newest_ms: self.blocks.newest_ms(tenant),
+            ..SeriesLimits::NONE
+        };
+        match self.head.known(tenant, series.id()) {
+            Some(known) => Ok(known),
+            None => self.head.number(tenant, series, limits, self.now_ms),
+        }
+    }
+
+    fn take_rare(&mut self, payload: &[u8]) -> Result<(), String> {
+        let body = decode_rare(payload).map_err(|error| error.to_string())?;
+        let mut max_ms = None;
+        for (labels, samples) in body.histograms {
+            max_ms = samples.iter().map(|sample| sample.at_ms).max().max(max_ms);
+            let series = self.number(body.tenant, &Series::new(labels));
+            let Some(series) = series.ok().and_then(|number| self.head.by_number(number)) else {
+                continue;
+            };
+            for sample in samples {
+                self.head.touch(series.number(), sample.at_ms, self.now_ms);
+                if !self.checkpoint.covers(self.segment, sample.at_ms) {
+                    self.samples += 1;
+                    series.insert_histogram(sample);
+                }
+            }
+        }
+        for (labels, exemplar) in body.exemplars {
+            self.exemplars.push(body.tenant, &Series::new(labels), exemplar);
+        }
+        SegmentFacts::note(&mut self.segments, self.segment, max_ms, false, body.now_ms);
         Ok(())
     }
 

@@ -19,6 +19,8 @@ struct Place {
     newest_ms: i64,
     /// Blocks may hold samples of the series up to this time that nobody here remembers.
     blocks_ms: i64,
+    /// The newest of what is not a plain sample.
+    other_ms: i64,
     /// Counts the series that had this place. The numbers in use are odd.
     generation: u32,
     /// The log segment that defined the series last, its low bits.
@@ -59,6 +61,7 @@ impl Intake {
             self.places.push(Place {
                 newest_ms: i64::MIN,
                 blocks_ms: i64::MIN,
+                other_ms: i64::MIN,
                 generation: 0,
                 log_segment: 0,
                 touched_s: 0,
@@ -70,6 +73,7 @@ impl Intake {
             *place = Place {
                 newest_ms: i64::MIN,
                 blocks_ms,
+                other_ms: i64::MIN,
                 generation,
                 log_segment: 0,
                 touched_s: seconds(now_ms),
@@ -90,7 +94,7 @@ impl Intake {
             return false;
         };
         let idle = place.generation == number.generation
-            && place.newest_ms < newest_before_ms
+            && place.newest_ms.max(place.other_ms) < newest_before_ms
             && place.touched_s < seconds(touched_before_ms);
         if idle {
             place.generation = place.generation.wrapping_add(1);
@@ -161,6 +165,14 @@ impl Intake {
     /// Gives all pending samples out, taking an empty column in exchange.
     pub(super) fn swap_pending(&mut self, rows: &mut Vec<NumberedSample>) {
         std::mem::swap(&mut self.pending, rows);
+    }
+
+    /// Notes that something of this time was taken in beside plain samples, which keep their own newest time.
+    pub(super) fn touch(&mut self, slot: u32, at_ms: i64, now_ms: i64) {
+        if let Some(place) = self.places.get_mut(slot as usize) {
+            place.other_ms = place.other_ms.max(at_ms);
+            place.touched_s = seconds(now_ms);
+        }
     }
 
     /// Notes that there is a sample of this time.

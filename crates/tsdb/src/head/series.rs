@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange};
+use model::{HistogramSample, Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange};
 use parking_lot::Mutex;
 
+use super::histograms::KeptHistograms;
 use crate::chunk::{self, Effort};
 use crate::columns::settle;
 use crate::limits::{HEAD_CHUNK_SAMPLES, LATE_CHUNKS_MAX};
@@ -32,6 +33,8 @@ struct Kept {
     late: Vec<Sample>,
     /// The newest sample ever seen here, sealed into a block or not.
     newest_ms: Option<i64>,
+    /// Native histograms; most series have none.
+    histograms: Option<Box<KeptHistograms>>,
 }
 
 /// A chunk that takes no more samples.
@@ -43,6 +46,14 @@ pub(crate) struct HeadChunk {
     count: u32,
     /// Being written to a block; gone once that is published.
     flushing: bool,
+}
+
+/// What of a series is being written to blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Flushing {
+    pub(crate) chunks: Vec<HeadChunk>,
+    /// In order of time.
+    pub(crate) histograms: Vec<HistogramSample>,
 }
 
 /// The chunk that takes samples: times as distances from the first, so that a sample takes 12 bytes.
@@ -119,6 +130,25 @@ impl MemSeries {
         self.kept.lock().insert(sample)
     }
 
+    /// Whether a histogram is known in memory already.
+    pub(crate) fn compare_histogram(&self, sample: &HistogramSample) -> Verdict {
+        let kept = self.kept.lock();
+        let histograms = kept.histograms.as_ref();
+        histograms.map_or(Verdict::Store, |histograms| histograms.compare(sample))
+    }
+
+    /// Takes a histogram in, whatever its age.
+    pub(crate) fn insert_histogram(&self, sample: HistogramSample) -> Verdict {
+        self.kept.lock().histograms.get_or_insert_default().insert(sample)
+    }
+
+    /// Appends the histograms that may lie in `range` to `out`, in no particular order.
+    pub(crate) fn gather_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) {
+        if let Some(histograms) = &self.kept.lock().histograms {
+            histograms.gather(range, out);
+        }
+    }
+
     /// Appends the samples that may lie in `range` to `out`, in no particular order.
     pub(crate) fn gather(&self, range: TimeRange, out: &mut SampleColumns) {
         let kept = self.kept.lock();
@@ -139,6 +169,10 @@ impl MemSeries {
         kept.open.range().is_some_and(|open| open.overlaps(&range))
             || kept.chunks().any(|chunk| chunk.range().overlaps(&range))
             || kept.late.iter().any(|sample| range.contains(sample.at_ms))
+            || kept
+                .histograms
+                .as_ref()
+                .is_some_and(|histograms| histograms.overlaps(range))
     }
 
     /// How many chunks there are, and the span of time they cover.
@@ -156,8 +190,12 @@ impl MemSeries {
 
     /// Marks all samples before `before_ms` as being written to blocks and returns them. What arrives from now on is
     /// not among them and stays.
-    pub(crate) fn begin_flush(&self, before_ms: i64) -> Vec<HeadChunk> {
+    pub(crate) fn begin_flush(&self, before_ms: i64) -> Flushing {
         let mut kept = self.kept.lock();
+        let histograms = kept
+            .histograms
+            .as_mut()
+            .map_or_else(Vec::new, |histograms| histograms.begin_flush(before_ms));
         if kept.open.range().is_some_and(|open| open.from_ms() < before_ms) {
             kept.seal_open();
         }
@@ -180,7 +218,10 @@ impl MemSeries {
                 flushing.push(chunk.clone());
             }
         }
-        flushing
+        Flushing {
+            chunks: flushing,
+            histograms,
+        }
     }
 
     /// Ends what [`Self::begin_flush`] began: the blocks are published, or could not be written. Says how many bytes of memory
@@ -188,6 +229,9 @@ impl MemSeries {
     pub(crate) fn end_flush(&self, published: bool) -> u64 {
         let mut freed = 0;
         let mut kept = self.kept.lock();
+        if let Some(histograms) = &mut kept.histograms {
+            histograms.end_flush(published);
+        }
         let Kept {
             sealed, late_sealed, ..
         } = &mut *kept;
@@ -227,6 +271,10 @@ impl Kept {
             && self.late_sealed.is_empty()
             && self.late.is_empty()
             && self.open.values.is_empty()
+            && self
+                .histograms
+                .as_ref()
+                .is_none_or(|histograms| histograms.is_empty())
     }
 
     /// Looks for another sample of the same time.

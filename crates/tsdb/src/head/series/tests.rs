@@ -56,7 +56,7 @@ fn what_arrives_during_a_flush_stays() {
     for at_ms in 0..1000 {
         put(&series, at_ms * 2);
     }
-    let flushing = series.begin_flush(500);
+    let flushing = series.begin_flush(500).chunks;
     assert!(flushing.iter().all(|chunk| chunk.max_ms < 500));
     let mut columns = SampleColumns::default();
     for chunk in &flushing {
@@ -78,12 +78,13 @@ fn what_arrives_during_a_flush_stays() {
 fn a_failed_flush_changes_nothing() {
     let series = series();
     (0..500).for_each(|at_ms| assert_eq!(put(&series, at_ms), Verdict::Store));
-    assert!(!series.begin_flush(300).is_empty());
+    assert!(!series.begin_flush(300).chunks.is_empty());
     series.end_flush(false);
     assert_eq!(read(&series), (0..500).collect::<Vec<_>>());
     assert_eq!(
         series
             .begin_flush(300)
+            .chunks
             .iter()
             .map(|chunk| chunk.count)
             .sum::<u32>(),

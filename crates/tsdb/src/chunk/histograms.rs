@@ -1,0 +1,239 @@
+//! Native histograms of one series in few bytes: what rarely changes once for many, every bucket a column over time.
+
+use std::sync::Arc;
+
+use model::{Buckets, Histogram, HistogramSample, ResetHint, Span};
+
+use super::{Effort, decode_values, encode_values, integers};
+use crate::bytes::{Malformed, Reader, put_signed, put_varint};
+use crate::limits::{BUCKETS_PER_HISTOGRAM_MAX, HISTOGRAMS_PER_CHUNK_MAX};
+
+/// The version of the form, its first byte.
+pub const VERSION: u8 = 1;
+
+/// Writes histograms, at most [`HISTOGRAMS_PER_CHUNK_MAX`], in order of time.
+pub fn encode(samples: &[HistogramSample], effort: Effort) -> Vec<u8> {
+    assert!(samples.len() <= HISTOGRAMS_PER_CHUNK_MAX, "histograms of a chunk");
+    let mut out = vec![VERSION];
+    put_varint(&mut out, samples.len() as u64);
+    if samples.is_empty() {
+        return out;
+    }
+    integers::encode(
+        samples.iter().map(|sample| sample.at_ms).collect(),
+        effort,
+        &mut out,
+    );
+    for run in samples.chunk_by(|a, b| have_one_layout(&a.value, &b.value)) {
+        put_varint(&mut out, run.len() as u64);
+        let Some(first) = run.first() else { continue };
+        put_layout(&first.value, &mut out);
+        let mut column = |of: &dyn Fn(&Histogram) -> f64| {
+            let values: Vec<f64> = run.iter().map(|sample| of(&sample.value)).collect();
+            encode_values(&values, effort, &mut out);
+        };
+        column(&|histogram| histogram.count);
+        column(&|histogram| histogram.zero_count);
+        column(&|histogram| histogram.sum);
+        for place in 0..first.value.positive.counts.len() {
+            column(&|histogram| histogram.positive.counts.get(place).copied().unwrap_or_default());
+        }
+        for place in 0..first.value.negative.counts.len() {
+            column(&|histogram| histogram.negative.counts.get(place).copied().unwrap_or_default());
+        }
+    }
+    out
+}
+
+/// Reads what [`encode`] wrote and appends it to `out`.
+pub fn decode(bytes: &[u8], out: &mut Vec<HistogramSample>) -> Result<(), Malformed> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != VERSION {
+        return Err(Malformed("unknown version of histograms"));
+    }
+    let count = reader.count(HISTOGRAMS_PER_CHUNK_MAX)?;
+    if count == 0 {
+        return reader.end();
+    }
+    let mut times = Vec::new();
+    integers::decode(&mut reader, count, &mut times)?;
+    let mut times = times.into_iter();
+    while times.len() > 0 {
+        let length = reader.count(times.len())?;
+        if length == 0 {
+            return Err(Malformed("empty run of histograms"));
+        }
+        for (at_ms, value) in times.by_ref().take(length).zip(take_run(&mut reader, length)?) {
+            out.push(HistogramSample {
+                at_ms,
+                value: Arc::new(value),
+            });
+        }
+    }
+    reader.end()
+}
+
+fn take_run(reader: &mut Reader<'_>, length: usize) -> Result<Vec<Histogram>, Malformed> {
+    let layout = take_layout(reader)?;
+    let mut run = vec![layout; length];
+    let mut column = |set: &dyn Fn(&mut Histogram, f64)| {
+        let mut values = Vec::with_capacity(length);
+        decode_values(reader, length, &mut values)?;
+        for (histogram, value) in run.iter_mut().zip(values) {
+            set(histogram, value);
+        }
+        Ok::<_, Malformed>(run.first().map_or((0, 0), |first| {
+            (first.positive.counts.len(), first.negative.counts.len())
+        }))
+    };
+    column(&|histogram, value| histogram.count = value)?;
+    column(&|histogram, value| histogram.zero_count = value)?;
+    let (positive, negative) = column(&|histogram, value| histogram.sum = value)?;
+    for place in 0..positive {
+        column(&|histogram, value| set_count(&mut histogram.positive, place, value))?;
+    }
+    for place in 0..negative {
+        column(&|histogram, value| set_count(&mut histogram.negative, place, value))?;
+    }
+    Ok(run)
+}
+
+fn set_count(buckets: &mut Buckets, place: usize, value: f64) {
+    if let Some(count) = buckets.counts.get_mut(place) {
+        *count = value;
+    }
+}
+
+fn have_one_layout(a: &Histogram, b: &Histogram) -> bool {
+    let bits = |bounds: &[f64]| bounds.iter().map(|bound| bound.to_bits()).collect::<Vec<_>>();
+    a.schema == b.schema
+        && a.reset_hint == b.reset_hint
+        && a.zero_threshold.to_bits() == b.zero_threshold.to_bits()
+        && a.positive.spans == b.positive.spans
+        && a.negative.spans == b.negative.spans
+        && a.positive.counts.len() == b.positive.counts.len()
+        && a.negative.counts.len() == b.negative.counts.len()
+        && bits(&a.custom_bounds) == bits(&b.custom_bounds)
+}
+
+fn put_layout(histogram: &Histogram, out: &mut Vec<u8>) {
+    put_signed(out, i64::from(histogram.schema));
+    out.push(histogram.reset_hint as u8);
+    out.extend_from_slice(&histogram.zero_threshold.to_bits().to_le_bytes());
+    put_varint(out, histogram.custom_bounds.len() as u64);
+    for bound in histogram.custom_bounds.iter() {
+        out.extend_from_slice(&bound.to_bits().to_le_bytes());
+    }
+    for side in [&histogram.positive, &histogram.negative] {
+        put_varint(out, side.spans.len() as u64);
+        for span in &side.spans {
+            put_signed(out, i64::from(span.offset));
+            put_varint(out, u64::from(span.length));
+        }
+        put_varint(out, side.counts.len() as u64);
+    }
+}
+
+fn take_layout(reader: &mut Reader<'_>) -> Result<Histogram, Malformed> {
+    let mut layout = Histogram {
+        schema: i8::try_from(reader.signed()?).map_err(|_| Malformed("schema of a histogram"))?,
+        reset_hint: ResetHint::from_wire(i32::from(reader.byte()?)),
+        zero_threshold: f64::from_bits(reader.long()?),
+        ..Histogram::default()
+    };
+    let mut bounds = Vec::new();
+    for _ in 0..reader.count(reader.remaining() / 8)? {
+        bounds.push(f64::from_bits(reader.long()?));
+    }
+    layout.custom_bounds = Arc::from(bounds);
+    for side in [&mut layout.positive, &mut layout.negative] {
+        for _ in 0..reader.count(reader.remaining() / 2)? {
+            side.spans.push(Span {
+                offset: i32::try_from(reader.signed()?).map_err(|_| Malformed("span of a histogram"))?,
+                length: u32::try_from(reader.varint()?).map_err(|_| Malformed("span of a histogram"))?,
+            });
+        }
+        side.counts.resize(reader.count(BUCKETS_PER_HISTOGRAM_MAX)?, 0.0);
+    }
+    Ok(layout)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::STALE_NAN;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn histogram(schema: i8, buckets: &[(i32, f64)], sum: f64) -> Histogram {
+        Histogram {
+            schema,
+            count: buckets.iter().map(|(_, count)| count).sum(),
+            sum,
+            positive: Buckets::from_sorted(buckets.iter().copied()),
+            ..Histogram::default()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn histograms_read_back(
+            shapes in proptest::collection::vec((-4_i8..=8, proptest::collection::btree_map(-50_i32..50, 0_u32..1000, 0..12), any::<f64>()), 0..40)
+        ) {
+            let samples: Vec<HistogramSample> = shapes.iter().enumerate().map(|(place, (schema, buckets, sum))| {
+                let buckets: Vec<(i32, f64)> = buckets.iter().map(|(index, count)| (*index, f64::from(*count))).collect();
+                HistogramSample { at_ms: place as i64 * 15_000, value: Arc::new(histogram(schema / 4, &buckets, if sum.is_nan() { 0.5 } else { *sum })) }
+            }).collect();
+            for effort in [Effort::Fast, Effort::Small] {
+                let mut read = Vec::new();
+                decode(&encode(&samples, effort), &mut read).unwrap();
+                prop_assert_eq!(&read, &samples);
+            }
+        }
+
+        #[test]
+        fn any_bytes_decode_or_fail(mut bytes: Vec<u8>) {
+            if let Some(first) = bytes.first_mut() {
+                *first = VERSION;
+            }
+            let _ = decode(&bytes, &mut Vec::new());
+        }
+    }
+
+    #[test]
+    fn every_field_reads_back() {
+        let custom = Histogram {
+            reset_hint: ResetHint::Gauge,
+            schema: model::histogram::CUSTOM_BUCKETS,
+            custom_bounds: Arc::from([0.1, 0.5]),
+            ..histogram(0, &[(0, 3.0), (2, 1.5)], 9.25)
+        };
+        let both = Histogram {
+            zero_threshold: 1e-128,
+            zero_count: 7.0,
+            negative: Buckets::from_sorted([(-2, 1.0), (9, 4.0)]),
+            ..histogram(3, &[(1, 2.0)], -1.0)
+        };
+        let samples: Vec<HistogramSample> = [custom.clone(), custom, both]
+            .into_iter()
+            .enumerate()
+            .map(|(place, value)| HistogramSample {
+                at_ms: place as i64,
+                value: Arc::new(value),
+            })
+            .collect();
+        let mut read = Vec::new();
+        decode(&encode(&samples, Effort::Small), &mut read).unwrap();
+        assert_eq!(read, samples);
+        let stale = HistogramSample {
+            at_ms: 5,
+            value: Arc::new(Histogram {
+                sum: STALE_NAN,
+                ..Histogram::default()
+            }),
+        };
+        let mut read = Vec::new();
+        decode(&encode(&[stale], Effort::Fast), &mut read).unwrap();
+        assert!(read[0].value.is_stale());
+    }
+}
