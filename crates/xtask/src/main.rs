@@ -35,7 +35,7 @@ enum Command {
     },
     /// Build and test the web interface; needs Node 20.19 or newer
     Ui,
-    /// Measure start-up, the cost of idling, and every bench example
+    /// Measure start-up, the cost of idling, and every bench example; `peers`: beside other servers
     Bench(commands::bench::Options),
     /// Judge behaviour against data from elsewhere; prints one line an area
     Conformance {

@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 const SKIPPED_FOLDERS: [&str; 4] = [".git", "target", "node_modules", "proptest-regressions"];
 /// The same, by their place in the repository.
 const SKIPPED_PATHS: [&str; 4] = ["fuzz/corpus", "fuzz/artifacts", "ui/build", "watchkeeper-data"];
+/// In a worktree `.git` is a file that says where the repository lies.
+const SKIPPED_FILES: [&str; 1] = [".git"];
 
 /// A repository in memory. Paths are relative to its root and use `/`.
 #[derive(Debug, Default, Clone)]
@@ -98,7 +100,7 @@ impl Tree {
                 if !SKIPPED_FOLDERS.contains(&name.as_str()) && !SKIPPED_PATHS.contains(&path.as_str()) {
                     self.read_folder(root, &path)?;
                 }
-            } else if kind.is_file() {
+            } else if kind.is_file() && !SKIPPED_FILES.contains(&name.as_str()) {
                 match std::fs::read(entry.path()) {
                     Ok(bytes) => drop(self.files.insert(path, bytes)),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -129,6 +131,7 @@ mod tests {
             "target/x.rs",
             "ui/node_modules/m/i.js",
             "ui/build/a.js",
+            ".git",
         ] {
             let place = folder.path().join(path);
             std::fs::create_dir_all(place.parent().unwrap()).unwrap();

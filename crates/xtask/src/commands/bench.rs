@@ -1,10 +1,10 @@
-//! `cargo x bench`: start-up, the cost of idling, and every bench example of the rooms.
+//! `cargo x bench`: start-up, the cost of idling, every bench example of the rooms; and the load beside other servers.
 //!
-//! In: the release binary, built here.  Out: one line a figure, with its unit.
-//! Owns: a data folder under the system's temporary folder, and the servers it starts.
+//! In: the release binary, built here.  Out: one line a figure, with its unit; for `peers` a table.
+//! Owns: a data folder under the system's temporary folder, the folder of results, and the servers it starts.
 //! Invariants: no server outlives its measurement (`server::tests`); a figure that could not be taken is an error,
-//! never a zero.
-//! Not here: load against other servers; figures of hot paths, which are examples of their own rooms.
+//! never a zero (`outcome::tests`).
+//! Not here: the load itself, which a generator of its own makes; figures of hot paths, which are examples of their own rooms.
 //! Start at: [`run`].
 
 use std::path::{Path, PathBuf};
@@ -13,12 +13,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::shell;
 use crate::tree::Tree;
 use server::Server;
 
+mod peers;
 mod process_cost;
 mod server;
 
@@ -30,7 +31,10 @@ const DAY_OLD_EXAMPLE: &str = "day_old_folder";
 
 /// What to measure.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// How long the idle server is watched, in seconds
     #[arg(long, default_value_t = 60)]
     idle_seconds: u64,
@@ -45,8 +49,17 @@ pub struct Options {
     no_examples: bool,
 }
 
-/// Builds the release binary and takes every figure.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// The same load against Watchkeeper, VictoriaMetrics and Prometheus, one after the other
+    Peers(peers::Options),
+}
+
+/// Builds the release binary and takes every figure, or only those beside the peers.
 pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
+    if let Some(Part::Peers(options)) = &options.part {
+        return peers::run(root, options);
+    }
     ensure!(options.idle_seconds > 0, "--idle-seconds must be at least 1");
     let binary = build(root)?;
     let scratch = Scratch::create()?;
@@ -108,10 +121,15 @@ fn measure_aged_start(binary: &Path, folder: &Path, name: &str) -> Result<()> {
 fn build(root: &Path) -> Result<PathBuf> {
     let built = shell::runs(root, &["cargo", "build", "--release", "--package", "watchkeeper"])?;
     ensure!(built, "the release build failed");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let binary = root.join(target).join("release/watchkeeper");
+    let binary = target_folder(root).join("release/watchkeeper");
     ensure!(binary.is_file(), "the build left no {}", binary.display());
     Ok(binary)
+}
+
+/// Where cargo builds.
+fn target_folder(root: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root.join(target)
 }
 
 fn run_examples(root: &Path) -> Result<()> {

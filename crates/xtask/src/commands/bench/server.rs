@@ -1,9 +1,10 @@
 //! A server of this measurement's own: started, waited for, stopped.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,16 +16,38 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_millis(5);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+/// How much of the end of a log an error quotes.
+const QUOTED_BYTES_MAX: u64 = 16 * 1024;
+const QUOTED_LINES_MAX: usize = 15;
+
+/// How a server is started, and how it is known to be ready.
+#[derive(Debug)]
+pub(super) struct Launch {
+    /// The whole command line.
+    pub(super) command: Command,
+    /// Where it will listen.
+    pub(super) address: SocketAddr,
+    /// Answers with 200 once the server is ready.
+    pub(super) ready_path: &'static str,
+    /// Where its output goes; nowhere if absent.
+    pub(super) log: Option<PathBuf>,
+    /// The longest wait for readiness.
+    pub(super) ready_within: Duration,
+    /// The longest wait for its end once it was asked to.
+    pub(super) stopped_within: Duration,
+}
 
 /// A running server; it is killed if it is dropped before it is stopped.
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
+    log: Option<PathBuf>,
     ready_after: Duration,
+    stopped_within: Duration,
 }
 
 impl Server {
-    /// Starts the server on a free port of the loopback interface and waits until it says that it is ready.
+    /// Starts Watchkeeper on a free port of the loopback interface and waits until it says that it is ready.
     pub(super) fn start(binary: &Path, data_folder: &Path) -> Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(binary);
@@ -32,11 +55,48 @@ impl Server {
             .arg("serve")
             .arg("--data-dir")
             .arg(data_folder)
-            .args(["--listen", &address.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Self::start_command(command, address, READY_WITHIN)
+            .args(["--listen", &address.to_string()]);
+        Self::launch(Launch {
+            command,
+            address,
+            ready_path: "/-/ready",
+            log: None,
+            ready_within: READY_WITHIN,
+            stopped_within: STOPPED_WITHIN,
+        })
+    }
+
+    /// Starts any server and waits until it is ready.
+    pub(super) fn launch(launch: Launch) -> Result<Self> {
+        let Launch { mut command, .. } = launch;
+        let [stdout, stderr] = outputs(launch.log.as_deref())?;
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        let started = Instant::now();
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {command:?}"))?;
+        let mut server = Self {
+            child,
+            log: launch.log,
+            ready_after: Duration::ZERO,
+            stopped_within: launch.stopped_within,
+        };
+        while started.elapsed() < launch.ready_within {
+            if is_ready(launch.address, launch.ready_path) {
+                server.ready_after = started.elapsed();
+                return Ok(server);
+            }
+            if let Some(status) = server.ended()? {
+                let why = server.last_words_or(&format!("run {command:?} to see why"));
+                bail!("the server ended with {status} before it was ready; {why}");
+            }
+            thread::sleep(POLL_EVERY);
+        }
+        bail!(
+            "the server was not ready within {} s; {}",
+            launch.ready_within.as_secs_f64(),
+            server.last_words_or("it was stopped")
+        )
     }
 
     /// The process' id.
@@ -49,6 +109,11 @@ impl Server {
         self.ready_after
     }
 
+    /// How the server ended, if it has ended already.
+    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("cannot wait for the server")
+    }
+
     /// Asks the server to end and waits for it; an end with an error is an error.
     pub(super) fn stop(mut self) -> Result<()> {
         let id = self.child.id().to_string();
@@ -57,39 +122,30 @@ impl Server {
             "cannot signal the server"
         );
         let asked = Instant::now();
-        while asked.elapsed() < STOPPED_WITHIN {
-            if let Some(status) = self.child.try_wait().context("cannot wait for the server")? {
-                ensure!(status.success(), "the server ended with {status}");
+        while asked.elapsed() < self.stopped_within {
+            if let Some(status) = self.ended()? {
+                ensure!(
+                    status.success(),
+                    "the server ended with {status}; {}",
+                    self.last_words_or("its output was not kept")
+                );
                 return Ok(());
             }
             thread::sleep(POLL_EVERY);
         }
         bail!(
-            "the server did not end within {} s of SIGTERM",
-            STOPPED_WITHIN.as_secs()
+            "the server did not end within {} s of SIGTERM; {}",
+            self.stopped_within.as_secs(),
+            self.last_words_or("it was killed")
         )
     }
 
-    fn start_command(mut command: Command, address: SocketAddr, within: Duration) -> Result<Self> {
-        let started = Instant::now();
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
-        let mut server = Self {
-            child,
-            ready_after: Duration::ZERO,
-        };
-        while started.elapsed() < within {
-            if is_ready(address) {
-                server.ready_after = started.elapsed();
-                return Ok(server);
-            }
-            if let Some(status) = server.child.try_wait().context("cannot wait for the server")? {
-                bail!("the server ended with {status} before it was ready; run {command:?} to see why");
-            }
-            thread::sleep(POLL_EVERY);
+    /// The last lines of its log under a heading, or `otherwise` where it keeps none.
+    pub(super) fn last_words_or(&self, otherwise: &str) -> String {
+        match &self.log {
+            Some(log) => last_lines(log),
+            None => otherwise.to_owned(),
         }
-        bail!("the server was not ready within {} s", within.as_secs())
     }
 }
 
@@ -102,20 +158,54 @@ impl Drop for Server {
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// Both outputs of a process: into one file, or nowhere.
+pub(super) fn outputs(log: Option<&Path>) -> Result<[Stdio; 2]> {
+    let Some(path) = log else {
+        return Ok([Stdio::null(), Stdio::null()]);
+    };
+    let cannot = || format!("cannot write {}", path.display());
+    let file = File::create(path).with_context(cannot)?;
+    let again = file.try_clone().with_context(cannot)?;
+    Ok([file.into(), again.into()])
+}
+
+/// The end of a log file under a heading that names it, for an error.
+pub(super) fn last_lines(log: &Path) -> String {
+    let end = File::open(log).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(QUOTED_BYTES_MAX)))?;
+        let mut end = Vec::new();
+        file.take(QUOTED_BYTES_MAX).read_to_end(&mut end)?;
+        Ok(end)
+    });
+    let text = match end {
+        Ok(end) => String::from_utf8_lossy(&end).into_owned(),
+        Err(error) => return format!("{} cannot be read: {error}", log.display()),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(QUOTED_LINES_MAX)..);
+    let last = last.filter(|lines| !lines.is_empty());
+    last.map_or_else(
+        || format!("{} is empty", log.display()),
+        |last| format!("the last lines of {}:\n  {}", log.display(), last.join("\n  ")),
+    )
+}
+
+/// A port of the loopback interface that nobody has just now.
+pub(super) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot bind a port of 127.0.0.1")?;
     listener.local_addr().context("a bound port has no address")
 }
 
-fn is_ready(address: SocketAddr) -> bool {
-    answer(address).is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200"))
+fn is_ready(address: SocketAddr, path: &str) -> bool {
+    answer(address, path).is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200"))
 }
 
-fn answer(address: SocketAddr) -> std::io::Result<Vec<u8>> {
+fn answer(address: SocketAddr, path: &str) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     // One write, so that the request is one packet.
-    let request = format!("GET /-/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     // To the end, so that closing does not cut the server off in its answer.
     let mut answer = Vec::new();
@@ -127,10 +217,15 @@ fn answer(address: SocketAddr) -> std::io::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn sleeper() -> Command {
-        let mut command = Command::new("sleep");
-        command.arg("60");
-        command
+    fn launch(line: &[&str], address: SocketAddr) -> Launch {
+        Launch {
+            command: shell::command(Path::new("/"), line),
+            address,
+            ready_path: "/-/ready",
+            log: None,
+            ready_within: READY_WITHIN,
+            stopped_within: STOPPED_WITHIN,
+        }
     }
 
     fn is_running(id: u32) -> bool {
@@ -151,7 +246,7 @@ mod tests {
                     .unwrap();
             }
         });
-        let server = Server::start_command(sleeper(), address, READY_WITHIN).unwrap();
+        let server = Server::launch(launch(&["sleep", "60"], address)).unwrap();
         answers.join().unwrap();
         let id = server.id();
         assert!(server.ready_after() > Duration::ZERO);
@@ -164,9 +259,31 @@ mod tests {
     fn a_server_that_ends_or_never_answers_is_an_error() {
         // A free port could be given to the listener of another test meanwhile; nobody listens on this one.
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let ended = Server::start_command(Command::new("false"), nowhere, READY_WITHIN).unwrap_err();
+        let ended = Server::launch(launch(&["false"], nowhere)).unwrap_err();
         assert!(ended.to_string().contains("before it was ready"), "{ended}");
-        let silent = Server::start_command(sleeper(), nowhere, Duration::from_millis(30)).unwrap_err();
+        let silent = Launch {
+            ready_within: Duration::from_millis(30),
+            ..launch(&["sleep", "60"], nowhere)
+        };
+        let silent = Server::launch(silent).unwrap_err();
         assert!(silent.to_string().contains("was not ready"), "{silent}");
+    }
+
+    #[test]
+    fn an_error_quotes_the_end_of_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("server.log");
+        let script = "seq 1 40; echo no room on the disk >&2; exit 3";
+        let launch = Launch {
+            log: Some(log.clone()),
+            ..launch(&["sh", "-c", script], SocketAddr::from((Ipv4Addr::LOCALHOST, 1)))
+        };
+        let error = Server::launch(launch).unwrap_err().to_string();
+        assert!(error.contains("exit status: 3"), "{error}");
+        assert!(error.ends_with("\n  39\n  40\n  no room on the disk"), "{error}");
+        assert!(!error.contains("\n  26\n"), "{error}");
+        std::fs::write(&log, "").unwrap();
+        assert!(last_lines(&log).ends_with("is empty"));
+        assert!(last_lines(&folder.path().join("none")).contains("cannot be read"));
     }
 }
