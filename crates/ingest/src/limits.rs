@@ -86,5 +86,7 @@ pub const OTLP_BATCH_BYTES_MAX: usize = 256 << 20;
 pub const OTLP_TARGET_INFOS_MAX: u64 = 576;
 /// Series of delta points whose totals are kept.
 pub const OTLP_DELTA_SERIES_MAX: usize = 1 << 20;
+/// Answers to bodies with deltas that are kept for senders that have not heard them; at most a few hundred bytes each.
+pub const OTLP_ANSWERS_KEPT: usize = 4096;
 /// Numbers, of 8 bytes each, that the totals of delta points hold together.
 pub const OTLP_DELTA_CELLS_MAX: usize = 1 << 23;

@@ -387,6 +387,25 @@ fn deltas_are_added_up() {
 }
 
 #[test]
+fn a_body_that_comes_again_is_answered_as_the_first_time() {
+    let of_time = |seconds: u64| {
+        let points = vec![number(seconds, Number::AsInt(5), Vec::new())];
+        request(Vec::new(), vec![sum("requests", true, DELTA, points)])
+    };
+    let receiver = Receiver::new(&OtlpConfig::default());
+    let first = receiver.send(&of_time(60));
+    assert_eq!(receiver.send(&of_time(60)), first);
+    assert_eq!((first.invalid, first.accepted.stored), (0, 1));
+    // The same points in another body are out of order.
+    assert_eq!(receiver.send_json(&of_time(60)).invalid, 1);
+    receiver.send(&of_time(120));
+    assert_eq!(
+        receiver.lines(),
+        ["requests_total{} 5 @60000", "requests_total{} 10 @120000"]
+    );
+}
+
+#[test]
 fn resources_and_scopes_become_labels_as_configured() {
     let mut resource = shop();
     resource.extend([text("host.name", "web-1"), text("k8s.pod", "p")]);

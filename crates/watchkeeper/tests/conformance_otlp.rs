@@ -38,7 +38,7 @@ struct Request {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn published_and_recorded_metrics_are_read_back() {
+async fn otlp_metrics_are_read_back() {
     let Some(folder) = folder() else {
         return;
     };
