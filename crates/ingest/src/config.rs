@@ -34,6 +34,10 @@ use serde::Deserialize;
 use stdx::HumanDuration;
 
 use crate::relabel::Rule;
+pub use discovery::dns::{DnsDiscovery, DnsRecord};
+pub use discovery::docker::{DockerDiscovery, DockerHost};
+pub use discovery::http::HttpDiscovery;
+pub use discovery::kubernetes::{KubernetesDiscovery, KubernetesRole};
 pub use discovery::{FileDiscovery, TargetGroup};
 pub use http::{Authorization, BasicAuth, HttpConfig, HttpHeader};
 pub use job::Job;
@@ -206,6 +210,18 @@ http_section! {
         /// Targets in files.
         #[serde(deserialize_with = "sections")]
         pub file_sd_configs: Vec<FileDiscovery>,
+        /// Targets that a server lists.
+        #[serde(deserialize_with = "sections")]
+        pub http_sd_configs: Vec<HttpDiscovery>,
+        /// Targets named by DNS records.
+        #[serde(deserialize_with = "sections")]
+        pub dns_sd_configs: Vec<DnsDiscovery>,
+        /// Containers of a Docker host.
+        #[serde(deserialize_with = "sections")]
+        pub docker_sd_configs: Vec<DockerDiscovery>,
+        /// Objects of a Kubernetes cluster.
+        #[serde(deserialize_with = "sections")]
+        pub kubernetes_sd_configs: Vec<KubernetesDiscovery>,
         /// Every other kind of service discovery, refused by name.
         #[serde(
             rename = "azure_sd_configs",
@@ -232,11 +248,7 @@ http_section! {
             alias = "stackit_sd_configs",
             alias = "triton_sd_configs",
             alias = "uyuni_sd_configs",
-            alias = "vultr_sd_configs",
-            alias = "dns_sd_configs",
-            alias = "docker_sd_configs",
-            alias = "http_sd_configs",
-            alias = "kubernetes_sd_configs"
+            alias = "vultr_sd_configs"
         )]
         pub other_discovery: NotInThisBuild,
     }

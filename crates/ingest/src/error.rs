@@ -10,11 +10,11 @@ use crate::exposition::protobuf::MessageError;
 /// An error of this room. `Display` names the subject; the source says why.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// The HTTP client of a job could not be built.
-    #[error("job {job:?}: cannot set up its HTTP client")]
+    /// An HTTP client could not be built.
+    #[error("{owner}: cannot set up its HTTP client")]
     BuildClient {
-        /// The job.
-        job: String,
+        /// Whose client it is.
+        owner: String,
         /// What the client said.
         #[source]
         source: reqwest::Error,
@@ -144,6 +144,9 @@ pub enum IngestError {
         #[source]
         source: std::io::Error,
     },
+    /// Discovery could not tell which targets there are.
+    #[error("{0}")]
+    Discovery(String),
     /// A task of this room ended without a result.
     #[error("internal: a task of the scraper stopped unexpectedly")]
     TaskLost,

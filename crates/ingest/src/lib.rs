@@ -9,6 +9,7 @@
 //! Not here: storing (`tsdb`), this machine's own vitals (`collect`), HTTP pages about targets (`web`).
 //! Start at: [`Scraper::apply`].
 
+pub mod client;
 pub mod config;
 pub mod error;
 pub mod exposition;
@@ -26,7 +27,7 @@ pub mod telemetry;
 pub use config::{GlobalConfig, ScrapeConfig};
 pub use error::IngestError;
 pub use push::{Push, PushError};
-pub use scrape::status::{DroppedTarget, Health, TargetNews, TargetStatus, Targets};
+pub use scrape::status::{DiscoveryStatus, DroppedTarget, Health, TargetNews, TargetStatus, Targets};
 pub use scrape::{Scraper, ScraperDeps};
 pub use self_scrape::SelfScrape;
 pub use statsd::{Statsd, StatsdTelemetry};

@@ -90,3 +90,38 @@ pub const OTLP_DELTA_SERIES_MAX: usize = 1 << 20;
 pub const OTLP_ANSWERS_KEPT: usize = 4096;
 /// Numbers, of 8 bytes each, that the totals of delta points hold together.
 pub const OTLP_DELTA_CELLS_MAX: usize = 1 << 23;
+/// The most that a question for a token may take.
+pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of an answer to a question for a token.
+pub const TOKEN_ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How long before its end a token is asked for anew (as Go's `oauth2` does).
+pub const TOKEN_ENDS_EARLY: Duration = Duration::from_secs(10);
+
+/// How long news of discovery gather before targets are made of them.
+pub const DISCOVERY_SETTLE: Duration = Duration::from_millis(500);
+
+/// Bytes of one answer of Docker's or Kubernetes' API.
+pub const DISCOVERY_ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Bytes of one event of a Kubernetes watch; objects are far smaller (etcd takes 1.5 MiB).
+pub const WATCH_EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Objects of one kind that are kept of a cluster; more are a fault of that discovery.
+pub const KUBERNETES_OBJECTS_MAX: usize = 500_000;
+
+/// Objects of one answer of Kubernetes' API.
+pub const KUBERNETES_PAGE_OBJECTS: usize = 500;
+
+/// The first wait before a watch that broke off starts again.
+pub const WATCH_RETRY_MIN: Duration = Duration::from_millis(500);
+
+/// The longest such wait.
+pub const WATCH_RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// How long a watch stays open before it is opened again where it left off.
+pub const WATCH_OPEN_MAX: Duration = Duration::from_mins(5);
+
+/// The most that an answer of Kubernetes' API may take.
+pub const KUBERNETES_TIMEOUT: Duration = Duration::from_mins(1);

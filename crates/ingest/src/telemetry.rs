@@ -33,11 +33,24 @@ pub struct Telemetry {
     pub targets_active: Gauge,
     /// Files of `file_sd_configs` that could not be read or understood.
     pub target_files_failed: Counter,
+    /// Looks of service discovery, by kind and outcome.
+    pub discovery_looks: Family<Look, Counter>,
+    /// Targets that no rule dropped and that still cannot be scraped.
+    pub targets_faulty: Gauge,
 }
 
 /// How a scrape ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Outcome {
+    /// `ok` or `failed`.
+    pub outcome: &'static str,
+}
+
+/// How a look of service discovery ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Look {
+    /// The kind, as in `KIND_sd_configs`.
+    pub kind: &'static str,
     /// `ok` or `failed`.
     pub outcome: &'static str,
 }
@@ -110,11 +123,26 @@ impl Telemetry {
             "Files of file_sd_configs that could not be used",
             self.target_files_failed.clone(),
         );
+        room.register(
+            "discovery_looks",
+            "Looks of service discovery, by kind and outcome",
+            self.discovery_looks.clone(),
+        );
+        room.register(
+            "targets_faulty",
+            "Targets that cannot be scraped, because their labels make no address or no interval",
+            self.targets_faulty.clone(),
+        );
     }
 
     pub(crate) fn count_scrape(&self, ok: bool) {
         let outcome = if ok { "ok" } else { "failed" };
         self.scrapes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(crate) fn count_look(&self, kind: &'static str, ok: bool) {
+        let outcome = if ok { "ok" } else { "failed" };
+        self.discovery_looks.get_or_create(&Look { kind, outcome }).inc();
     }
 
     pub(crate) fn count_refused(&self, reason: &'static str, count: u64) {

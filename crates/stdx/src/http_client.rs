@@ -24,8 +24,7 @@ pub fn build<E>(
     trusts_machine: bool,
     failed: impl Fn(reqwest::Error) -> E,
 ) -> Result<HttpClient, E> {
-    // One provider serves the whole process; a second install reports that there is one already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_provider();
     let error = match configured()?.build() {
         Ok(client) => {
             return Ok(HttpClient {
@@ -45,6 +44,23 @@ pub fn build<E>(
         }),
         _ => Err(failed(error)),
     }
+}
+
+/// Installs the cryptography that TLS uses.
+pub(crate) fn install_provider() {
+    // One provider serves the whole process; a second install reports that there is one already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// An error with its causes: "builder error" alone helps nobody.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 #[cfg(test)]

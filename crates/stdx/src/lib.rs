@@ -17,6 +17,8 @@ pub mod duration;
 pub mod http_client;
 pub mod outlet;
 pub mod paths;
+#[cfg(feature = "http-client")]
+pub mod tls;
 pub mod yaml;
 
 pub use backoff::Backoff;

@@ -26,7 +26,7 @@ const REASONS: [(&str, &str); 54] = [
     ("empty_scrape_config_action.bad.yml", "action cannot be empty"),
     ("empty_static_config.bad.yml", "empty or null entry"),
     ("empty_target_relabel_config.bad.yml", "empty or null entry"),
-    ("http_url_no_host.bad.yml", "kind of service discovery"),
+    ("http_url_no_host.bad.yml", "http_sd_configs: url"),
     ("jobname_dup.bad.yml", "used by more than one job"),
     ("keepequal.bad.yml", "requires 'target_label'"),
     ("labeldrop3.bad.yml", "takes only 'regex'"),

@@ -10,7 +10,6 @@ use crate::config::{Settings, nearest};
 use crate::error::ConfigError;
 
 pub(crate) use client::build;
-pub(in crate::channels) use client::chain;
 
 /// The keys of `http_config` that delivery honours.
 const KEYS: &[&str] = &[

@@ -98,7 +98,7 @@ async fn beginning(mut response: Response) -> String {
 /// The error with its causes and, where it is clear, the mend. An address may hold a token, so it is kept out.
 fn describe(error: reqwest::Error, trusts_nobody: bool) -> String {
     let over_tls = error.url().is_some_and(|url| url.scheme() == "https");
-    let text = http::chain(&error.without_url());
+    let text = stdx::http_client::chain(&error.without_url());
     if trusts_nobody && over_tls && text.contains("certificate") {
         return format!("{text}; {NO_CERTIFICATES_MEND}, and reload");
     }

@@ -1,4 +1,15 @@
-//! Where targets come from: the file itself, or files that are read again and again.
+//! Where targets come from: the configuration itself, files, or what tells of them over the network; one file per kind.
+//!
+//! In: the entries of `static_configs` and of each `…_sd_configs`, through serde.  Out: plain data, to `scrape::discovery`.
+//! Owns: nothing.
+//! Invariants: an entry that could find nothing is refused with its line (`config::tests`).
+//! Not here: looking (`scrape::discovery`).
+//! Start at: [`TargetGroup`].
+
+pub mod dns;
+pub mod docker;
+pub mod http;
+pub mod kubernetes;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +41,22 @@ fn refresh_default() -> HumanDuration {
     HumanDuration::from_secs(300)
 }
 
+pub(super) fn minute() -> HumanDuration {
+    HumanDuration::from_secs(60)
+}
+
+pub(super) fn seconds_30() -> HumanDuration {
+    HumanDuration::from_secs(30)
+}
+
+fn check_refresh(place: &str, interval: HumanDuration, faults: &mut Vec<String>) {
+    if interval.0.is_zero() {
+        faults.push(format!(
+            "{place}: refresh_interval is 0; write a duration such as 1m"
+        ));
+    }
+}
+
 /// The place of a key of Prometheus that this build refuses by name instead of as unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotInThisBuild;
@@ -38,7 +65,7 @@ impl<'de> Deserialize<'de> for NotInThisBuild {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
         Err(de::Error::custom(
             "this build does not have this kind of service discovery; \
-             list the targets under static_configs, or in a file under file_sd_configs",
+             list the targets in a file under file_sd_configs, or let a server list them under http_sd_configs",
         ))
     }
 }

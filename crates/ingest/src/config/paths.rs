@@ -10,6 +10,18 @@ impl ScrapeConfig {
     /// Makes every relative path of the job one below `base`, the folder of the file that holds it.
     pub fn resolve_paths(&mut self, base: &Path) {
         self.http.resolve_paths(base);
+        for discovery in &mut self.http_sd_configs {
+            discovery.http.resolve_paths(base);
+        }
+        for discovery in &mut self.docker_sd_configs {
+            discovery.http.resolve_paths(base);
+        }
+        for discovery in &mut self.kubernetes_sd_configs {
+            discovery.http.resolve_paths(base);
+            if let Some(path) = &mut discovery.kubeconfig_file {
+                resolve(path, base);
+            }
+        }
         for path in self.file_sd_configs.iter_mut().flat_map(|files| &mut files.files) {
             resolve(path, base);
         }

@@ -207,3 +207,51 @@ fn sizes_are_read_and_printed() {
     check("99999999EB", None);
     assert_eq!(ByteSize(50 << 20).to_string(), "50MiB");
 }
+
+#[test]
+fn entries_of_discovery_that_could_find_nothing_are_refused_with_their_line() {
+    let check = |kind: &str, entry: &str, expected: &str| {
+        let yaml = format!("- job_name: a\n  {kind}_sd_configs:\n    - {entry}\n");
+        let error = parse_error(&yaml);
+        assert!(error.contains("line 3") && error.contains(expected), "{error}");
+    };
+    check("http", "{url: 'http://'}", "url is \"http://\"");
+    check("http", "{url: 'ftp://a/'}", "write an http or https address");
+    check(
+        "http",
+        "{url: 'http://a/', refresh_interval: 0s}",
+        "refresh_interval is 0",
+    );
+    check(
+        "http",
+        "{url: 'http://a/', basic_auth: {password: a, password_file: b}}",
+        "keep one of them",
+    );
+    check("dns", "{type: A, port: 80}", "names is empty");
+    check("dns", "{names: [a], type: A}", "port is missing");
+    check("dns", "{names: [a], type: TXT}", "SRV, A, AAAA, MX or NS");
+    check("docker", "{port: 80}", "unix:///var/run/docker.sock");
+    check("docker", "{host: 'ssh://a'}", "host is \"ssh://a\"");
+    check("kubernetes", "{api_server: 'http://a'}", "role is missing");
+    check("kubernetes", "{role: pods}", "unknown variant");
+    check(
+        "kubernetes",
+        "{role: pod, basic_auth: {username: a}}",
+        "need api_server",
+    );
+    check(
+        "kubernetes",
+        "{role: pod, api_server: 'http://a', kubeconfig_file: b}",
+        "exclude each other",
+    );
+    check(
+        "kubernetes",
+        "{role: pod, selectors: [{role: node}]}",
+        "does not ask for",
+    );
+    check(
+        "kubernetes",
+        "{role: pod, selectors: [{role: pod}, {role: pod}]}",
+        "twice",
+    );
+}

@@ -148,11 +148,6 @@ impl ScrapeConfig {
             group.check(job.legacy_names, faults);
         }
         self.check_files(faults);
-        faults.add_if(
-            self.http.oauth2.is_some(),
-            "oauth2",
-            "is not in this build; use basic_auth or authorization",
-        );
         for fault in self.http.faults() {
             faults.messages.push(format!("{}: {fault}", faults.place));
         }

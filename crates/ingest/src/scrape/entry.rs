@@ -7,11 +7,11 @@ use std::time::Duration;
 use model::labels::METRIC_NAME;
 use model::{Labels, Series};
 use parking_lot::Mutex;
-use reqwest::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::status::Health;
 use super::target::TargetSpec;
+use crate::client::HttpClient;
 use crate::config::Job;
 use crate::intake::SampleRules;
 use crate::series_cache::SeriesCache;
@@ -20,7 +20,7 @@ use crate::series_cache::SeriesCache;
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) job: Job,
-    pub(super) client: Client,
+    pub(super) client: HttpClient,
     /// How many targets the job has, for its limit.
     pub(super) target_count: AtomicUsize,
 }

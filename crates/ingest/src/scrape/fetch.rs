@@ -1,21 +1,18 @@
-//! One request to a target: headers, secrets from files, and a body that is read only as far as it may go.
+//! One request to a target: headers, and a body that is read only as far as it may go.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use reqwest::{Client, RequestBuilder, Response};
-use tokio::io::AsyncReadExt as _;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use reqwest::RequestBuilder;
 use url::Url;
 
+use crate::client::{HttpClient, read_capped, request_error};
 use crate::config::protocol::BodyFormat;
 use crate::config::{Job, NameEscaping, ScrapeProtocol};
 use crate::error::IngestError;
 use crate::exposition::Format;
-use crate::limits::SECRET_FILE_BYTES_MAX;
 
 const SCRAPE_TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
@@ -28,7 +25,7 @@ pub(super) struct Body {
 
 /// Scrapes once, within `timeout` altogether. `expected_bytes` is how large the last body was.
 pub(super) async fn fetch(
-    client: &Client,
+    client: &HttpClient,
     job: &Job,
     url: &Url,
     timeout: Duration,
@@ -54,98 +51,20 @@ pub(super) async fn fetch(
 }
 
 async fn request(
-    client: &Client,
+    client: &HttpClient,
     job: &Job,
     url: &Url,
     timeout: Duration,
 ) -> Result<RequestBuilder, IngestError> {
-    let mut request = client
+    let request = client
         .get(url.clone())
+        .await?
         .header(ACCEPT, accept(&job.protocols, job.escaping))
         .header(SCRAPE_TIMEOUT_HEADER, timeout.as_secs_f64().to_string());
-    if !job.config.enable_compression.unwrap_or(true) {
-        request = request.header(ACCEPT_ENCODING, "identity");
-    }
-    request = authenticate(request, job).await?;
-    for (name, header) in &job.config.http.http_headers {
-        let mut values: Vec<String> = header.values.clone();
-        values.extend(header.secrets.iter().map(|secret| secret.expose().to_owned()));
-        for file in &header.files {
-            values.push(secret_file(file).await?);
-        }
-        for value in values {
-            let (Ok(name), Ok(mut value)) = (
-                HeaderName::from_bytes(name.as_bytes()),
-                HeaderValue::from_str(&value),
-            ) else {
-                return Err(IngestError::Request(format!(
-                    "header {name:?} cannot be sent with its value"
-                )));
-            };
-            value.set_sensitive(true);
-            request = request.header(name, value);
-        }
-    }
-    Ok(request)
-}
-
-async fn authenticate(request: RequestBuilder, job: &Job) -> Result<RequestBuilder, IngestError> {
-    let config = &job.config.http;
-    if let Some(basic) = &config.basic_auth {
-        let username = match &basic.username_file {
-            Some(file) => secret_file(file).await?,
-            None => basic.username.clone(),
-        };
-        let password = match &basic.password_file {
-            Some(file) => Some(secret_file(file).await?),
-            None => basic.password.as_ref().map(|secret| secret.expose().to_owned()),
-        };
-        return Ok(request.basic_auth(username, password.filter(|password| !password.is_empty())));
-    }
-    let (scheme, secret, file) = match &config.authorization {
-        Some(own) => (
-            own.scheme.as_deref(),
-            own.credentials.as_ref(),
-            own.credentials_file.as_ref(),
-        ),
-        None => (
-            None,
-            config.bearer_token.as_ref(),
-            config.bearer_token_file.as_ref(),
-        ),
-    };
-    let credentials = match file {
-        Some(file) => secret_file(file).await?,
-        None => secret
-            .map(|secret| secret.expose().to_owned())
-            .unwrap_or_default(),
-    };
-    if credentials.is_empty() {
+    if job.config.enable_compression.unwrap_or(true) {
         return Ok(request);
     }
-    let scheme = scheme
-        .map(str::trim)
-        .filter(|scheme| !scheme.is_empty())
-        .unwrap_or("Bearer");
-    let mut value = HeaderValue::from_str(&format!("{scheme} {credentials}")).map_err(|_| {
-        IngestError::Request("the credentials hold characters that no header may have".to_owned())
-    })?;
-    value.set_sensitive(true);
-    Ok(request.header(AUTHORIZATION, value))
-}
-
-/// Reads a secret anew, so that it can be rotated; blanks and line ends around it do not count.
-async fn secret_file(path: &str) -> Result<String, IngestError> {
-    let read = async {
-        let mut text = String::new();
-        let file = tokio::fs::File::open(path).await?;
-        file.take(SECRET_FILE_BYTES_MAX).read_to_string(&mut text).await?;
-        Ok(text.trim().to_owned())
-    };
-    read.await.map_err(|source| IngestError::ReadFile {
-        path: Path::new(path).to_owned(),
-        source,
-    })
+    Ok(request.header(ACCEPT_ENCODING, "identity"))
 }
 
 /// Formats by preference with falling weights, as Prometheus writes them.
@@ -180,59 +99,6 @@ fn format_of(job: &Job, headers: &HeaderMap) -> Result<BodyFormat, IngestError> 
             content_type: content_type.to_owned(),
         }),
     }
-}
-
-/// Reads the body piece by piece, after decompression, and stops at the limit: a small compressed body cannot fill
-/// the memory.
-async fn read_capped(
-    mut response: Response,
-    bytes_max: u64,
-    expected_bytes: usize,
-) -> Result<Vec<u8>, IngestError> {
-    let mut bytes = Vec::with_capacity(expected_bytes.min(usize::try_from(bytes_max).unwrap_or(usize::MAX)));
-    while let Some(piece) = response.chunk().await.map_err(|error| body_error(&error))? {
-        if (bytes.len() as u64).saturating_add(piece.len() as u64) > bytes_max {
-            return Err(IngestError::BodyTooLarge {
-                limit_bytes: bytes_max,
-            });
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
-}
-
-fn body_error(error: &reqwest::Error) -> IngestError {
-    if error.is_decode() {
-        IngestError::Decompress {
-            reason: causes(error),
-        }
-    } else {
-        request_error(error)
-    }
-}
-
-fn request_error(error: &reqwest::Error) -> IngestError {
-    IngestError::Request(causes(error))
-}
-
-/// The error and its causes in one line, without the URL, which the target's status shows anyway.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = match error {
-        error if error.is_connect() => "cannot connect".to_owned(),
-        error if error.is_redirect() => "cannot follow the redirect".to_owned(),
-        error if error.is_body() => "the body broke off".to_owned(),
-        error if error.is_decode() => "the body could not be decoded".to_owned(),
-        _ => "the request failed".to_owned(),
-    };
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            let _ = write!(text, ": {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

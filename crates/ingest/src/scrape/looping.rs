@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use model::{STALE_NAN, SeriesBatch, TenantId};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use xxhash_rust::xxh3::xxh3_64;
@@ -274,15 +274,4 @@ fn end_series(entry: &Entry, deps: &ScraperDeps, at_ms: i64) {
             warn!(%url, %error, "could not end the series of a removed target");
         }
     }
-}
-
-/// Waits before a loop that panicked starts again.
-pub(super) async fn run_again(
-    entry: Arc<Entry>,
-    deps: Arc<ScraperDeps>,
-    shutdown: CancellationToken,
-    wait: Duration,
-) {
-    sleep(wait).await;
-    run(entry, deps, shutdown).await;
 }

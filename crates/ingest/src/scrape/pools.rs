@@ -8,11 +8,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tracing::warn;
 
-use super::client;
+use super::discovery::file::{self, FileGroups};
+use super::discovery::{self, Findings, Group, News, Search};
 use super::entry::{Entry, Pool};
-use super::file_sd::{self, FileGroups};
 use super::status::{DroppedTarget, TargetStatus, Targets, global_url};
 use super::target::{Discovered, TargetSpec, discover, meta_label};
+use crate::client::{HttpClient, Setup};
 use crate::config::{GlobalConfig, Job, ScrapeConfig};
 use crate::error::IngestError;
 use crate::series_cache::SeriesCache;
@@ -28,7 +29,7 @@ pub(super) struct Pools {
     jobs: BTreeMap<String, JobPool>,
     /// Targets that were removed and whose series are not ended yet; they are taken over if they come back.
     leaving: Vec<Arc<Entry>>,
-    files_looked_at: Duration,
+    news: News,
 }
 
 #[derive(Debug)]
@@ -36,11 +37,23 @@ struct JobPool {
     pool: Arc<Pool>,
     entries: HashMap<u64, Arc<Entry>>,
     dropped: Vec<DroppedTarget>,
+    dropped_count: usize,
     faults: Vec<String>,
     file_groups: FileGroups,
+    searches: Searches,
 }
 
+/// What looks for the targets of one job, by kind.
+type Searches = BTreeMap<&'static str, Vec<Arc<Search>>>;
+
 impl Pools {
+    pub(super) fn new(news: News) -> Self {
+        Self {
+            news,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn apply(
         &mut self,
         global: &GlobalConfig,
@@ -50,27 +63,37 @@ impl Pools {
         let jobs = configs.into_iter().map(|config| Job::resolve(global, config));
         // All clients are built before anything changes, so that a missing certificate changes nothing.
         let pools = jobs
-            .map(|job| self.pool_for(job))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|job| Ok((self.searches_for(&job.config)?, self.pool_for(job)?)))
+            .collect::<Result<Vec<_>, IngestError>>()?;
         let mut before = std::mem::take(&mut self.jobs);
-        for pool in pools {
+        for (searches, pool) in pools {
             let name = pool.job.config.job_name.clone();
             let old = before.remove(&name);
-            let (old_entries, file_groups) =
-                old.map(|old| (old.entries, old.file_groups)).unwrap_or_default();
+            let (old_entries, file_groups) = match old {
+                Some(old) => {
+                    end_others(&old.searches, &searches);
+                    (old.entries, old.file_groups)
+                }
+                None => Default::default(),
+            };
             let mut new = JobPool {
                 pool,
                 entries: HashMap::new(),
                 dropped: Vec::new(),
+                dropped_count: 0,
                 faults: Vec::new(),
                 file_groups,
+                searches,
             };
             new.read_files(telemetry);
             new.fill(old_entries, &mut self.leaving);
             self.jobs.insert(name, new);
         }
-        for gone in before.into_values().flat_map(|old| old.entries.into_values()) {
-            retire(gone, &mut self.leaving);
+        for gone in before.into_values() {
+            end_others(&gone.searches, &Searches::new());
+            for entry in gone.entries.into_values() {
+                retire(entry, &mut self.leaving);
+            }
         }
         self.count_active(telemetry);
         Ok(())
@@ -83,24 +106,59 @@ impl Pools {
         {
             return Ok(Arc::clone(&known.pool));
         }
+        let setup = Setup {
+            owner: format!("job {:?}", job.config.job_name),
+            gzip: job.config.enable_compression.unwrap_or(true),
+            idle: job.interval.0.saturating_mul(2),
+            unix_socket: None,
+        };
         Ok(Arc::new(Pool {
-            client: client::build(&job)?,
+            client: HttpClient::new(&job.config.http, &setup)?,
             job,
             target_count: AtomicUsize::new(0),
         }))
     }
 
-    /// Reads files of targets again where it is time, and takes in what changed.
-    pub(super) fn look_at_files(&mut self, now: Duration, telemetry: &Telemetry) {
-        self.leaving.retain(|entry| Arc::strong_count(entry) > 1);
-        if now.saturating_sub(self.files_looked_at) < FILES_LOOK_EVERY / 2 {
-            return;
+    /// The searches that look in the same places already, and new ones for places that nobody looks at.
+    fn searches_for(&self, config: &ScrapeConfig) -> Result<Searches, IngestError> {
+        let known = self.jobs.get(&config.job_name);
+        let mut searches = Searches::new();
+        for kind in discovery::all() {
+            let same = known.filter(|known| (kind.same)(&known.pool.job.config, config));
+            let same = same.and_then(|known| known.searches.get(kind.name));
+            let of_kind = match same {
+                Some(same) => same.clone(),
+                None => (kind.sources)(config)?
+                    .into_iter()
+                    .map(|source| {
+                        let findings = Findings::new(&config.job_name, kind.name, self.news.clone());
+                        Search::new(source, findings)
+                    })
+                    .collect(),
+            };
+            searches.insert(kind.name, of_kind);
         }
-        self.files_looked_at = now;
+        Ok(searches)
+    }
+
+    /// Reads files of targets again, and takes in what changed.
+    pub(super) fn look_at_files(&mut self, telemetry: &Telemetry) {
+        self.leaving.retain(|entry| Arc::strong_count(entry) > 1);
         for job in self.jobs.values_mut() {
             if job.read_files(telemetry) {
-                let old = std::mem::take(&mut job.entries);
-                job.fill(old, &mut self.leaving);
+                job.fill_again(&mut self.leaving);
+            }
+        }
+        self.count_active(telemetry);
+    }
+
+    /// Takes in what searches have found since this was last asked.
+    pub(super) fn take_in_findings(&mut self, telemetry: &Telemetry) {
+        for job in self.jobs.values_mut() {
+            // All are asked, so that none is taken in twice.
+            let changed = job.all_searches().filter(|search| search.findings.take_changed());
+            if changed.count() > 0 {
+                job.fill_again(&mut self.leaving);
             }
         }
         self.count_active(telemetry);
@@ -111,6 +169,10 @@ impl Pools {
         telemetry
             .targets_active
             .set(i64::try_from(active).unwrap_or(i64::MAX));
+        let faulty: usize = self.jobs.values().map(|job| job.faults.len()).sum();
+        telemetry
+            .targets_faulty
+            .set(i64::try_from(faulty).unwrap_or(i64::MAX));
     }
 
     /// Targets that have no loop yet.
@@ -122,8 +184,17 @@ impl Pools {
             .collect()
     }
 
-    /// Forgets which targets have loops: none has.
+    /// Searches that have no task yet.
+    pub(super) fn unstarted_searches(&self) -> Vec<Arc<Search>> {
+        let searches = self.jobs.values().flat_map(JobPool::all_searches);
+        searches.filter(|search| !search.is_started()).cloned().collect()
+    }
+
+    /// Forgets which targets and searches have tasks: none has.
     pub(super) fn all_unstarted(&self) {
+        for search in self.jobs.values().flat_map(JobPool::all_searches) {
+            search.started.store(false, Ordering::SeqCst);
+        }
         for entry in self.jobs.values().flat_map(|job| job.entries.values()) {
             entry.started.store(false, Ordering::SeqCst);
         }
@@ -139,12 +210,25 @@ impl Pools {
             });
             targets.active.append(&mut active);
             targets.dropped.extend(job.dropped.iter().cloned());
+            targets.dropped_counts.insert(name.clone(), job.dropped_count);
+            let searches = job.all_searches().map(|search| search.findings.status());
+            targets.discovery.extend(searches);
         }
         targets
     }
 }
 
 impl JobPool {
+    fn all_searches(&self) -> impl Iterator<Item = &Arc<Search>> {
+        self.searches.values().flatten()
+    }
+
+    /// Makes the targets anew out of what is known of them now.
+    fn fill_again(&mut self, leaving: &mut Vec<Arc<Entry>>) {
+        let old = std::mem::take(&mut self.entries);
+        self.fill(old, leaving);
+    }
+
     /// Reads the job's files of targets; tells whether anything changed.
     fn read_files(&mut self, telemetry: &Telemetry) -> bool {
         let configs = &self.pool.job.config.file_sd_configs;
@@ -153,7 +237,7 @@ impl JobPool {
             self.file_groups.clear();
             return had_some;
         }
-        let (groups, faults) = file_sd::read(configs, &self.file_groups);
+        let (groups, faults) = file::read(configs, &self.file_groups);
         telemetry.target_files_failed.inc_by(faults.len() as u64);
         for error in faults {
             let job = &self.pool.job.config.job_name;
@@ -196,27 +280,35 @@ impl JobPool {
         let filepath = meta_label("filepath");
         let mut discovered: Vec<Discovered> = Vec::new();
         for group in &job.config.static_configs {
-            discovered.extend(discover(job, group, &[]));
+            discovered.extend(discover(job, &Group::of(group, &[])));
         }
         for (path, groups) in &self.file_groups {
             let path = path.to_string_lossy();
             for group in groups {
-                discovered.extend(discover(job, group, &[(&filepath, &path)]));
+                discovered.extend(discover(job, &Group::of(group, &[(&filepath, &path)])));
+            }
+        }
+        for search in self.searches.values().flatten() {
+            for group in search.findings.groups() {
+                discovered.extend(discover(job, &group));
             }
         }
         let mut specs = Vec::new();
         let mut faults = Vec::new();
         self.dropped.clear();
+        self.dropped_count = 0;
         for one in discovered {
             match one {
                 Discovered::Target(spec) => specs.push(*spec),
-                Discovered::Dropped(discovered_labels) if self.dropped.len() < job.dropped_listed_max => {
-                    self.dropped.push(DroppedTarget {
-                        discovered_labels,
-                        scrape_pool: job.config.job_name.clone(),
-                    });
+                Discovered::Dropped(discovered_labels) => {
+                    self.dropped_count += 1;
+                    if self.dropped.len() < job.dropped_listed_max {
+                        self.dropped.push(DroppedTarget {
+                            discovered_labels,
+                            scrape_pool: job.config.job_name.clone(),
+                        });
+                    }
                 }
-                Discovered::Dropped(_) => {}
                 Discovered::Faulty(fault) => faults.push(fault),
             }
         }
@@ -227,6 +319,16 @@ impl JobPool {
             self.faults = faults;
         }
         specs
+    }
+}
+
+/// Ends the searches that nobody asks for any more.
+fn end_others(old: &Searches, new: &Searches) {
+    for search in old.values().flatten() {
+        let goes_on = new.values().flatten().any(|kept| Arc::ptr_eq(kept, search));
+        if !goes_on {
+            search.stop.cancel();
+        }
     }
 }
 

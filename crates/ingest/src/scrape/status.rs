@@ -1,5 +1,6 @@
 //! What is known of targets: for pages, for the API and as news.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,25 @@ pub struct Targets {
     pub active: Vec<TargetStatus>,
     /// Targets that `relabel_configs` dropped.
     pub dropped: Vec<DroppedTarget>,
+    /// How many each pool has of them, listed or not.
+    pub dropped_counts: BTreeMap<String, usize>,
+    /// How looking for targets goes, by pool.
+    pub discovery: Vec<DiscoveryStatus>,
+}
+
+/// How one entry of a job's `…_sd_configs` goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoveryStatus {
+    /// The `job_name` of the configuration it comes from.
+    pub scrape_pool: String,
+    /// The kind, as in `KIND_sd_configs`.
+    pub kind: &'static str,
+    /// Targets that are known by it, before relabelling.
+    pub targets: usize,
+    /// Whether looking has ever worked.
+    pub looked: bool,
+    /// Why looking failed last; empty where it did not.
+    pub last_error: String,
 }
 
 /// One scraped target.

@@ -8,11 +8,11 @@ use stdx::HumanDuration;
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::discovery::{ADDRESS, Group, LabelSet};
+use crate::config::Job;
 use crate::config::validate::address_fault;
-use crate::config::{Job, TargetGroup};
 use crate::relabel;
 
-const ADDRESS: &str = "__address__";
 const SCHEME: &str = "__scheme__";
 const METRICS_PATH: &str = "__metrics_path__";
 const SCRAPE_INTERVAL: &str = "__scrape_interval__";
@@ -41,17 +41,13 @@ pub(super) enum Discovered {
     Faulty(String),
 }
 
-/// Makes targets of a group. `meta` are labels from where the group was found.
-pub(super) fn discover(job: &Job, group: &TargetGroup, meta: &[(&str, &str)]) -> Vec<Discovered> {
-    let one = |address: &String| {
+/// Makes targets of a group. Labels of a target win over those of its group.
+pub(super) fn discover(job: &Job, group: &Group) -> Vec<Discovered> {
+    let one = |target: &LabelSet| {
         let mut labels = LabelsBuilder::default();
-        for (name, value) in &group.labels {
+        for (name, value) in group.labels.iter().chain(target) {
             labels.set(name.as_str(), value.as_str());
         }
-        for (name, value) in meta {
-            labels.set(*name, *value);
-        }
-        labels.set(ADDRESS, address.as_str());
         populate(job, labels)
     };
     group.targets.iter().map(one).collect()
@@ -192,7 +188,7 @@ mod tests {
         let groups = job.config.static_configs.clone();
         groups
             .iter()
-            .flat_map(|group| discover(&job, group, &[]))
+            .flat_map(|group| discover(&job, &Group::of(group, &[])))
             .collect()
     }
 

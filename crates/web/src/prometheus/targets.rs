@@ -22,13 +22,8 @@ pub(crate) async fn targets(State(app): State<Arc<App>>, params: Params) -> Resp
     let pool = params.get("scrapePool");
     let wanted = |name: &str| pool.is_empty() || pool == name;
     let all = app.deps.scraper.targets();
-    let mut dropped_counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for name in all.active.iter().map(|target| &*target.scrape_pool) {
-        dropped_counts.entry(name).or_default();
-    }
-    for name in all.dropped.iter().map(|target| &*target.scrape_pool) {
-        *dropped_counts.entry(name).or_default() += 1;
-    }
+    let counts = all.dropped_counts.iter();
+    let mut dropped_counts: BTreeMap<&str, usize> = counts.map(|(name, count)| (&**name, *count)).collect();
     let with_active = matches!(&*state, "" | "any" | "active");
     let with_dropped = matches!(&*state, "" | "any" | "dropped");
     if !with_dropped {

@@ -2,22 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, redirect, tls};
+use reqwest::{Client, ClientBuilder, Proxy, redirect};
 use serde_json::Value;
-use stdx::http_client::{self, HttpClient};
+use stdx::http_client::{self, HttpClient, chain};
+use stdx::tls::{Pem, Tls, TlsSettings, TlsVersion};
 
 use crate::config::Settings;
 use crate::error::ConfigError;
 use crate::limits;
-
-/// Whom to trust and what to show, read from the files that name it.
-#[derive(Default)]
-struct Certificates {
-    /// Trusted instead of the machine's.
-    trusted: Option<Vec<Certificate>>,
-    /// Shown to the server.
-    own: Option<Identity>,
-}
 
 /// Builds the client. Certificates are read now; other files are read for every request.
 ///
@@ -27,10 +19,12 @@ pub(crate) fn build(settings: &Settings) -> Result<HttpClient, ConfigError> {
     let none = Value::Null;
     let config = settings.get("http_config").unwrap_or(&none);
     let tls = config.get("tls_config").unwrap_or(&none);
-    let certificates = Certificates::read(tls)?;
+    let tls = tls_of(tls)?;
+    let http2 = config.get("enable_http2").and_then(Value::as_bool) != Some(false);
     let configured = || {
         let builder = with_proxy(plain(settings, config), config)?;
-        Ok(with_tls(builder, tls, &certificates))
+        tls.configure(builder, http2)
+            .map_err(|fault| unusable(&fault.place, &fault.reason))
     };
     let failed = |error: reqwest::Error| {
         ConfigError::new(
@@ -39,7 +33,7 @@ pub(crate) fn build(settings: &Settings) -> Result<HttpClient, ConfigError> {
             "mend tls_config and proxy_url",
         )
     };
-    http_client::build(configured, certificates.trusted.is_none(), failed)
+    http_client::build(configured, tls.trusts_machine(), failed)
 }
 
 fn plain(settings: &Settings, config: &Value) -> ClientBuilder {
@@ -80,83 +74,45 @@ fn with_proxy(builder: ClientBuilder, config: &Value) -> Result<ClientBuilder, C
     Ok(builder.proxy(proxy))
 }
 
-fn with_tls(mut builder: ClientBuilder, tls: &Value, certificates: &Certificates) -> ClientBuilder {
-    if let Some(trusted) = &certificates.trusted {
-        builder = builder.tls_certs_only(trusted.iter().cloned());
-    }
-    if let Some(own) = &certificates.own {
-        builder = builder.identity(own.clone());
-    }
-    let version = |name: &str| match tls.get(name)?.as_str()? {
-        "TLS13" => Some(tls::Version::TLS_1_3),
-        // Older ones are not spoken: as a lower bound they mean this one.
-        "TLS10" | "TLS11" | "TLS12" => Some(tls::Version::TLS_1_2),
-        _ => None,
-    };
-    if let Some(version) = version("min_version") {
-        builder = builder.tls_version_min(version);
-    }
-    if let Some(version) = version("max_version") {
-        builder = builder.tls_version_max(version);
-    }
-    let skips = tls.get("insecure_skip_verify").and_then(Value::as_bool);
-    builder.tls_danger_accept_invalid_certs(skips == Some(true))
-}
-
-// === impl Certificates ===
-
-impl Certificates {
-    fn read(tls: &Value) -> Result<Self, ConfigError> {
-        let mut read = Self::default();
-        if let Some((key, pem)) = pem(tls, "ca")? {
-            let trusted = Certificate::from_pem_bundle(pem.as_bytes()).unwrap_or_default();
-            if trusted.is_empty() {
-                return Err(unusable(&key, "it holds no certificate in PEM form"));
-            }
-            try_out(&key, || Client::builder().tls_certs_only(trusted.iter().cloned()))?;
-            read.trusted = Some(trusted);
-        }
-        if let (Some((cert_key, cert)), Some((_, key))) = (pem(tls, "cert")?, pem(tls, "key")?) {
-            let both = format!("{key}\n{cert}");
-            let own = Identity::from_pem(both.as_bytes()).map_err(|error| {
-                unusable(
-                    &cert_key,
-                    &format!("with its key it is no identity: {}", chain(&error)),
-                )
-            })?;
-            try_out(&cert_key, || {
-                Client::builder().tls_certs_only([]).identity(own.clone())
-            })?;
-            read.own = Some(own);
-        }
-        Ok(read)
-    }
-}
-
-/// Builds a client with one certificate alone: its fault is said here, where its key is known.
-fn try_out(key: &str, configured: impl Fn() -> ClientBuilder) -> Result<(), ConfigError> {
-    let failed = |error: reqwest::Error| unusable(key, &chain(&error));
-    http_client::build(|| Ok(configured()), false, failed).map(|_| ())
-}
-
-/// The PEM text under `name`, or in the file under `name_file`, with the key that gave it.
-fn pem(tls: &Value, name: &str) -> Result<Option<(String, String)>, ConfigError> {
+/// What `tls_config` says. Its certificates are read now.
+fn tls_of(config: &Value) -> Result<Tls, ConfigError> {
     let text = |key: &str| {
-        tls.get(key)
+        config
+            .get(key)
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
     };
-    if let Some(text) = text(name) {
-        return Ok(Some((name.to_owned(), text.to_owned())));
-    }
-    let key = format!("{name}_file");
-    let Some(path) = text(&key) else {
-        return Ok(None);
+    let pem = |name: &str| {
+        let key = format!("{name}_file");
+        let file = text(&key);
+        let given = Pem::given(text(name), file, name).map_err(|error| {
+            let path = file.unwrap_or_default();
+            unusable(&key, &format!("cannot read {path}: {error}"))
+        })?;
+        // Messages name the key: whoever reads them looks at the configuration.
+        let place = if text(name).is_some() {
+            name.to_owned()
+        } else {
+            key
+        };
+        Ok::<_, ConfigError>(given.map(|pem| Pem { place, ..pem }))
     };
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some((key, text))),
-        Err(error) => Err(unusable(&key, &format!("cannot read {path}: {error}"))),
-    }
+    let version = |name: &str| match text(name)? {
+        "TLS13" => Some(TlsVersion::V13),
+        // Older ones are not spoken: as a lower bound they mean this one.
+        "TLS10" | "TLS11" | "TLS12" => Some(TlsVersion::V12),
+        _ => None,
+    };
+    let settings = TlsSettings {
+        ca: pem("ca")?,
+        cert: pem("cert")?,
+        key: pem("key")?,
+        server_name: None,
+        skip_verify: config.get("insecure_skip_verify").and_then(Value::as_bool) == Some(true),
+        min_version: version("min_version"),
+        max_version: version("max_version"),
+    };
+    Tls::new(settings).map_err(|fault| unusable(&fault.place, &fault.reason))
 }
 
 fn unusable(key: &str, message: &str) -> ConfigError {
@@ -165,15 +121,4 @@ fn unusable(key: &str, message: &str) -> ConfigError {
         message,
         "name a readable file in PEM form",
     )
-}
-
-/// An error with its causes: "builder error" alone helps nobody.
-pub(in crate::channels) fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

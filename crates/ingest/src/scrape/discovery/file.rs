@@ -9,10 +9,13 @@ use crate::error::IngestError;
 use crate::limits::TARGETS_FILE_BYTES_MAX;
 
 /// The groups of each file, by path.
-pub(super) type FileGroups = BTreeMap<PathBuf, Vec<TargetGroup>>;
+pub(in crate::scrape) type FileGroups = BTreeMap<PathBuf, Vec<TargetGroup>>;
 
 /// Reads all files of a job. A file that cannot be used keeps the groups it had before; a file that is gone has none.
-pub(super) fn read(configs: &[FileDiscovery], before: &FileGroups) -> (FileGroups, Vec<IngestError>) {
+pub(in crate::scrape) fn read(
+    configs: &[FileDiscovery],
+    before: &FileGroups,
+) -> (FileGroups, Vec<IngestError>) {
     let mut groups = FileGroups::new();
     let mut faults = Vec::new();
     for path in configs
