@@ -20,7 +20,6 @@ pub mod protocol;
 pub mod remote;
 pub mod secret;
 mod section;
-pub mod size;
 pub mod tls;
 pub mod traces;
 pub(crate) mod validate;
@@ -31,7 +30,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use stdx::HumanDuration;
+use stdx::{HumanBytes, HumanDuration};
 
 use crate::relabel::Rule;
 pub use discovery::dns::{DnsDiscovery, DnsRecord};
@@ -46,7 +45,6 @@ pub use otlp::{OtlpConfig, TranslationStrategy};
 pub use protocol::ScrapeProtocol;
 pub use remote::{RemoteRead, RemoteWrite};
 pub use secret::Secret;
-pub use size::ByteSize;
 pub use tls::TlsConfig;
 pub use traces::TracingConfig;
 pub use validate::{validate, validate_global, validate_jobs};
@@ -71,12 +69,13 @@ pub struct GlobalConfig {
     pub rule_query_offset: HumanDuration,
     /// The file that queries are logged to.
     pub query_log_file: Option<String>,
-    /// The file that failed scrapes are logged to.
+    /// The file that failed scrapes are written to, for jobs that name none.
     pub scrape_failure_log_file: Option<String>,
     /// Labels for whoever receives data or alerts from here.
     pub external_labels: BTreeMap<String, String>,
     /// Limit for all jobs that name none.
-    pub body_size_limit: ByteSize,
+    #[serde(deserialize_with = "HumanBytes::deserialize_with_unit")]
+    pub body_size_limit: HumanBytes,
     /// Limit for all jobs that name none.
     pub sample_limit: u64,
     /// Limit for all jobs that name none.
@@ -167,7 +166,8 @@ http_section! {
         /// Whether compressed bodies are asked for; yes where absent.
         pub enable_compression: Option<bool>,
         /// Uncompressed bytes of a body.
-        pub body_size_limit: Option<ByteSize>,
+        #[serde(deserialize_with = "HumanBytes::deserialize_optional_with_unit")]
+        pub body_size_limit: Option<HumanBytes>,
         /// Samples of a scrape after relabelling.
         pub sample_limit: Option<u64>,
         /// Targets of the job.
@@ -196,7 +196,7 @@ http_section! {
         pub metric_name_validation_scheme: Option<NameValidation>,
         /// How names are asked for.
         pub metric_name_escaping_scheme: Option<NameEscaping>,
-        /// The file that failed scrapes are logged to; failures are logged with the process' own log.
+        /// The file that failed scrapes are written to, one JSON line each.
         pub scrape_failure_log_file: Option<String>,
         /// Rules for targets.
         #[serde(deserialize_with = "sections")]
@@ -279,7 +279,7 @@ impl Default for GlobalConfig {
             query_log_file: None,
             scrape_failure_log_file: None,
             external_labels: BTreeMap::new(),
-            body_size_limit: ByteSize::default(),
+            body_size_limit: HumanBytes::default(),
             sample_limit: 0,
             target_limit: 0,
             label_limit: 0,

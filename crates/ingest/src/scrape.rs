@@ -9,6 +9,7 @@
 
 mod discovery;
 mod entry;
+mod failure_log;
 mod fetch;
 mod looping;
 mod pools;

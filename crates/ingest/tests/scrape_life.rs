@@ -164,3 +164,29 @@ async fn a_run_that_broke_off_is_taken_up_by_the_next() {
     rig.stop.cancel();
     again.await.unwrap();
 }
+
+#[tokio::test]
+async fn failed_scrapes_are_written_to_the_file_that_is_named_for_them() {
+    let target = FakeTarget::start(Answer::text("a 1\n")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failures.log");
+    let more = format!(", scrape_failure_log_file: '{}'", path.display());
+    let rig = Rig::start(&job(&target.address, &more));
+    rig.until("up", "1").await;
+    assert!(!path.exists(), "nothing failed yet");
+    target.answer_with(Answer {
+        status: StatusCode::BAD_GATEWAY,
+        ..Answer::text("")
+    });
+    rig.until_that("two lines", || {
+        std::fs::read_to_string(&path).is_ok_and(|text| text.lines().count() >= 2)
+    })
+    .await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["job_name"], "demo");
+    assert_eq!(line["target"], format!("http://{}/metrics", target.address));
+    assert!(line["msg"].as_str().unwrap().contains("502"), "{line}");
+    assert!(line["time"].as_str().unwrap().starts_with("20"), "{line}");
+}

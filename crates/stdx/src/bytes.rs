@@ -28,6 +28,39 @@ const UNITS: [(&str, u32); 7] = [
 ];
 
 impl HumanBytes {
+    /// Reads the text form where every number has a unit, as Prometheus wants it of limits; `0` is none.
+    ///
+    /// # Errors
+    /// A text that is no size, or that has a number without its unit.
+    pub fn parse_with_unit(text: &str) -> Result<Self, BytesError> {
+        let ends_bare = text.trim().ends_with(|c: char| c.is_ascii_digit());
+        if ends_bare && text != "0" {
+            return Err(BytesError(text.to_owned()));
+        }
+        Self::parse(text)
+    }
+
+    /// For serde's `deserialize_with`: [`parse_with_unit`](Self::parse_with_unit).
+    ///
+    /// # Errors
+    /// What the deserializer says, or that the text is no size.
+    pub fn deserialize_with_unit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse_with_unit(&text).map_err(de::Error::custom)
+    }
+
+    /// The same for a key that may be absent.
+    ///
+    /// # Errors
+    /// As [`deserialize_with_unit`](Self::deserialize_with_unit).
+    pub fn deserialize_optional_with_unit<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Self>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| Self::parse_with_unit(&text).map_err(de::Error::custom))
+            .transpose()
+    }
+
     /// Reads the text form.
     pub fn parse(text: &str) -> Result<Self, BytesError> {
         let bad = || BytesError(text.to_owned());
@@ -115,6 +148,21 @@ mod tests {
         for text in ["", "GB", "1XB", "-1KB", "1 2", "99999999EB", "1..2KB"] {
             assert!(HumanBytes::parse(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_limit_needs_its_unit() {
+        let check = |text: &str, bytes: Option<u64>| {
+            let got = HumanBytes::parse_with_unit(text).ok();
+            assert_eq!(got, bytes.map(HumanBytes), "{text}");
+        };
+        check("0", Some(0));
+        check("15MB", Some(15 << 20));
+        check("1.5KiB", Some(1536));
+        check("1GB512MB", Some((1 << 30) + (512 << 20)));
+        check("100", None);
+        check("1GB512", None);
+        check("", None);
     }
 
     proptest! {

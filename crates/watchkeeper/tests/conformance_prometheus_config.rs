@@ -66,7 +66,7 @@ const REASONS: [(&str, &str); 54] = [
         "io.prometheus.writet.v2.Request",
     ),
     ("rules.bad.yml", "\"my/*/rule\""),
-    ("scrape_body_size_limit.bad.yml", "not a size"),
+    ("scrape_body_size_limit.bad.yml", "not a valid size"),
     ("scrape_config_files.bad.yml", "is longer than scrape_interval"),
     ("scrape_config_files_duplicate.bad.yml", "job_name is used in"),
     (

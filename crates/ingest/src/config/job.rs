@@ -42,6 +42,8 @@ pub struct Job {
     pub legacy_names: bool,
     /// How names are asked for.
     pub escaping: NameEscaping,
+    /// The file that failed scrapes are written to.
+    pub failure_log_file: Option<String>,
     /// Whether the targets get the three further `scrape_*` series.
     pub extra_metrics: bool,
     /// Which forms of histograms are kept.
@@ -102,6 +104,11 @@ impl Job {
                 count => usize::try_from(count).unwrap_or(usize::MAX),
             },
             legacy_names,
+            failure_log_file: config
+                .scrape_failure_log_file
+                .clone()
+                .or_else(|| global.scrape_failure_log_file.clone())
+                .filter(|path| !path.is_empty()),
             escaping,
             histograms,
             extra_metrics: config.extra_scrape_metrics.unwrap_or(global.extra_scrape_metrics),

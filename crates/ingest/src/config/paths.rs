@@ -4,12 +4,27 @@ use std::path::Path;
 
 use stdx::paths::resolve;
 
-use super::ScrapeConfig;
+use super::{GlobalConfig, ScrapeConfig};
+
+impl GlobalConfig {
+    /// Makes every relative path of the section one below `base`, the folder of the file that holds it.
+    pub fn resolve_paths(&mut self, base: &Path) {
+        for path in [&mut self.query_log_file, &mut self.scrape_failure_log_file]
+            .into_iter()
+            .flatten()
+        {
+            resolve(path, base);
+        }
+    }
+}
 
 impl ScrapeConfig {
     /// Makes every relative path of the job one below `base`, the folder of the file that holds it.
     pub fn resolve_paths(&mut self, base: &Path) {
         self.http.resolve_paths(base);
+        if let Some(path) = &mut self.scrape_failure_log_file {
+            resolve(path, base);
+        }
         for discovery in &mut self.http_sd_configs {
             discovery.http.resolve_paths(base);
         }

@@ -1,5 +1,6 @@
 //! The life of one target: scrape, store, tell, again; and the markers at its end.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::ScraperDeps;
 use super::entry::Entry;
+use super::failure_log::Failure;
 use super::fetch::{Body, fetch};
 use super::status::{Health, TargetNews, host_name};
 use super::timing::{Stamps, offset};
@@ -79,8 +81,12 @@ async fn scrape(entry: &Arc<Entry>, deps: &Arc<ScraperDeps>, at_ms: i64) {
         }
     };
     let (owned_entry, owned_deps) = (Arc::clone(entry), Arc::clone(deps));
-    let storing =
-        tokio::task::spawn_blocking(move || store(&owned_entry, &owned_deps, fetched, at_ms, started)).await;
+    let storing = tokio::task::spawn_blocking(move || {
+        let outcome = store(&owned_entry, &owned_deps, fetched, at_ms, started);
+        note_failure(&owned_entry, outcome.as_ref(), at_ms);
+        outcome
+    })
+    .await;
     let outcome = match storing {
         Ok(Some(outcome)) => outcome,
         Ok(None) => return,
@@ -90,6 +96,23 @@ async fn scrape(entry: &Arc<Entry>, deps: &Arc<ScraperDeps>, at_ms: i64) {
         },
     };
     tell(entry, deps, &outcome, at_ms);
+}
+
+/// Writes a failure to the file that the job names for them.
+fn note_failure(entry: &Entry, outcome: Option<&Outcome>, at_ms: i64) {
+    let job = &entry.pool.job;
+    let Some((path, error)) = job
+        .failure_log_file
+        .as_ref()
+        .zip(outcome.and_then(|outcome| outcome.error.as_ref()))
+    else {
+        return;
+    };
+    let message = stdx::http_client::chain(error);
+    let failure = Failure::new(at_ms, &message, &job.config.job_name, &entry.spec.url);
+    if let Err(error) = failure.append_to(Path::new(path)) {
+        debug!(path, %error, "a failed scrape could not be written to its file");
+    }
 }
 
 /// Notes how the scrape went and offers the news; the samples are stored by now.

@@ -89,6 +89,7 @@ impl ConfigFile {
 
     /// Makes relative paths in the sections relative to `base`, the file's folder.
     pub(super) fn resolve_paths(&mut self, base: &Path) {
+        self.global.resolve_paths(base);
         self.alerting.resolve_paths(base);
         for config in &mut self.scrape_configs {
             config.resolve_paths(base);

@@ -4,7 +4,7 @@
 const MASK: &str = "<secret>";
 
 /// Keys whose value is a secret wherever they stand.
-const SECRET_KEYS: [&str; 16] = [
+const SECRET_KEYS: [&str; 17] = [
     "password",
     "secret",
     "secrets",
@@ -13,6 +13,7 @@ const SECRET_KEYS: [&str; 16] = [
     "bearer_token",
     "credentials",
     "client_secret",
+    "proxy_connect_header",
     "api_key",
     "api_url",
     "service_key",
