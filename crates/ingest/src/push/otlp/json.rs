@@ -38,14 +38,14 @@ pub(super) fn walk(body: &[u8], out: &mut Translator<'_>) -> Result<(), PushErro
     let request: Request = serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
     for resource_metrics in request.resource_metrics {
         let attributes = attributes(resource_metrics.resource.attributes)?;
-        out.begin_resource(&attributes);
+        out.begin_resource(&attributes)?;
         for scope_metrics in resource_metrics.scope_metrics {
             out.begin_scope(&message::Scope {
                 name: scope_metrics.scope.name.into(),
                 version: scope_metrics.scope.version.into(),
                 schema_url: scope_metrics.schema_url.into(),
                 attributes: self::attributes(scope_metrics.scope.attributes)?,
-            });
+            })?;
             for metric in scope_metrics.metrics {
                 walk_metric(metric, out)?;
             }
@@ -64,7 +64,7 @@ fn walk_metric(metric: Metric, out: &mut Translator<'_>) -> Result<(), PushError
     };
     if let Some(gauge) = metric.gauge {
         head.kind = Kind::Gauge;
-        out.begin_metric(&head);
+        out.begin_metric(&head)?;
         gauge
             .data_points
             .into_iter()
@@ -74,34 +74,33 @@ fn walk_metric(metric: Metric, out: &mut Translator<'_>) -> Result<(), PushError
             monotonic: sum.is_monotonic,
             temporality: sum.aggregation_temporality,
         };
-        out.begin_metric(&head);
+        out.begin_metric(&head)?;
         sum.data_points
             .into_iter()
             .try_for_each(|point| out.number(point.read()?))
     } else if let Some(histogram) = metric.histogram {
         head.kind = Kind::Histogram(histogram.aggregation_temporality);
-        out.begin_metric(&head);
+        out.begin_metric(&head)?;
         histogram
             .data_points
             .into_iter()
             .try_for_each(|point| out.histogram(point.read()?))
     } else if let Some(histogram) = metric.exponential_histogram {
         head.kind = Kind::Exponential(histogram.aggregation_temporality);
-        out.begin_metric(&head);
+        out.begin_metric(&head)?;
         histogram
             .data_points
             .into_iter()
             .try_for_each(|point| out.exponential(point.read()?))
     } else if let Some(summary) = metric.summary {
         head.kind = Kind::Summary;
-        out.begin_metric(&head);
+        out.begin_metric(&head)?;
         summary
             .data_points
             .into_iter()
             .try_for_each(|point| out.summary(point.read()?))
     } else {
-        out.begin_metric(&head);
-        Ok(())
+        out.begin_metric(&head)
     }
 }
 

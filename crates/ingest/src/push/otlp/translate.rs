@@ -27,8 +27,9 @@ use crate::limits::{EXEMPLAR_LABEL_CHARS_MAX, OTLP_BATCH_BYTES_MAX, OTLP_TARGET_
 /// Time between samples of `target_info`: half of how far back a query looks.
 const TARGET_INFO_EVERY_NS: u64 = 150 * 1_000_000_000;
 
-/// What a sample costs beside its labels.
-const SAMPLE_BYTES: usize = 32;
+/// What a sample costs beside its labels. Every other message of a request is reckoned alike, so that a body of empty ones ends
+/// early.
+const SAMPLE_BYTES: usize = 64;
 
 /// Why a point is left out, or all of a request.
 #[derive(Debug)]
@@ -143,17 +144,19 @@ impl<'t> Translator<'t> {
         }
     }
 
-    pub(super) fn begin_resource(&mut self, attributes: &[Attribute<'_>]) {
+    pub(super) fn begin_resource(&mut self, attributes: &[Attribute<'_>]) -> Result<(), PushError> {
         self.resource = self.rules.resource(attributes);
         self.scope = Ok(ScopeLabels::default());
         self.times_ns = None;
+        self.count_bytes(0)
     }
 
-    pub(super) fn begin_scope(&mut self, scope: &Scope<'_>) {
+    pub(super) fn begin_scope(&mut self, scope: &Scope<'_>) -> Result<(), PushError> {
         self.scope = self.rules.scope(scope);
+        self.count_bytes(0)
     }
 
-    pub(super) fn begin_metric(&mut self, metric: &Metric<'_>) {
+    pub(super) fn begin_metric(&mut self, metric: &Metric<'_>) -> Result<(), PushError> {
         let (suffix, kind) = match metric.kind {
             Kind::Unknown => (Suffix::Unit, MetricKind::Unknown),
             Kind::Gauge => (Suffix::Gauge, MetricKind::Gauge),
@@ -183,6 +186,7 @@ impl<'t> Translator<'t> {
             name,
             alias: xxh3_128_with_seed(&self.scratch, self.push.seed),
         };
+        self.count_bytes(0)
     }
 
     pub(super) fn number(&mut self, mut point: NumberPoint<'_>) -> Result<(), PushError> {
@@ -360,7 +364,7 @@ impl Translator<'_> {
             Err(Refused::Point(reason)) => {
                 let name = &self.metric.given;
                 self.outcome.fault(|| format!("{name}: {reason}"));
-                Ok(())
+                self.count_bytes(0)
             }
         }
     }

@@ -49,7 +49,7 @@ fn resource_metrics(message: &[u8], out: &mut Translator<'_>) -> Result<(), Push
             }
         }
     }
-    out.begin_resource(&attributes);
+    out.begin_resource(&attributes)?;
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next_field()? {
         if number == 2 {
@@ -69,7 +69,7 @@ fn scope_metrics(message: &[u8], out: &mut Translator<'_>) -> Result<(), PushErr
             _ => {}
         }
     }
-    out.begin_scope(&scope);
+    out.begin_scope(&scope)?;
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next_field()? {
         if number == 2 {
@@ -106,11 +106,10 @@ fn metric(message: &[u8], out: &mut Translator<'_>) -> Result<(), PushError> {
         }
     }
     let Some((number, message)) = data else {
-        out.begin_metric(&metric);
-        return Ok(());
+        return out.begin_metric(&metric);
     };
     metric.kind = kind(number, message)?;
-    out.begin_metric(&metric);
+    out.begin_metric(&metric)?;
     let mut fields = Fields::new(message);
     while let Some((field, value)) = fields.next_field()? {
         if field == 1 {
