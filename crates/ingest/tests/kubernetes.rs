@@ -398,3 +398,19 @@ async fn endpoint_slices_and_ingresses_are_targets() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_process_outside_of_any_cluster_says_so_and_scrapes_the_rest() {
+    let target = support::FakeTarget::start(support::Answer::text("a 1\n")).await;
+    let rig = Rig::start(&format!(
+        "[{{job_name: k, kubernetes_sd_configs: [{{role: pod}}]}}, \
+          {{job_name: s, static_configs: [{{targets: ['{}']}}]}}]",
+        target.address
+    ));
+    rig.until("a", "1").await;
+    let status = rig.scraper.targets().discovery;
+    assert!(
+        matches!(&status[..], [one] if one.last_error.contains("api_server") && !one.looked),
+        "{status:?}"
+    );
+}

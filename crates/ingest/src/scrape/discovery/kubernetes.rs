@@ -46,7 +46,10 @@ struct KubernetesSource {
 pub(super) fn sources(job: &ScrapeConfig) -> Sources {
     let source = |config: &KubernetesDiscovery| {
         let owner = format!("job {:?}: kubernetes_sd_configs", job.job_name);
-        let access = Access::of(config, &owner)?;
+        let access = match Access::of(config, &owner)? {
+            Ok(access) => access,
+            Err(fault) => return Ok(Arc::new(Outside { fault }) as Arc<dyn Source>),
+        };
         let role = config
             .role
             .ok_or_else(|| IngestError::Discovery(format!("{owner}: role is missing")))?;
@@ -57,6 +60,22 @@ pub(super) fn sources(job: &ScrapeConfig) -> Sources {
         }) as Arc<dyn Source>)
     };
     job.kubernetes_sd_configs.iter().map(source).collect()
+}
+
+/// A search without a cluster: the process runs outside, and nothing names one. As in Prometheus, this keeps nothing else
+/// from working.
+#[derive(Debug)]
+struct Outside {
+    fault: String,
+}
+
+impl Source for Outside {
+    fn look(self: Arc<Self>, findings: Arc<Findings>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            findings.failed(&self.fault);
+            std::future::pending::<()>().await;
+        })
+    }
 }
 
 impl Source for KubernetesSource {

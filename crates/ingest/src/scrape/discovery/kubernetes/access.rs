@@ -34,7 +34,8 @@ struct Way {
 }
 
 impl Access {
-    pub(super) fn of(config: &KubernetesDiscovery, owner: &str) -> Result<Self, IngestError> {
+    /// The cluster that a configuration means; the inner error says that the process is in none.
+    pub(super) fn of(config: &KubernetesDiscovery, owner: &str) -> Result<Result<Self, String>, IngestError> {
         let way = match (&config.api_server, &config.kubeconfig_file) {
             (Some(server), _) => Way {
                 server: server.clone(),
@@ -42,8 +43,10 @@ impl Access {
                 own_namespace: None,
             },
             (None, Some(file)) => by_kubeconfig(Path::new(file))?,
-            (None, None) => as_pod(|name| std::env::var(name).ok(), Path::new(SERVICE_ACCOUNT))
-                .map_err(|fault| IngestError::Discovery(format!("{owner}: {fault}")))?,
+            (None, None) => match as_pod(|name| std::env::var(name).ok(), Path::new(SERVICE_ACCOUNT)) {
+                Ok(way) => way,
+                Err(outside) => return Ok(Err(outside)),
+            },
         };
         let setup = Setup {
             owner: owner.to_owned(),
@@ -51,11 +54,11 @@ impl Access {
             idle: Duration::from_secs(90),
             unix_socket: None,
         };
-        Ok(Self {
+        Ok(Ok(Self {
             client: HttpClient::new(&way.http, &setup)?,
             base: way.server.trim_end_matches('/').to_owned(),
             own_namespace: way.own_namespace,
-        })
+        }))
     }
 
     pub(super) fn url(&self, path: &str, query: &[(&str, String)]) -> Result<Url, IngestError> {
