@@ -45,6 +45,8 @@ enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Run the fuzz targets, one after the other; needs cargo-fuzz
+    Fuzz(commands::fuzz::Options),
     /// Two figures from history: commits inside one crate, files a commit
     Rooms {
         /// How many commits to look back
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Ui => commands::ui::run(&root),
         Command::Bench(options) => commands::bench::run(&root, &options),
         Command::Conformance { area, verbose } => commands::conformance::run(&root, area.as_deref(), verbose),
+        Command::Fuzz(options) => commands::fuzz::run(&root, &options),
         Command::Rooms { commits } => commands::rooms::run(&root, commits),
     };
     match done {

@@ -1,10 +1,15 @@
 //! How commands are run and how people are spoken to.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+
+/// How much of the end of a log an error quotes.
+const QUOTED_BYTES_MAX: u64 = 16 * 1024;
+const QUOTED_LINES_MAX: usize = 15;
 
 /// Prints a line to the standard output. A reader that has gone away is no error.
 pub fn say(line: &str) {
@@ -78,6 +83,58 @@ pub fn is_installed(line: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Both outputs of a process: into one file, or nowhere.
+pub fn outputs(log: Option<&Path>) -> Result<[Stdio; 2]> {
+    let Some(path) = log else {
+        return Ok([Stdio::null(), Stdio::null()]);
+    };
+    let cannot = || format!("cannot write {}", path.display());
+    let file = File::create(path).with_context(cannot)?;
+    let again = file.try_clone().with_context(cannot)?;
+    Ok([file.into(), again.into()])
+}
+
+/// The end of a log file under a heading that names it, for an error.
+pub fn last_lines(log: &Path) -> String {
+    let end = File::open(log).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(QUOTED_BYTES_MAX)))?;
+        let mut end = Vec::new();
+        file.take(QUOTED_BYTES_MAX).read_to_end(&mut end)?;
+        Ok(end)
+    });
+    let text = match end {
+        Ok(end) => String::from_utf8_lossy(&end).into_owned(),
+        Err(error) => return format!("{} cannot be read: {error}", log.display()),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(QUOTED_LINES_MAX)..);
+    let last = last.filter(|lines| !lines.is_empty());
+    last.map_or_else(
+        || format!("{} is empty", log.display()),
+        |last| format!("the last lines of {}:\n  {}", log.display(), last.join("\n  ")),
+    )
+}
+
+/// A whole number with a comma before every three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Where cargo builds.
+pub fn target_folder(root: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root.join(target)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +152,17 @@ mod tests {
         let error = output(Path::new("/"), &["sh", "-c", "echo no such thing >&2; exit 1"]).unwrap_err();
         assert!(error.to_string().contains("no such thing"), "{error}");
         assert!(!is_installed(&["no-such-program-anywhere", "--version"]));
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (86_400_000, "86,400,000"),
+        ] {
+            assert_eq!(grouped(number), expected);
+        }
     }
 }

@@ -121,15 +121,9 @@ fn measure_aged_start(binary: &Path, folder: &Path, name: &str) -> Result<()> {
 fn build(root: &Path) -> Result<PathBuf> {
     let built = shell::runs(root, &["cargo", "build", "--release", "--package", "watchkeeper"])?;
     ensure!(built, "the release build failed");
-    let binary = target_folder(root).join("release/watchkeeper");
+    let binary = shell::target_folder(root).join("release/watchkeeper");
     ensure!(binary.is_file(), "the build left no {}", binary.display());
     Ok(binary)
-}
-
-/// Where cargo builds.
-fn target_folder(root: &Path) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    root.join(target)
 }
 
 fn run_examples(root: &Path) -> Result<()> {

@@ -73,8 +73,8 @@ pub(super) struct Options {
 /// Measures every server under every load and prints the table.
 pub(super) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     let loads = Load::all(&options.series, &options.span)?;
-    let target = super::target_folder(root);
-    let facts = Facts::read(root)?;
+    let target = shell::target_folder(root);
+    let facts = Facts::read(root, options.binary.is_none())?;
     if let Some(warning) = facts.warning() {
         shell::complain(&warning);
     }

@@ -1,7 +1,6 @@
 //! A server of this measurement's own: started, waited for, stopped.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,9 +15,6 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 const POLL_EVERY: Duration = Duration::from_millis(5);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
-/// How much of the end of a log an error quotes.
-const QUOTED_BYTES_MAX: u64 = 16 * 1024;
-const QUOTED_LINES_MAX: usize = 15;
 
 /// How a server is started, and how it is known to be ready.
 #[derive(Debug)]
@@ -69,7 +65,7 @@ impl Server {
     /// Starts any server and waits until it is ready.
     pub(super) fn launch(launch: Launch) -> Result<Self> {
         let Launch { mut command, .. } = launch;
-        let [stdout, stderr] = outputs(launch.log.as_deref())?;
+        let [stdout, stderr] = shell::outputs(launch.log.as_deref())?;
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         let started = Instant::now();
         let child = command
@@ -143,7 +139,7 @@ impl Server {
     /// The last lines of its log under a heading, or `otherwise` where it keeps none.
     pub(super) fn last_words_or(&self, otherwise: &str) -> String {
         match &self.log {
-            Some(log) => last_lines(log),
+            Some(log) => shell::last_lines(log),
             None => otherwise.to_owned(),
         }
     }
@@ -156,39 +152,6 @@ impl Drop for Server {
             let _ = self.child.wait();
         }
     }
-}
-
-/// Both outputs of a process: into one file, or nowhere.
-pub(super) fn outputs(log: Option<&Path>) -> Result<[Stdio; 2]> {
-    let Some(path) = log else {
-        return Ok([Stdio::null(), Stdio::null()]);
-    };
-    let cannot = || format!("cannot write {}", path.display());
-    let file = File::create(path).with_context(cannot)?;
-    let again = file.try_clone().with_context(cannot)?;
-    Ok([file.into(), again.into()])
-}
-
-/// The end of a log file under a heading that names it, for an error.
-pub(super) fn last_lines(log: &Path) -> String {
-    let end = File::open(log).and_then(|mut file| {
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(QUOTED_BYTES_MAX)))?;
-        let mut end = Vec::new();
-        file.take(QUOTED_BYTES_MAX).read_to_end(&mut end)?;
-        Ok(end)
-    });
-    let text = match end {
-        Ok(end) => String::from_utf8_lossy(&end).into_owned(),
-        Err(error) => return format!("{} cannot be read: {error}", log.display()),
-    };
-    let lines: Vec<&str> = text.lines().collect();
-    let last = lines.get(lines.len().saturating_sub(QUOTED_LINES_MAX)..);
-    let last = last.filter(|lines| !lines.is_empty());
-    last.map_or_else(
-        || format!("{} is empty", log.display()),
-        |last| format!("the last lines of {}:\n  {}", log.display(), last.join("\n  ")),
-    )
 }
 
 /// A port of the loopback interface that nobody has just now.
@@ -283,7 +246,7 @@ mod tests {
         assert!(error.ends_with("\n  39\n  40\n  no room on the disk"), "{error}");
         assert!(!error.contains("\n  26\n"), "{error}");
         std::fs::write(&log, "").unwrap();
-        assert!(last_lines(&log).ends_with("is empty"));
-        assert!(last_lines(&folder.path().join("none")).contains("cannot be read"));
+        assert!(shell::last_lines(&log).ends_with("is empty"));
+        assert!(shell::last_lines(&folder.path().join("none")).contains("cannot be read"));
     }
 }

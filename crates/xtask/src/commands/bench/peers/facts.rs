@@ -16,7 +16,9 @@ pub(super) struct Facts {
     pub(super) kernel: String,
     /// Processes that wanted a core in the minute before the start; figures of a busy machine are worth little.
     pub(super) load_before: f64,
+    /// Of the repository; of the binary too, unless that was built elsewhere.
     pub(super) commit: String,
+    pub(super) is_built_here: bool,
     pub(super) date: String,
 }
 
@@ -25,7 +27,7 @@ const LOAD_MAX: f64 = 0.5;
 
 impl Facts {
     /// Reads them from the kernel and from git.
-    pub(super) fn read(root: &Path) -> Result<Self> {
+    pub(super) fn read(root: &Path, is_built_here: bool) -> Result<Self> {
         let text = |path: &str| std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"));
         let memory = text("/proc/meminfo")?;
         let line = |words: &[&str]| Ok::<_, anyhow::Error>(shell::output(root, words)?.trim().to_owned());
@@ -42,6 +44,7 @@ impl Facts {
             kernel: line(&["uname", "-sr"])?,
             load_before: first_number(&text("/proc/loadavg")?).context("/proc/loadavg holds no number")?,
             commit: format!("{commit}{}", if is_changed { " with changes" } else { "" }),
+            is_built_here,
             date: line(&["date", "--utc", "+%Y-%m-%d %H:%M UTC"])?,
         })
     }
@@ -62,6 +65,11 @@ impl Facts {
             .iter()
             .map(|(system, version)| format!("{} {version}", system.name()))
             .collect();
+        let built = if self.is_built_here {
+            ""
+        } else {
+            " (the binary was built elsewhere)"
+        };
         let runs = match runs {
             1 => "one run each".to_owned(),
             runs => format!("medians of {runs} runs each"),
@@ -69,7 +77,7 @@ impl Facts {
         format!(
             "- Machine: {}, {} cores, {:.1} GiB of memory, {}; load average before the start {:.1}\n\
              - Servers: {}\n\
-             - Commit {}, {}; {runs}\n",
+             - Commit {}{built}, {}; {runs}\n",
             self.cpu_model,
             self.cores,
             self.memory_gib,
@@ -128,6 +136,7 @@ mod tests {
             kernel: "Linux 6.1.0".to_owned(),
             load_before,
             commit: "0123456789ab".to_owned(),
+            is_built_here: false,
             date: "2026-01-02 03:04 UTC".to_owned(),
         };
         assert_eq!(facts(0.2).warning(), None);
@@ -137,7 +146,7 @@ mod tests {
             facts(0.2).list(&versions, 3),
             "- Machine: Some CPU, 2 cores, 23.5 GiB of memory, Linux 6.1.0; load average before the start 0.2\n\
              - Servers: watchkeeper 0.1.0\n\
-             - Commit 0123456789ab, 2026-01-02 03:04 UTC; medians of 3 runs each\n"
+             - Commit 0123456789ab (the binary was built elsewhere), 2026-01-02 03:04 UTC; medians of 3 runs each\n"
         );
     }
 }

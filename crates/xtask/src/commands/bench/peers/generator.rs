@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-use super::super::server::{Server, last_lines, outputs};
+use super::super::server::Server;
 use super::load::Load;
 use super::system::System;
 use crate::shell;
@@ -131,7 +131,7 @@ impl Generator {
 
     /// Runs the generator to its end. A server that ends meanwhile ends the run: the generator itself would try again.
     fn run(&self, mut command: Command, log: &Path, server: Option<&mut Server>) -> Result<()> {
-        let [stdout, stderr] = outputs(Some(log))?;
+        let [stdout, stderr] = shell::outputs(Some(log))?;
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         let child = command
             .spawn()
@@ -158,7 +158,7 @@ impl Run {
                 ensure!(
                     status.success(),
                     "the load generator ended with {status}; {}",
-                    last_lines(log)
+                    shell::last_lines(log)
                 );
                 return Ok(());
             }

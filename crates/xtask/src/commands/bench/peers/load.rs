@@ -4,6 +4,8 @@ use std::fmt;
 
 use anyhow::{Result, ensure};
 
+use crate::shell;
+
 /// One load: every series has a sample every ten seconds over the span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Load {
@@ -59,21 +61,8 @@ impl Load {
 
 impl fmt::Display for Load {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} series over {}", grouped(self.series), self.span)
+        write!(out, "{} series over {}", shell::grouped(self.series), self.span)
     }
-}
-
-/// A whole number with a comma before every three digits.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn is_span(text: &str) -> bool {
@@ -116,18 +105,6 @@ mod tests {
         ] {
             let error = asked(&pairs).unwrap_err().to_string();
             assert!(error.contains(expected), "{pairs:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_three() {
-        for (number, expected) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (86_400_000, "86,400,000"),
-        ] {
-            assert_eq!(grouped(number), expected);
         }
     }
 }

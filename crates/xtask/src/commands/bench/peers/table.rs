@@ -1,8 +1,9 @@
 //! The figures as a Markdown table, with how Watchkeeper stands to each peer.
 
-use super::load::{Load, grouped};
+use super::load::Load;
 use super::outcome::{COLUMNS, Column, Figures};
 use super::system::System;
+use crate::shell::grouped;
 
 /// What became of one server under one load.
 #[derive(Debug, Clone)]
