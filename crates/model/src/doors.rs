@@ -170,6 +170,8 @@ pub struct SeriesStatistics {
     pub disk_bytes: u64,
     /// Series by metric name.
     pub series_by_metric: Vec<(String, u64)>,
+    /// New series that were refused at a limit, by metric name.
+    pub series_refused_by_metric: Vec<(String, u64)>,
     /// Distinct values by label name.
     pub values_by_label: Vec<(String, u64)>,
     /// Bytes of label values by label name.

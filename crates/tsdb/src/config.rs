@@ -37,7 +37,7 @@ impl Default for Config {
             out_of_order_window: HumanDuration::from_secs(3_600),
             future_limit: HumanDuration::from_secs(600),
             active_series_max: 2_000_000,
-            series_per_metric_max: 500_000,
+            series_per_metric_max: 200_000,
         }
     }
 }

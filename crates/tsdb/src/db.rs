@@ -147,7 +147,7 @@ impl Db {
             wal,
             echo: Mutex::default(),
             latest_ms: AtomicI64::new(now_ms),
-            culprits: Culprits::default(),
+            culprits: Culprits::counting(telemetry.series_refused.clone()),
             exemplars,
             unmergeable: Mutex::default(),
             segments: Mutex::new(segments),

@@ -102,6 +102,8 @@ impl Head {
         limits: SeriesLimits,
         now_ms: i64,
     ) -> Result<SeriesNumber, Refusal> {
+        // Refused under the lock that others can share: something that makes series without end must not hold up the rest.
+        self.index.read().admit(tenant, series.labels(), limits)?;
         let mut index = self.index.write();
         if let Some(known) = index.get(tenant, series.id()) {
             return Ok(known.number());

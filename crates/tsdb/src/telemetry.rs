@@ -12,6 +12,8 @@ pub struct Telemetry {
     pub samples_stored: Counter,
     /// Samples refused, by reason.
     pub samples_refused: Family<Vec<(String, String)>, Counter>,
+    /// New series refused because there were as many as there may be, by metric.
+    pub series_refused: Family<Vec<(String, String)>, Counter>,
     /// Batches answered from memory because their key had been seen.
     pub batches_repeated: Counter,
     /// Appends that failed because the log could not be written.
@@ -84,6 +86,11 @@ impl Telemetry {
             "watchkeeper_tsdb_samples_refused",
             "Samples refused, by reason",
             self.samples_refused.clone(),
+        );
+        registry.register(
+            "watchkeeper_tsdb_series_refused",
+            "New series refused at a limit, by metric",
+            self.series_refused.clone(),
         );
         let gauges = [
             ("head_series", "Series in memory", &self.head_series),

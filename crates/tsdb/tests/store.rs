@@ -531,3 +531,28 @@ fn exemplars_are_found_and_survive_a_restart() {
     drop(db);
     assert_eq!(find(&open(dir.path(), T0).0), found);
 }
+
+#[test]
+fn a_metric_without_end_is_cut_and_named_and_others_are_not_disturbed() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config {
+        series_per_metric_max: 50,
+        ..Config::in_dir(dir.path())
+    };
+    let (db, _) = Db::open(config, T0).unwrap();
+    put(&db, "steady", T0, 1.0, T0);
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    for number in 0..1000 {
+        let labels = Labels::from_pairs([("__name__", "endless".to_owned()), ("id", number.to_string())]);
+        batch.push_one(Series::new(labels), T0, 1.0);
+    }
+    let accepted = db.append(&batch, T0).unwrap();
+    assert_eq!(
+        (accepted.stored, accepted.refused),
+        (50, vec![(Refusal::TooManySeriesOfMetric, 950)])
+    );
+    assert_eq!(put(&db, "steady", T0 + 1, 2.0, T0).stored, 1);
+    assert_eq!(put(&db, "new", T0 + 1, 2.0, T0).stored, 1);
+    let statistics = db.statistics(TenantId::DEFAULT, 5).unwrap();
+    assert_eq!(statistics.series_refused_by_metric, [("endless".to_owned(), 950)]);
+}

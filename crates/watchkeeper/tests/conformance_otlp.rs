@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::{Server, client};
+use support::{Server, client, unbase64};
 
 /// Metrics that were read back equal when this was written; it may only grow.
 const PASSED_MIN: usize = 10;
@@ -386,18 +386,4 @@ fn number(value: &Value) -> f64 {
 /// A time, in quotes or not; a float would not hold it.
 fn nanoseconds(value: &Value) -> i64 {
     value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap()
-}
-
-fn unbase64(text: &str) -> Vec<u8> {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
-    for digit in text.chars().filter_map(|c| ALPHABET.find(c)) {
-        bits = bits << 6 | digit as u32;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-        }
-    }
-    bytes
 }

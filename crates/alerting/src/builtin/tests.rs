@@ -277,6 +277,25 @@ fn failing_writes_rules_and_tasks_are_told_for_as_long_as_they_are_recent() {
 }
 
 #[test]
+fn a_metric_that_makes_series_without_end_is_named() {
+    let store = MemorySeries::new();
+    let labels = [
+        ("__name__", "watchkeeper_tsdb_series_refused_total"),
+        ("job", "watchkeeper"),
+        ("instance", "w"),
+        ("metric", "requests_total"),
+    ];
+    let samples: Vec<(i64, f64)> = (10 * MINUTE_MS..=11 * MINUTE_MS)
+        .step_by(15_000)
+        .map(|at_ms| (at_ms, 7.0))
+        .collect();
+    store.add(&labels, &samples);
+    let found = firing(&store, 11 * MINUTE_MS);
+    assert_eq!(names(&found), [("SeriesLimitReached", "warning")]);
+    assert!(format!("{found:?}").contains("requests_total"));
+}
+
+#[test]
 fn notifications_that_are_not_taken_or_lost_are_told() {
     let told = |metric: &str, failures: fn(i64) -> f64, until_min: i64| {
         let store = MemorySeries::new();

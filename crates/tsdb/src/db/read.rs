@@ -137,6 +137,8 @@ impl SeriesRead for Db {
             .filter(|block| block.tenant() == tenant)
             .count() as u64;
         statistics.disk_bytes = self.inner.disk_bytes();
+        statistics.series_refused_by_metric = self.inner.culprits.of(tenant);
+        statistics.series_refused_by_metric.truncate(limit);
         Ok(statistics)
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Tsdb {
     pub(crate) stale_series_compaction_threshold: Option<f64>,
     /// How many series may take samples at a time.
     pub(crate) active_series_max: Option<u64>,
+    /// How many series of one metric may take samples at a time.
+    pub(crate) series_per_metric_max: Option<u64>,
 }
 
 /// `storage.tsdb.chunk_encoding:`
@@ -101,6 +103,10 @@ impl Storage {
                 .out_of_order_time_window
                 .unwrap_or(default.out_of_order_window),
             active_series_max: self.tsdb.active_series_max.unwrap_or(default.active_series_max),
+            series_per_metric_max: self
+                .tsdb
+                .series_per_metric_max
+                .unwrap_or(default.series_per_metric_max),
             ..default
         }
     }

@@ -348,3 +348,18 @@ impl Drop for Webhook {
         self.serving.abort();
     }
 }
+
+/// The bytes of a base64 text.
+pub(crate) fn unbase64(text: &str) -> Vec<u8> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
+    for digit in text.chars().filter_map(|c| ALPHABET.find(c)) {
+        bits = bits << 6 | digit as u32;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    bytes
+}

@@ -8,6 +8,7 @@
 //! Start at: [`routes`].
 
 pub(crate) mod answer;
+mod exemplars;
 mod metadata;
 mod query;
 mod result_body;
@@ -36,7 +37,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     let gated = Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
-        .route("/query_exemplars", get(query::exemplars).post(query::exemplars))
+        .route(
+            "/query_exemplars",
+            get(exemplars::query_exemplars).post(exemplars::query_exemplars),
+        )
         .route("/format_query", get(query::format).post(query::format))
         .route("/series", get(series::series).post(series::series))
         .route("/labels", get(series::label_names).post(series::label_names))

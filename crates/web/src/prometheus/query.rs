@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::limits::POINTS_PER_SERIES_MAX;
-use crate::params::{Params, TIME_MS_MAX, TIME_MS_MIN, duration_from_ms, parse_duration_ms};
+use crate::params::{Params, duration_from_ms, parse_duration_ms};
 use crate::prometheus::answer::{ApiError, Success, json_bytes};
 use crate::prometheus::result_body::ResultBody;
 use crate::workers::Task;
@@ -43,19 +43,6 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
     let evaluate =
         move |options: &promql::Options| promql::range(&expr, &*reader, from_ms, to_ms, step_ms, options);
     answer(&app, terms, limit, evaluate).await
-}
-
-/// `/api/v1/query_exemplars`: the store keeps no exemplars, so that no expression has any.
-pub(crate) async fn exemplars(params: Params) -> Result<Success<[(); 0]>, ApiError> {
-    let from_ms = params.time_or("start", TIME_MS_MIN)?;
-    let to_ms = params.time_or("end", TIME_MS_MAX)?;
-    if to_ms < from_ms {
-        return Err(ApiError::bad_data(
-            "end timestamp must not be before start timestamp".to_owned(),
-        ));
-    }
-    promql::parse(params.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
-    Ok(Success::of([]))
 }
 
 /// `/api/v1/format_query`

@@ -141,6 +141,8 @@ struct RuntimeInfo {
 struct TsdbStatus<'a> {
     head_stats: HeadStatistics,
     series_count_by_metric_name: Vec<Counted<'a>>,
+    /// Ours: whose new series were refused.
+    refused_series_count_by_metric_name: Vec<Counted<'a>>,
     label_value_count_by_label_name: Vec<Counted<'a>>,
     memory_in_bytes_by_label_name: Vec<Counted<'a>>,
     series_count_by_label_value_pair: Vec<Counted<'a>>,
@@ -183,6 +185,7 @@ impl<'a> TsdbStatus<'a> {
                 max_time: range.map_or(i64::MIN, |range| range.to_ms()),
             },
             series_count_by_metric_name: counted(&statistics.series_by_metric),
+            refused_series_count_by_metric_name: counted(&statistics.series_refused_by_metric),
             label_value_count_by_label_name: counted(&statistics.values_by_label),
             memory_in_bytes_by_label_name: counted(&statistics.bytes_by_label),
             series_count_by_label_value_pair: counted(&statistics.series_by_label_pair),
