@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use crate::backfill::Backfill;
 use crate::batch::{Accepted, Refusal, SeriesBatch, SeriesNumber, TenantId};
 use crate::histogram::HistogramSample;
 use crate::labels::{Labels, Series};
@@ -24,6 +25,13 @@ pub trait SeriesWrite: Send + Sync + Debug {
     fn number(&self, tenant: TenantId, series: &Series) -> Result<Option<SeriesNumber>, Refusal> {
         let _ = (tenant, series);
         Ok(None)
+    }
+
+    /// Begins to take in old samples in bulk: those that [`append`](Self::append) refuses as too old although they are still
+    /// kept. `None`: this store cannot.
+    fn backfill(&self, tenant: TenantId, now_ms: i64) -> Option<Box<dyn Backfill>> {
+        let _ = (tenant, now_ms);
+        None
     }
 
     /// Takes in what exporters say about their metrics; the newest word about a name wins.

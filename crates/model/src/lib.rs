@@ -8,6 +8,7 @@
 //! Start at: [`Labels`].
 
 pub mod alert;
+pub mod backfill;
 pub mod batch;
 pub mod doors;
 pub mod histogram;
@@ -20,6 +21,7 @@ pub mod range;
 pub mod sample;
 
 pub use alert::{AlertEvent, AlertPhase, Verdict, fingerprint, format_fingerprint};
+pub use backfill::{Backfill, Backfilled};
 pub use batch::{Accepted, NumberedSample, Refusal, SeriesBatch, SeriesNumber, TenantId};
 pub use doors::{ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, WriteError};
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};

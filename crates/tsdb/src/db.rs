@@ -28,6 +28,7 @@ use crate::report::OpenReport;
 use crate::telemetry::Telemetry;
 
 mod append;
+pub mod backfill;
 mod compact;
 mod flush;
 mod rare;

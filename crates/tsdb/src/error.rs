@@ -31,6 +31,13 @@ pub enum TsdbError {
         #[source]
         source: disk::DiskError,
     },
+    /// A block could not be read to see what is known already.
+    #[error("cannot read what is known already")]
+    ReadBlock {
+        /// What the disk said.
+        #[source]
+        source: model::ReadError,
+    },
     /// The log could not be turned to a new segment, or old ones not removed.
     #[error("cannot maintain the log")]
     Log {

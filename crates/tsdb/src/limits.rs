@@ -58,3 +58,5 @@ pub const COLUMNS_CACHED_MAX: usize = 64;
 pub const LOG_SEGMENT_BYTES_PER_SERIES: u64 = 640;
 /// A log segment is closed after so many milliseconds, so that old ones can go.
 pub const LOG_SEGMENT_MS_MAX: i64 = 30 * 60_000;
+/// Old samples that come in bulk are gathered up to so many bytes before they are written to blocks.
+pub const BACKFILL_BYTES_MAX: usize = 64 << 20;

@@ -10,6 +10,8 @@ use prometheus_client::registry::Registry;
 pub struct Telemetry {
     /// Samples that became durable.
     pub samples_stored: Counter,
+    /// Old samples that were written to blocks in bulk.
+    pub samples_backfilled: Counter,
     /// Samples refused, by reason.
     pub samples_refused: Family<Vec<(String, String)>, Counter>,
     /// New series refused because there were as many as there may be, by metric.
@@ -46,6 +48,11 @@ impl Telemetry {
                 "samples_stored",
                 "Samples that became durable",
                 &self.samples_stored,
+            ),
+            (
+                "samples_backfilled",
+                "Old samples written to blocks in bulk",
+                &self.samples_backfilled,
             ),
             (
                 "batches_repeated",

@@ -39,6 +39,10 @@ impl SeriesWrite for Db {
             .map(Some)
     }
 
+    fn backfill(&self, tenant: TenantId, now_ms: i64) -> Option<Box<dyn model::Backfill>> {
+        Some(Box::new(Self::backfill(self, tenant, now_ms)))
+    }
+
     fn describe(&self, tenant: TenantId, metadata: &[MetricMetadata]) -> Result<(), WriteError> {
         self.inner.describe(tenant, metadata)
     }

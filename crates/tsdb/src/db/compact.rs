@@ -3,7 +3,7 @@
 //! A merged block names the blocks it was made of; where a crash leaves both, opening removes those.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{HistogramSample, Labels, ReadError, SampleColumns, TenantId, TimeRange};
@@ -29,9 +29,31 @@ pub(super) enum Merge {
 impl Inner {
     /// Merges the blocks of each day.
     pub(super) fn compact(&self, merge: Merge, now_ms: i64) -> Result<(), TsdbError> {
+        self.compact_where(merge, now_ms, |_| true)
+    }
+
+    /// Merges the blocks of the days (counted since the epoch) to which samples were added.
+    pub(super) fn compact_days(
+        &self,
+        merge: Merge,
+        days: &BTreeSet<i64>,
+        now_ms: i64,
+    ) -> Result<(), TsdbError> {
+        self.compact_where(merge, now_ms, |day| days.contains(&day))
+    }
+
+    fn compact_where(
+        &self,
+        merge: Merge,
+        now_ms: i64,
+        wanted: impl Fn(i64) -> bool,
+    ) -> Result<(), TsdbError> {
         let mut days: BTreeMap<(TenantId, i64), Vec<Arc<Block>>> = BTreeMap::new();
         for block in self.blocks.list().iter() {
             let day = block.range().from_ms().div_euclid(DAY_MS);
+            if !wanted(day) {
+                continue;
+            }
             days.entry((block.tenant(), day))
                 .or_default()
                 .push(Arc::clone(block));

@@ -248,7 +248,7 @@ impl Inner {
     }
 
     /// Damage is named and costs what is damaged; the rest answers. A failing disk is an error.
-    fn forgive<T>(
+    pub(super) fn forgive<T>(
         &self,
         block: &Block,
         result: Result<T, ReadError>,
