@@ -73,7 +73,9 @@ impl Blocks {
             .collect();
         let (doubled, found): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|block| merged.contains(&block.id()));
-        doubled.iter().for_each(|block| block.doom());
+        for block in doubled {
+            block.doom();
+        }
         *blocks.list.write() = Arc::new(found);
         blocks.count();
         Ok(blocks)
@@ -143,7 +145,9 @@ impl Blocks {
         changed.sort_by_key(|block| block.id());
         *list = Arc::new(changed);
         drop(list);
-        merged.iter().for_each(|block| block.doom());
+        for block in merged {
+            block.doom();
+        }
         self.telemetry.blocks_merged.inc_by(merged.len() as u64);
         self.count();
     }

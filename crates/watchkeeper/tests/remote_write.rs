@@ -61,7 +61,9 @@ impl Message {
 
     fn packed(self, field: u64, values: &[u64]) -> Self {
         let mut packed = Self::default();
-        values.iter().for_each(|&value| packed.raw_varint(value));
+        for &value in values {
+            packed.raw_varint(value);
+        }
         self.message(field, packed)
     }
 }
@@ -71,10 +73,7 @@ fn zigzag(value: i64) -> u64 {
 }
 
 fn now_ms() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_millis() as i64
+    stdx::SystemClock::shared().now_ms()
 }
 
 fn sample(value: f64, at_ms: i64) -> Message {

@@ -1,4 +1,13 @@
 //! Prometheus remote write, versions 1.0 and 2.0 (prometheus.io/docs/specs/prw).
+//!
+//! In: bodies of write requests.  Out: a batch, metadata, and which series were left out and why.
+//! Owns: nothing; the numbers of known series are [`Push`]'s.
+//! Invariants: a series is the same whether its labels were parsed or its number was known, and whatever the version
+//! (`tests/remote_write.rs`); any bytes are walked or refused (`tests/remote_write.rs`).
+//! Not here: unpacking (`compression`), HTTP (`web`).
+//! Start at: [`Push::remote_write`](super::Push::remote_write).
+//!
+//! Fuzz: remote_write
 
 mod histogram;
 mod v1;
@@ -141,7 +150,7 @@ impl Push {
                 None => self.push_new(request, row, samples, version, &mut batch, outcome),
             }
         }
-        self.push_rare(request, version, &mut batch, outcome);
+        push_rare(request, version, &mut batch, outcome);
         batch
     }
 
@@ -169,50 +178,6 @@ impl Push {
             }
             Ok(None) => batch.push(series, samples),
             Err(refusal) => outcome.accepted.refuse(refusal, samples.len() as u64),
-        }
-    }
-
-    /// Histograms and exemplars go by the series' name: they are few.
-    fn push_rare(
-        &self,
-        request: &Request<'_>,
-        version: Version,
-        batch: &mut SeriesBatch,
-        outcome: &mut Outcome,
-    ) {
-        let mut faulty = HashSet::new();
-        let mut series_of = |place: usize, outcome: &mut Outcome| {
-            let row = request.series.get(place)?;
-            match request.labels(row, version) {
-                Ok(labels) => Some(Series::new(labels)),
-                Err(fault) => {
-                    if faulty.insert(place) {
-                        outcome.fault(|| fault);
-                    }
-                    None
-                }
-            }
-        };
-        for of_one in request.histograms.chunk_by(|a, b| a.0 == b.0) {
-            let Some(place) = of_one.first().map(|(place, _)| *place) else {
-                continue;
-            };
-            let Some(series) = series_of(place, outcome) else {
-                continue;
-            };
-            let mut good = Vec::with_capacity(of_one.len());
-            for (_, sample) in of_one {
-                match sample.value.validate() {
-                    Ok(()) => good.push(sample.clone()),
-                    Err(error) => outcome.fault(|| format!("{}: {error}", series.labels())),
-                }
-            }
-            batch.push_histograms(series, good);
-        }
-        for (place, exemplar) in &request.exemplars {
-            if let Some(series) = series_of(*place, outcome) {
-                batch.push_exemplar(series, exemplar.clone());
-            }
         }
     }
 }
@@ -245,6 +210,44 @@ impl Request<'_> {
             return Err(format!("{labels}: the metric has no name"));
         }
         Ok(labels)
+    }
+}
+
+/// Histograms and exemplars go by the series' name: they are few.
+fn push_rare(request: &Request<'_>, version: Version, batch: &mut SeriesBatch, outcome: &mut Outcome) {
+    let mut faulty = HashSet::new();
+    let mut series_of = |place: usize, outcome: &mut Outcome| {
+        let row = request.series.get(place)?;
+        match request.labels(row, version) {
+            Ok(labels) => Some(Series::new(labels)),
+            Err(fault) => {
+                if faulty.insert(place) {
+                    outcome.fault(|| fault);
+                }
+                None
+            }
+        }
+    };
+    for of_one in request.histograms.chunk_by(|a, b| a.0 == b.0) {
+        let Some(place) = of_one.first().map(|(place, _)| *place) else {
+            continue;
+        };
+        let Some(series) = series_of(place, outcome) else {
+            continue;
+        };
+        let mut good = Vec::with_capacity(of_one.len());
+        for (_, sample) in of_one {
+            match sample.value.validate() {
+                Ok(()) => good.push(sample.clone()),
+                Err(error) => outcome.fault(|| format!("{}: {error}", series.labels())),
+            }
+        }
+        batch.push_histograms(series, good);
+    }
+    for (place, exemplar) in &request.exemplars {
+        if let Some(series) = series_of(*place, outcome) {
+            batch.push_exemplar(series, exemplar.clone());
+        }
     }
 }
 

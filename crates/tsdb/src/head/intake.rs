@@ -31,6 +31,10 @@ struct Place {
 
 /// Between which times samples are taken.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "all are times, and units stand last in names"
+)]
 pub(crate) struct Bounds {
     pub(crate) oldest_ms: i64,
     pub(crate) newest_ms: i64,

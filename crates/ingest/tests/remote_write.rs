@@ -1,0 +1,117 @@
+//! Remote write into a real store: what is known by number and what is named are the same series; any bytes are refused or taken.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::sync::Arc;
+
+use ingest::push::Encoding;
+use ingest::push::remote_write::Version;
+use ingest::{Push, PushTelemetry};
+use proptest::prelude::*;
+use testkit::MemorySeries;
+
+fn push_to(store: &Arc<MemorySeries>) -> Push {
+    Push::new(Arc::<MemorySeries>::clone(store), PushTelemetry::default())
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
+    varint(out, field << 3 | 2);
+    varint(out, value.len() as u64);
+    out.extend_from_slice(value);
+}
+
+fn sample(at_ms: i64, value: f64) -> Vec<u8> {
+    let mut out = vec![0x09];
+    out.extend(value.to_le_bytes());
+    out.push(0x10);
+    varint(&mut out, at_ms as u64);
+    out
+}
+
+/// A request of either version with one sample of every series.
+fn request(version: Version, series: &[Vec<(String, String)>], at_ms: i64) -> Vec<u8> {
+    let mut symbols: Vec<&str> = vec![""];
+    let mut body = Vec::new();
+    for (place, labels) in series.iter().enumerate() {
+        let mut message = Vec::new();
+        match version {
+            Version::V1 => {
+                for (name, value) in labels {
+                    let mut pair = Vec::new();
+                    bytes(&mut pair, 1, name.as_bytes());
+                    bytes(&mut pair, 2, value.as_bytes());
+                    bytes(&mut message, 1, &pair);
+                }
+            }
+            Version::V2 => {
+                let mut numbers = Vec::new();
+                for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+                    let number = symbols.iter().position(|known| known == text).unwrap_or_else(|| {
+                        symbols.push(text);
+                        symbols.len() - 1
+                    });
+                    varint(&mut numbers, number as u64);
+                }
+                bytes(&mut message, 1, &numbers);
+            }
+        }
+        bytes(&mut message, 2, &sample(at_ms, place as f64));
+        bytes(&mut body, if version == Version::V1 { 1 } else { 5 }, &message);
+    }
+    if version == Version::V2 {
+        for symbol in symbols {
+            bytes(&mut body, 4, symbol.as_bytes());
+        }
+    }
+    body
+}
+
+fn store_all(version: Version, series: &[Vec<(String, String)>]) -> Vec<(model::Labels, Vec<(i64, f64)>)> {
+    let store = MemorySeries::new();
+    let push = push_to(&store);
+    for step in 0..3 {
+        let body = request(version, series, 1000 * step);
+        let outcome = push.remote_write(&body, Encoding::Identity, version, 0).unwrap();
+        assert_eq!(outcome.complaint(), None);
+    }
+    store.dump()
+}
+
+proptest! {
+    #[test]
+    fn both_versions_make_the_same_series(
+        names in proptest::collection::btree_set("[a-z]{1,12}", 1..8),
+        labels in proptest::collection::btree_map("[a-z]{1,8}", "[^\u{0}]{1,20}", 0..5),
+    ) {
+        let series: Vec<Vec<(String, String)>> = names
+            .iter()
+            .map(|name| {
+                let others = labels.iter().map(|(name, value)| (name.clone(), value.clone()));
+                std::iter::once(("__name__".to_owned(), name.clone())).chain(others).collect()
+            })
+            .collect();
+        let stored = store_all(Version::V1, &series);
+        prop_assert_eq!(stored.len(), series.len());
+        prop_assert!(stored.iter().all(|(_, samples)| samples.len() == 3));
+        prop_assert_eq!(stored, store_all(Version::V2, &series));
+    }
+
+    #[test]
+    fn any_bytes_are_taken_or_refused(body: Vec<u8>) {
+        let push = push_to(&MemorySeries::new());
+        for version in [Version::V1, Version::V2] {
+            let _ = push.remote_write(&body, Encoding::Identity, version, 0);
+        }
+        for encoding in [Encoding::Snappy, Encoding::Zstd, Encoding::Gzip] {
+            let _ = push.remote_write(&body, encoding, Version::V1, 0);
+        }
+    }
+}
