@@ -59,6 +59,7 @@ pub(crate) struct Control {
     view: Mutex<ConfigView>,
     /// What the start itself warns of.
     standing_warnings: Vec<String>,
+    external_labels: Mutex<Labels>,
     /// The sections that take effect at the start only, as they were then.
     fixed_at_start: FixedAtStart,
     reloading: tokio::sync::Mutex<()>,
@@ -142,6 +143,7 @@ impl Control {
             fixed_at_start: FixedAtStart::of(&loaded.file),
             view: Mutex::new(view),
             standing_warnings: parts.standing_warnings,
+            external_labels: Mutex::default(),
             rooms: Arc::new(parts.rooms),
             series: parts.series,
             clock: parts.clock,
@@ -157,7 +159,10 @@ impl Control {
 
     async fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
         let rooms = Arc::clone(&self.rooms);
-        blocking(move || rooms.apply(loaded)).await?
+        let external_labels = Labels::from_pairs(loaded.file.global.external_labels.clone());
+        blocking(move || rooms.apply(loaded)).await??;
+        *self.external_labels.lock() = external_labels;
+        Ok(())
     }
 
     /// Everything is loaded: answers are complete from now on.
@@ -253,6 +258,10 @@ impl web::Control for Control {
 
     fn flags(&self) -> Vec<(String, String)> {
         self.flags.clone()
+    }
+
+    fn external_labels(&self) -> Labels {
+        self.external_labels.lock().clone()
     }
 
     fn samples_stored(&self) -> u64 {

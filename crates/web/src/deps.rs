@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use model::SeriesRead;
+use model::{Labels, SeriesRead};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use stdx::clock::SharedClock;
@@ -80,6 +80,9 @@ pub trait Control: Send + Sync + Debug {
 
     /// The command line's flags with their values, secrets masked.
     fn flags(&self) -> Vec<(String, String)>;
+
+    /// Labels that whoever receives series from here gets where a series has none of that name.
+    fn external_labels(&self) -> Labels;
 
     /// Samples stored since the process started, all writers together.
     fn samples_stored(&self) -> u64;

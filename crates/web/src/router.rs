@@ -53,6 +53,7 @@ pub(crate) fn build(app: &Arc<App>) -> Router {
         .route("/-/quit", any(operators::quit_is_off));
     Router::new()
         .merge(operators)
+        .route("/federate", get(prometheus::federate::federate))
         .nest("/api/v1", prometheus::routes(app))
         .merge(push::routes())
         .nest("/api/ui", ui_api::routes())

@@ -30,6 +30,13 @@ pub(crate) struct Task {
     pub(crate) queued: Duration,
 }
 
+impl Task {
+    /// Whether nobody waits any more, or the time is up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WorkerError {

@@ -105,6 +105,11 @@ fn check(family: &MetricFamily) -> Result<(), String> {
     ))
 }
 
+/// Writes a family with its length in front.
+pub fn write_delimited(family: &MetricFamily, out: &mut Vec<u8>) {
+    out.extend(family.encode_length_delimited_to_vec());
+}
+
 impl MetricFamily {
     /// The family's kind in the words of the model.
     pub fn kind(&self) -> MetricKind {

@@ -9,6 +9,7 @@
 
 pub(crate) mod answer;
 mod exemplars;
+pub(crate) mod federate;
 mod metadata;
 mod query;
 mod result_body;

@@ -9,6 +9,7 @@
 )]
 
 mod alerts;
+mod federate;
 mod guard;
 mod influx;
 mod limits;

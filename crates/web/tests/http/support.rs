@@ -77,6 +77,10 @@ impl Control for TestControl {
         vec![("data-dir".to_owned(), "data".to_owned())]
     }
 
+    fn external_labels(&self) -> model::Labels {
+        model::Labels::from_pairs([("site", "here")])
+    }
+
     fn samples_stored(&self) -> u64 {
         self.samples.fetch_add(500, Ordering::SeqCst)
     }
