@@ -147,6 +147,9 @@ pub enum IngestError {
     /// Discovery could not tell which targets there are.
     #[error("{0}")]
     Discovery(String),
+    /// The queue of remote write cannot be used.
+    #[error("the queue of remote write: {0}")]
+    Queue(#[from] disk::DiskError),
     /// A task of this room ended without a result.
     #[error("internal: a task of the scraper stopped unexpectedly")]
     TaskLost,

@@ -13,6 +13,7 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod exposition;
+pub mod forward;
 pub mod histograms;
 pub mod intake;
 pub mod limits;
@@ -26,6 +27,7 @@ pub mod telemetry;
 
 pub use config::{GlobalConfig, ScrapeConfig};
 pub use error::IngestError;
+pub use forward::{ForwardTelemetry, Forwarder};
 pub use push::{Push, PushError};
 pub use scrape::status::{DiscoveryStatus, DroppedTarget, Health, TargetNews, TargetStatus, Targets};
 pub use scrape::{Scraper, ScraperDeps};

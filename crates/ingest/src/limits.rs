@@ -125,3 +125,15 @@ pub const WATCH_OPEN_MAX: Duration = Duration::from_mins(5);
 
 /// The most that an answer of Kubernetes' API may take.
 pub const KUBERNETES_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A segment of the queue of remote write is closed once it holds so many bytes.
+pub const REMOTE_WRITE_SEGMENT_BYTES: u64 = 16 << 20;
+
+/// The longest that a remote endpoint can ask to be left alone.
+pub const REMOTE_WRITE_RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
+
+/// Bytes of a remote endpoint's answer that are read for the log.
+pub const REMOTE_WRITE_ANSWER_BYTES_MAX: u64 = 4096;
+
+/// Series whose relabelled form an endpoint remembers, and metrics whose kind it remembers.
+pub const REMOTE_WRITE_SERIES_REMEMBERED: usize = 1 << 20;

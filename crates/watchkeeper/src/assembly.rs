@@ -33,6 +33,9 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// The stores.
 struct Engines {
     db: tsdb::Db,
+    /// The way into the store; whatever goes it is sent to other stores too, where the configuration names any.
+    writer: Arc<dyn SeriesWrite>,
+    forwarder: Arc<ingest::Forwarder>,
     state: state::State,
     replayed: Replayed,
 }
@@ -88,9 +91,13 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
 
     let stop = CancellationToken::new();
     start_services(&mut tasks, &services, &outlets, &stop);
+    let (forwarder, token) = (Arc::clone(&engines.forwarder), stop.clone());
+    tasks.watch("remote_write", stop.clone(), move || {
+        Arc::clone(&forwarder).run(token.clone())
+    });
     housekeeping::maintain_series(&mut tasks, &engines.db, &clock, &stop);
     if takes_self {
-        let writer: Arc<dyn SeriesWrite> = Arc::new(engines.db.clone());
+        let writer = Arc::clone(&engines.writer);
         housekeeping::keep_own_metrics(&mut tasks, writer, &registry, &clock, own_labels(address), &stop);
     }
     let deps = web::Deps {
@@ -171,6 +178,11 @@ async fn open_engines(
         "log read"
     );
     db.telemetry().register(registry);
+    let queue = loaded
+        .file
+        .storage
+        .remote_write_queue(data_dir.join("remote-write"));
+    let forwarder = open_queue(queue, clock, registry).await.with_context(place)?;
     let state = state::State::open(data_dir.join("state.db"), Arc::clone(clock))
         .await
         .with_context(place)?;
@@ -178,7 +190,27 @@ async fn open_engines(
         records: report.records,
         damaged: report.damage.len() as u64,
     };
-    Ok(Engines { db, state, replayed })
+    Ok(Engines {
+        writer: forwarder.tee(Arc::new(db.clone())),
+        forwarder,
+        db,
+        state,
+        replayed,
+    })
+}
+
+/// Opens the queue of remote write.
+async fn open_queue(
+    config: ingest::forward::Config,
+    clock: &SharedClock,
+    registry: &mut Registry,
+) -> anyhow::Result<Arc<ingest::Forwarder>> {
+    let telemetry = ingest::ForwardTelemetry::default();
+    telemetry.register(registry);
+    let clock = Arc::clone(clock);
+    let storage = disk::LocalStorage::shared();
+    let open = move || ingest::Forwarder::open(&config, storage, clock, telemetry);
+    Ok(tokio::task::spawn_blocking(open).await??)
 }
 
 fn build_services(
@@ -189,7 +221,7 @@ fn build_services(
     address: SocketAddr,
     registry: &mut Registry,
 ) -> anyhow::Result<Services> {
-    let writer: Arc<dyn SeriesWrite> = Arc::new(engines.db.clone());
+    let writer = Arc::clone(&engines.writer);
     let reader: Arc<dyn SeriesRead> = Arc::new(engines.db.clone());
     let host = loaded.file.collect.host.then(|| {
         let telemetry = collect::Telemetry::default();
@@ -319,6 +351,7 @@ fn control_parts(
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
             push: Arc::clone(&services.push),
+            forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),
             takes_vitals: services.host.is_some(),
         },

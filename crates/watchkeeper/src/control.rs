@@ -19,6 +19,7 @@ use crate::config::{self, Loaded};
 pub(crate) struct Reloadable {
     pub(crate) scraper: Arc<ingest::Scraper>,
     pub(crate) push: Arc<ingest::Push>,
+    pub(crate) forwarder: Arc<ingest::Forwarder>,
     pub(crate) alerting: Arc<alerting::Alerting>,
     /// Whether this machine's vitals are taken.
     pub(crate) takes_vitals: bool,
@@ -32,18 +33,23 @@ impl Reloadable {
     /// Why a room refuses it; then nothing has changed in any of them.
     pub(crate) fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
         let file = loaded.file;
+        let external_labels = Labels::from_pairs(file.global.external_labels.clone());
         let setup = alerting::Setup {
             config: file.alerting,
             rule_files: loaded.rule_files,
             evaluation_interval: file.global.evaluation_interval,
-            external_labels: Labels::from_pairs(file.global.external_labels.clone()),
+            external_labels: external_labels.clone(),
             expects_vitals: self.takes_vitals,
         };
-        // One room prepares and the other applies, and only then is the prepared taken, which cannot fail.
+        // Two rooms prepare and the third applies, and only then is the prepared taken, which does not depend on the file.
         let prepared = self.alerting.prepare(setup)?;
+        let endpoints = self.forwarder.prepare(&file.remote_write, &external_labels)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
         self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);
+        if let Err(fault) = self.forwarder.apply(endpoints) {
+            error!(error = %fault, "remote write cannot use its queue");
+        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! Fuzz: remote_write
 
-mod histogram;
+pub(crate) mod histogram;
 mod v1;
 mod v2;
 

@@ -44,7 +44,7 @@ pub(crate) struct ConfigFile {
     pub(super) scrape_config_files: Vec<Spanned<String>>,
     /// Stores that samples are sent to.
     #[serde(deserialize_with = "entries")]
-    pub(super) remote_write: Vec<RemoteWrite>,
+    pub(crate) remote_write: Vec<RemoteWrite>,
     /// Stores that are asked beside this one.
     #[serde(deserialize_with = "entries")]
     pub(super) remote_read: Vec<RemoteRead>,

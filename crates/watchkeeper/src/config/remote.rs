@@ -54,7 +54,6 @@ impl ConfigFile {
     /// Sections that are checked and have no effect.
     pub(super) fn remote_warnings(&self) -> Vec<String> {
         let without_effect = [
-            ("remote_write", !self.remote_write.is_empty()),
             ("remote_read", !self.remote_read.is_empty()),
             ("tracing", self.tracing.is_some()),
             ("runtime", self.runtime.is_some()),
@@ -63,6 +62,7 @@ impl ConfigFile {
             .iter()
             .filter(|(_, present)| *present)
             .map(|(key, _)| format!("{key}: this version checks this section; nothing of it takes effect"))
+            .chain(ingest::forward::unusable(&self.remote_write))
             .collect()
     }
 }

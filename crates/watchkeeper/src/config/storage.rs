@@ -13,7 +13,12 @@ pub(crate) struct Storage {
     pub(crate) tsdb: Tsdb,
     /// How many exemplars are kept; without effect.
     pub(crate) exemplars: Exemplars,
+    /// How large the queue of remote write may become.
+    pub(crate) remote_write_queue_size: Option<HumanBytes>,
 }
+
+/// The queue of remote write where the file names no size.
+const REMOTE_WRITE_QUEUE_BYTES: u64 = 1 << 30;
 
 /// `storage.tsdb:`
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -108,6 +113,15 @@ impl Storage {
                 .series_per_metric_max
                 .unwrap_or(default.series_per_metric_max),
             ..default
+        }
+    }
+
+    /// The queue of remote write, in `dir`.
+    pub(crate) fn remote_write_queue(&self, dir: std::path::PathBuf) -> ingest::forward::Config {
+        let size = self.remote_write_queue_size.map(|size| size.0);
+        ingest::forward::Config {
+            dir,
+            queue_bytes_max: size.unwrap_or(REMOTE_WRITE_QUEUE_BYTES),
         }
     }
 

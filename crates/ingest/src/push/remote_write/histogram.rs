@@ -16,7 +16,7 @@ struct Side {
 }
 
 /// Reads a `Histogram` message. Whether it is a sound one is not judged here.
-pub(super) fn decode(message: &[u8]) -> Result<HistogramSample, Malformed> {
+pub(crate) fn decode(message: &[u8]) -> Result<HistogramSample, Malformed> {
     let mut histogram = Histogram::default();
     let (mut positive, mut negative) = (Side::default(), Side::default());
     let mut custom_bounds = Vec::new();
