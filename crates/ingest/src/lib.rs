@@ -15,6 +15,7 @@ pub mod error;
 pub mod exposition;
 pub mod forward;
 pub mod histograms;
+pub mod import;
 pub mod intake;
 pub mod limits;
 pub mod push;

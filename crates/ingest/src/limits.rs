@@ -137,3 +137,24 @@ pub const REMOTE_WRITE_ANSWER_BYTES_MAX: u64 = 4096;
 
 /// Series whose relabelled form an endpoint remembers, and metrics whose kind it remembers.
 pub const REMOTE_WRITE_SERIES_REMEMBERED: usize = 1 << 20;
+
+/// Faults of an import that are told one by one; all are counted.
+pub const IMPORT_FAULTS_TOLD: usize = 20;
+/// Bytes of a Prometheus block's symbols, or of one of its series: far above what Prometheus writes.
+pub const IMPORT_SECTION_BYTES_MAX: u64 = 2 << 30;
+/// Bytes of one chunk of a Prometheus block.
+pub const IMPORT_CHUNK_BYTES_MAX: usize = 1 << 20;
+/// Buckets on one side of a native histogram of a Prometheus block.
+pub const IMPORT_BUCKETS_MAX: usize = 1 << 16;
+/// Samples of a Prometheus block that are taken in one walk over it, about; larger blocks are walked several times, days at a time.
+pub const IMPORT_SAMPLES_PER_WALK: u64 = 3_000_000;
+/// Bytes of an OpenMetrics file that are parsed at a time.
+pub const IMPORT_PIECE_BYTES: usize = 4 << 20;
+/// Bytes of one line of an OpenMetrics file.
+pub const IMPORT_LINE_BYTES_MAX: usize = 1 << 20;
+/// Metrics whose help texts an import remembers.
+pub const IMPORT_FAMILIES_MAX: usize = 100_000;
+/// Bytes of a frame of series, packed and unpacked.
+pub const FRAME_BYTES_MAX: usize = 32 << 20;
+/// A frame of series is sent once it holds so many samples.
+pub const FRAME_SAMPLES: usize = 100_000;

@@ -121,6 +121,11 @@ impl Push {
         Ok(accepted)
     }
 
+    /// Begins to take in old samples in bulk, past what is judged of live ones; `None` where the store cannot.
+    pub fn backfill(&self, now_ms: i64) -> Option<Box<dyn model::Backfill>> {
+        self.writer.backfill(TenantId::DEFAULT, now_ms)
+    }
+
     /// Unpacks a body and hands it to `work`; the buffer is used again for later bodies.
     pub fn unpacked<T>(
         &self,

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{Exemplar, LabelsBuilder, MetricKind, MetricMetadata, Sample};
+use model::{Exemplar, HistogramSample, LabelsBuilder, MetricKind, MetricMetadata, Sample, SampleColumns};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::super::protobuf::{Fields, Malformed, Value};
 use super::{Request, Row, WalkError, histogram};
+
+/// Is called with a series' labels as they lie in the message, its samples and its histograms.
+pub(super) type EachSeries<'e> = dyn FnMut(&[(&str, &str)], &SampleColumns, &[HistogramSample]) + 'e;
 
 /// Walks a request once.
 pub(super) fn walk(body: &[u8], seed: u64) -> Result<Request<'_>, WalkError> {
@@ -23,6 +26,31 @@ pub(super) fn walk(body: &[u8], seed: u64) -> Result<Request<'_>, WalkError> {
         }
     }
     Ok(request)
+}
+
+/// Calls `each` for every series of a request, with everything that stands in its message: labels, samples, histograms.
+pub(super) fn each_series(body: &[u8], each: &mut EachSeries<'_>) -> Result<(), Malformed> {
+    let mut fields = Fields::new(body);
+    while let Some((number, value)) = fields.next_field()? {
+        if number != 1 {
+            continue;
+        }
+        let (mut pairs, mut samples, mut histograms) = (Vec::new(), SampleColumns::default(), Vec::new());
+        let mut fields = Fields::new(value.bytes()?);
+        while let Some((number, value)) = fields.next_field()? {
+            match number {
+                1 => pairs.push(pair(value.bytes()?)?),
+                2 => {
+                    let sample = sample(value.bytes()?)?;
+                    samples.push(sample.at_ms, sample.value);
+                }
+                4 => histograms.push(histogram::decode(value.bytes()?)?),
+                _ => {}
+            }
+        }
+        each(&pairs, &samples, &histograms);
+    }
+    Ok(())
 }
 
 fn series<'a>(message: &'a [u8], seed: u64, request: &mut Request<'a>) -> Result<(), Malformed> {
