@@ -30,8 +30,75 @@ pub(crate) enum Command {
     CheckConfig(CheckConfigArgs),
     /// Ask a running server, or the data folder of a stopped one, a PromQL question.
     Query(QueryArgs),
+    /// Take in series from elsewhere: Prometheus' blocks, or an OpenMetrics file. Old samples go where they belong; giving the
+    /// same twice changes nothing.
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Give out series as OpenMetrics text or as a Parquet file.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Print the version and how this binary was built.
     Version,
+}
+
+/// What is taken in.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Blocks of Prometheus, which may go on running.
+    Prometheus {
+        /// The folder that Prometheus was given as --storage.tsdb.path, a snapshot of it, or one block.
+        dir: PathBuf,
+        #[command(flatten)]
+        options: TransferArgs,
+    },
+    /// An OpenMetrics file with a time stamp on every sample; packed by gzip or not.
+    Openmetrics {
+        /// The file; `-` reads from standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        options: TransferArgs,
+    },
+}
+
+/// What is given out.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportCommand {
+    /// OpenMetrics 1.0 text, which `promtool tsdb create-blocks-from openmetrics` and `watchkeeper import` read.
+    Openmetrics(ExportArgs),
+    /// One row per sample: name, labels, timestamp, value.
+    Parquet(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The file to write; `-` writes OpenMetrics to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) options: TransferArgs,
+}
+
+/// Whose series, which, and of what time.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TransferArgs {
+    /// The server to talk to.
+    #[arg(long, default_value = "http://127.0.0.1:9595", conflicts_with = "data_dir")]
+    pub(crate) url: url::Url,
+    /// Use the data folder of a stopped server instead.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Configuration file of that server, which says how long samples are kept [default: watchkeeper.yaml where it exists]
+    #[arg(long, value_name = "FILE", requires = "data_dir")]
+    pub(crate) config: Option<PathBuf>,
+    /// Only series that this selector wants, such as '{job="node"}'; may be given several times [default: all]
+    #[arg(long = "match", value_name = "SELECTOR")]
+    pub(crate) selectors: Vec<String>,
+    /// Only samples from this moment on: RFC 3339 or seconds since 1970.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only samples up to this moment.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Args)]

@@ -17,6 +17,7 @@ mod offline;
 mod query;
 mod signals;
 mod supervisor;
+mod transfer;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::CheckConfig(args) => check_config(args.file),
         Command::Query(args) => query(&args),
+        Command::Import(command) => import(&command),
+        Command::Export(command) => export(&command),
         Command::Version => print(&version()),
     };
     match result {
@@ -59,6 +62,17 @@ fn query(args: &cli::QueryArgs) -> anyhow::Result<()> {
     logging::start("warn");
     let answer = runtime()?.block_on(query::run(args, &SystemClock::new()))?;
     print(&answer)
+}
+
+fn import(command: &cli::ImportCommand) -> anyhow::Result<()> {
+    logging::start("warn");
+    let answer = runtime()?.block_on(transfer::import::run(command, &SystemClock::new()))?;
+    print(&answer)
+}
+
+fn export(command: &cli::ExportCommand) -> anyhow::Result<()> {
+    logging::start("warn");
+    runtime()?.block_on(transfer::export::run(command, &SystemClock::new()))
 }
 
 fn check_config(file: Option<PathBuf>) -> anyhow::Result<()> {

@@ -156,7 +156,7 @@ fn read_when(args: &QueryArgs, now_ms: i64) -> anyhow::Result<When> {
     })
 }
 
-fn read_time(text: &str) -> anyhow::Result<i64> {
+pub(crate) fn read_time(text: &str) -> anyhow::Result<i64> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Ok((seconds * 1000.0).round() as i64);
     }
@@ -167,7 +167,7 @@ fn read_time(text: &str) -> anyhow::Result<i64> {
 }
 
 /// Milliseconds as the decimal seconds of the HTTP API.
-fn seconds(ms: i64) -> String {
+pub(crate) fn seconds(ms: i64) -> String {
     format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000))
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use model::TenantId;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, QueryWindows};
 use crate::deps::Deps;
 use crate::error::Error;
-use crate::limits::PUSH_WAIT_MAX;
+use crate::limits::{PUSH_WAIT_MAX, TRANSFERS_MAX};
 use crate::page::Page;
 use crate::push::Budget;
 use crate::ui_api::interval::IntervalMemory;
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) hub: Hub,
     pub(crate) intervals: IntervalMemory,
     pub(crate) push_budget: Budget,
+    /// Places for imports and exports.
+    pub(crate) transfers: Arc<Semaphore>,
     /// Cancelled when the server stops; streams end with it.
     pub(crate) stop: CancellationToken,
 }
@@ -38,6 +41,7 @@ impl App {
             hub: Hub::new(deps.clock.now_ms(), deps.telemetry.clone()),
             intervals: IntervalMemory::default(),
             push_budget: Budget::new(PUSH_WAIT_MAX),
+            transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             config,
             deps,
             stop,

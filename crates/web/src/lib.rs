@@ -26,6 +26,7 @@ mod router;
 mod server;
 mod telemetry;
 mod text_exposition;
+mod transfer;
 mod ui_api;
 mod workers;
 
@@ -35,3 +36,4 @@ pub use error::Error;
 pub use prometheus::answer_json;
 pub use server::{Listener, bind, serve};
 pub use telemetry::Telemetry;
+pub use transfer::{ImportAnswer, OpenMetricsWriter, each_series};

@@ -22,6 +22,12 @@ pub(crate) const PUSH_BUDGET_BYTES: usize = 128 * 1024 * 1024;
 pub(crate) const PUSH_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A client has this long to send a body.
 pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Imports and exports that may run at the same time; each holds up to about 100 MB.
+pub(crate) const TRANSFERS_MAX: usize = 2;
+/// Pieces of a transfer that wait between the network and the store.
+pub(crate) const TRANSFER_PIECES_WAITING: usize = 8;
+/// An import whose client sends nothing for so long is given up.
+pub(crate) const TRANSFER_IDLE_MAX: Duration = Duration::from_mins(5);
 /// Requests that are under way get this long when the server stops.
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 

@@ -14,7 +14,7 @@ mod metadata;
 mod query;
 mod result_body;
 mod rules;
-mod selectors;
+pub(crate) mod selectors;
 mod series;
 mod status;
 mod targets;
