@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ingest::import::frames::FrameWriter;
 use ingest::import::{Reading, Wanted, prometheus};
@@ -21,8 +21,9 @@ use model::{
     Backfill, Backfilled, Buckets, Histogram, HistogramSample, Labels, Matcher, SampleColumns, TimeRange,
     WriteError,
 };
+use stdx::{Clock, SystemClock};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const DAY: i64 = 86_400_000;
 
 type Floats = BTreeMap<(String, i64), u64>;
@@ -63,7 +64,7 @@ fn import(dir: &Path, wanted: &Wanted) -> (Kept, Reading) {
 }
 
 fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+    SystemClock::new().now_ms()
 }
 
 fn installed(tool: &str) -> bool {
@@ -278,7 +279,7 @@ fn histogram(step: i64, schema: i8) -> Histogram {
         Buckets::from_sorted(
             (first..first + count)
                 .filter(|index| index % 4 != 1)
-                .map(|index| (index, (index.unsigned_abs() as i64 % 7 + step * 2) as f64)),
+                .map(|index| (index, (i64::from(index.unsigned_abs()) % 7 + step * 2) as f64)),
         )
     };
     let (positive, negative) = (buckets(-5, 9 + (step / 10) as i32), buckets(2, 6));

@@ -234,19 +234,24 @@ fn bulk() -> impl Iterator<Item = (Labels, SampleColumns)> {
     })
 }
 
+/// In one write, on a line of its own: the test harness prints beside it.
+fn say(word: &str) {
+    let mut out = std::io::stdout();
+    out.write_all(format!("\n{word}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
 fn give_bulk(dir: &Path) {
     let (db, _) = Db::open(Config::in_dir(dir), NOW).unwrap();
-    println!("\nopened");
-    std::io::stdout().flush().unwrap();
+    say("opened");
     let mut backfill = db.backfill(TenantId::DEFAULT, NOW).gathering(30_000);
     for (labels, columns) in bulk() {
         backfill.add(&labels, &columns).unwrap();
     }
     backfill.finish().unwrap();
-    println!("\nfinished");
-    std::io::stdout().flush().unwrap();
+    say("finished");
     // Stays, so that it is always killed and never ends by itself.
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
 }
 
 #[test]

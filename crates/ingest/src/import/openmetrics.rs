@@ -133,9 +133,8 @@ impl<'a> File<'a> {
         let text = body_text(piece).map_err(|error| self.parse_error(&error))?;
         let mut found: HashMap<&str, InPiece> = HashMap::new();
         let mut order: Vec<&str> = Vec::new();
-        let mut exposition = Exposition::new(Format::OpenMetrics, &text);
         let mut line = 0;
-        while let Some(entry) = exposition.next() {
+        for entry in Exposition::new(Format::OpenMetrics, &text) {
             line += 1;
             match entry.map_err(|error| self.parse_error(&error))? {
                 Entry::Sample(sample) => {

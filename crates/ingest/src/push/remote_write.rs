@@ -16,8 +16,8 @@ mod v2;
 use std::collections::HashSet;
 
 use model::{
-    Exemplar, HistogramSample, Labels, LabelsBuilder, METRIC_NAME, MetricMetadata, Sample, SampleColumns,
-    Series, SeriesBatch, SeriesNumber, TenantId, WriteError,
+    Exemplar, HistogramSample, Labels, LabelsBuilder, METRIC_NAME, MetricMetadata, Sample, Series,
+    SeriesBatch, SeriesNumber, TenantId, WriteError,
 };
 
 use super::known::Alias;
@@ -54,10 +54,7 @@ impl Version {
 }
 
 /// Calls `each` for every series of an unpacked request of version 1.0, outside the path of live samples.
-pub(crate) fn each_series(
-    body: &[u8],
-    each: &mut dyn FnMut(&[(&str, &str)], &SampleColumns, &[HistogramSample]),
-) -> Result<(), Malformed> {
+pub(crate) fn each_series(body: &[u8], each: &mut v1::EachSeries<'_>) -> Result<(), Malformed> {
     v1::each_series(body, each)
 }
 

@@ -79,12 +79,11 @@ async fn text_online(args: &ExportArgs, wanted: &Wanted) -> anyhow::Result<Strin
     let mut response = remote::fetch(&args.options.url, "api/v1/export/openmetrics", &parameters).await?;
     let mut target = Target::create(&args.out)?;
     let mut progress = Progress::new();
-    let (mut bytes, mut lines) = (0_u64, 0_u64);
+    let mut bytes = 0_u64;
     let mut tail = Vec::new();
     while let Some(piece) = response.chunk().await.context("the server broke off")? {
         target.write(&piece)?;
         bytes += piece.len() as u64;
-        lines += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
         tail.extend_from_slice(piece.get(piece.len().saturating_sub(6)..).unwrap_or_default());
         tail.drain(..tail.len().saturating_sub(6));
         progress.tell(|| format!("{} MB written", bytes >> 20));
@@ -94,7 +93,7 @@ async fn text_online(args: &ExportArgs, wanted: &Wanted) -> anyhow::Result<Strin
         bail!("the server's answer does not end with # EOF; see the server's log");
     }
     target.finish()?;
-    Ok(format!("{lines} lines, {bytes} bytes written"))
+    Ok(format!("{bytes} bytes written"))
 }
 
 fn parquet_offline(
@@ -211,7 +210,7 @@ impl Target {
         } = &mut self
         {
             writer.get_ref().sync_all().context("cannot write the export")?;
-            std::fs::rename(&part, &path).with_context(|| format!("cannot write {}", path.display()))?;
+            std::fs::rename(part, &path).with_context(|| format!("cannot write {}", path.display()))?;
             *finished = true;
         }
         Ok(())

@@ -84,7 +84,7 @@ async fn online(source: Source, options: &TransferArgs) -> anyhow::Result<Import
                 frames::CONTENT_TYPE,
                 move |pieces| {
                     let sender =
-                        FrameSender::new(move |frame| pieces.send(frame).map_err(|_| WriteError::Closed));
+                        FrameSender::new(move |frame| pieces.send(frame).map_err(|()| WriteError::Closed));
                     let mut sender = Box::new(sender);
                     let (reading, _) = source.read(&wanted, &mut *sender)?;
                     let Backfilled { .. } = sender.finish()?;

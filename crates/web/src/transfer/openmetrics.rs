@@ -173,9 +173,9 @@ mod tests {
         let mut out = String::new();
         for (labels, samples) in series {
             let mut columns = SampleColumns::default();
-            samples
-                .iter()
-                .for_each(|(at_ms, value)| columns.push(*at_ms, *value));
+            for (at_ms, value) in samples {
+                columns.push(*at_ms, *value);
+            }
             writer.add(labels, &columns, 0, &mut out);
         }
         writer.finish(&mut out);

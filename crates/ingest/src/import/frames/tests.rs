@@ -99,7 +99,7 @@ fn the_marker_that_ends_a_series_arrives_with_its_bits() {
 #[test]
 fn long_series_come_in_pieces() {
     let mut samples = SampleColumns::default();
-    (0..FRAME_SAMPLES as i64 * 2 + 1).for_each(|at_ms| samples.push(at_ms, at_ms as f64));
+    (0..=FRAME_SAMPLES as i64 * 2).for_each(|at_ms| samples.push(at_ms, at_ms as f64));
     let labels = Labels::from_pairs([("__name__", "m")]);
     let arrived = read_all(&send(&vec![(labels.clone(), samples.clone(), Vec::new())])).unwrap();
     assert_eq!(arrived.len(), 3);

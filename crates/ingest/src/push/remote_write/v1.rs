@@ -9,7 +9,7 @@ use super::super::protobuf::{Fields, Malformed, Value};
 use super::{Request, Row, WalkError, histogram};
 
 /// Is called with a series' labels as they lie in the message, its samples and its histograms.
-pub(super) type EachSeries<'e> = dyn FnMut(&[(&str, &str)], &SampleColumns, &[HistogramSample]) + 'e;
+pub(crate) type EachSeries<'e> = dyn FnMut(&[(&str, &str)], &SampleColumns, &[HistogramSample]) + 'e;
 
 /// Walks a request once.
 pub(super) fn walk(body: &[u8], seed: u64) -> Result<Request<'_>, WalkError> {
