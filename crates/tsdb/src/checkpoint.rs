@@ -47,6 +47,11 @@ impl Checkpoint {
             .any(|flushed| segment < flushed.segment && at_ms < flushed.before_ms)
     }
 
+    /// The newest log segment that any flush names.
+    pub fn newest_segment(&self) -> Option<u64> {
+        self.flushed.iter().map(|flushed| flushed.segment).max()
+    }
+
     /// The checkpoint's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();

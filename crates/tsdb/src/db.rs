@@ -119,18 +119,12 @@ impl Db {
         let head = Head::new();
         let keys = Keys::default();
         let exemplars = Exemplars::default();
-        let segment_min = checkpoint
-            .flushed
-            .iter()
-            .map(|flushed| flushed.segment)
-            .max()
-            .unwrap_or(1);
-        let mut replay = Replay::new((&head, &blocks, &keys, &exemplars), checkpoint, now_ms);
         let wal_config = WalConfig {
             telemetry: telemetry.log.clone(),
-            segment_min,
+            segment_min: checkpoint.newest_segment().unwrap_or(1),
             ..WalConfig::in_dir(dir.join("log"), dir.join("quarantine"))
         };
+        let mut replay = Replay::new((&head, &blocks, &keys, &exemplars), checkpoint, now_ms);
         let (wal, log_report) = Wal::open(SharedStorage::clone(&storage), wal_config, &mut |record| {
             replay.take(record)
         })

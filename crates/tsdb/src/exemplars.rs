@@ -98,7 +98,7 @@ mod tests {
             value: 0.5,
             at_ms,
         };
-        for at_ms in 0..EXEMPLARS_MAX as i64 + 1 {
+        for at_ms in 0..=EXEMPLARS_MAX as i64 {
             assert!(exemplars.is_new(TenantId::DEFAULT, &series, &exemplar(at_ms)));
             exemplars.push(TenantId::DEFAULT, &series, exemplar(at_ms));
             assert!(!exemplars.is_new(TenantId::DEFAULT, &series, &exemplar(at_ms)));
