@@ -301,6 +301,43 @@ fn filled(buckets: &Buckets) -> Vec<(i32, f64)> {
     buckets.iter().filter(|(_, count)| *count != 0.0).collect()
 }
 
+/// Each histogram with its series, as it was read and as it was given.
+fn assert_same_histograms(kept: &[(String, HistogramSample)], given: &[(String, HistogramSample)]) {
+    for (kept, sent) in kept.iter().zip(given) {
+        let (read, given) = (&kept.1.value, &sent.1.value);
+        assert_eq!((&kept.0, kept.1.at_ms), (&sent.0, sent.1.at_ms));
+        assert_eq!(
+            (
+                read.schema,
+                read.zero_threshold,
+                read.zero_count,
+                read.count,
+                read.sum
+            ),
+            (
+                given.schema,
+                given.zero_threshold,
+                given.zero_count,
+                given.count,
+                given.sum
+            )
+        );
+        assert_eq!(
+            filled(&read.positive),
+            filled(&given.positive),
+            "{}",
+            kept.1.at_ms
+        );
+        assert_eq!(
+            filled(&read.negative),
+            filled(&given.negative),
+            "{}",
+            kept.1.at_ms
+        );
+        assert_eq!(read.validate(), Ok(()));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_prometheus_is_read_with_histograms_and_without_what_was_deleted() {
     if !installed("prometheus") || !installed("promtool") {
@@ -357,39 +394,7 @@ async fn a_snapshot_of_prometheus_is_read_with_histograms_and_without_what_was_d
         ((all - expected.len()) as u64, 0)
     );
     assert_eq!(reading.histograms, 300);
-    for (kept, sent) in kept.histograms.iter().zip(&histograms) {
-        let (read, given) = (&kept.1.value, &sent.1.value);
-        assert_eq!((&kept.0, kept.1.at_ms), (&sent.0, sent.1.at_ms));
-        assert_eq!(
-            (
-                read.schema,
-                read.zero_threshold,
-                read.zero_count,
-                read.count,
-                read.sum
-            ),
-            (
-                given.schema,
-                given.zero_threshold,
-                given.zero_count,
-                given.count,
-                given.sum
-            )
-        );
-        assert_eq!(
-            filled(&read.positive),
-            filled(&given.positive),
-            "{}",
-            kept.1.at_ms
-        );
-        assert_eq!(
-            filled(&read.negative),
-            filled(&given.negative),
-            "{}",
-            kept.1.at_ms
-        );
-        assert_eq!(read.validate(), Ok(()));
-    }
+    assert_same_histograms(&kept.histograms, &histograms);
     // The newest hours of the folder itself are in its log, which a note says.
     let (_, reading) = import(&blocks, &Wanted::everything());
     assert!(

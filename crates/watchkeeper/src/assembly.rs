@@ -91,10 +91,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
 
     let stop = CancellationToken::new();
     start_services(&mut tasks, &services, &outlets, &stop);
-    let (forwarder, token) = (Arc::clone(&engines.forwarder), stop.clone());
-    tasks.watch("remote_write", stop.clone(), move || {
-        Arc::clone(&forwarder).run(token.clone())
-    });
+    start_forwarding(&mut tasks, &engines, &stop);
     housekeeping::maintain_series(&mut tasks, &engines.db, &clock, &stop);
     if takes_self {
         let writer = Arc::clone(&engines.writer);
@@ -288,6 +285,14 @@ async fn listen_to_statsd(
     let statsd = ingest::Statsd::bind(config, Arc::clone(push), Arc::clone(clock), telemetry).await?;
     info!(udp = ?statsd.udp_address(), tcp = ?statsd.tcp_address(), "listening to statsd");
     Ok(Some(statsd))
+}
+
+/// What is stored goes on to the endpoints of `remote_write`.
+fn start_forwarding(tasks: &mut Supervisor, engines: &Engines, stop: &CancellationToken) {
+    let (forwarder, token) = (Arc::clone(&engines.forwarder), stop.clone());
+    tasks.watch("remote_write", stop.clone(), move || {
+        Arc::clone(&forwarder).run(token.clone())
+    });
 }
 
 fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets, stop: &CancellationToken) {

@@ -146,7 +146,10 @@ async fn what_goes_out_of_one_store_goes_into_another() {
     some.retain(|(series, at_ms), _| series.contains("\"c\"") && *at_ms >= from_ms);
     assert!(some.len() > 100);
     assert_eq!(samples(&read(&folder.join("online.txt"))), some);
-    // The folder of a running server is not touched.
+    refuses_the_folder_of_a_running_server(folder);
+}
+
+fn refuses_the_folder_of_a_running_server(folder: &std::path::Path) {
     let (ended_well, printed) = run(folder, &["import", "openmetrics", "in.txt", "--data-dir", "data"]);
     assert!(!ended_well && printed.contains("stop the server"), "{printed}");
 }

@@ -1,4 +1,10 @@
 //! The bytes that go out: requests of both versions of remote write, and the records of the queue.
+//!
+//! In: batches and metadata, or records of the queue.  Out: records, and the bodies of requests.
+//! Owns: nothing.
+//! Invariants: what is queued reads back, and what is sent reads back as the receiver reads it (`message::tests`).
+//! Not here: the queue itself (`queue`), sending (`send`).
+//! Start at: [`v1`].
 
 pub(super) mod record;
 #[cfg(test)]

@@ -147,7 +147,8 @@ pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Lines {
         let first = number + 1;
         number += lines_taken;
         let line = line.trim_ascii_end();
-        if line.trim_ascii_start().is_empty() || line.trim_ascii_start().starts_with(b"#") {
+        // Blanks as InfluxDB knows them: other white space begins a name.
+        if matches!(line.iter().find(|byte| !b" \t".contains(byte)), None | Some(b'#')) {
             continue;
         }
         match take_line(line, frame, batch) {

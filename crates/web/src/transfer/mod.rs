@@ -3,7 +3,7 @@
 //! In: OpenMetrics text or a stream of series, of any length and age.  Out: the same, and what became of what came in.
 //! Owns: the few places for transfers under way.
 //! Invariants: no body is held in whole, whatever its length (`import::Body`); a transfer that was cut is noticed by its reader
-//! (`tests/transfer.rs` of the binary); a client that leaves ends the work.
+//! (the binary's tests of transfers); a client that leaves ends the work.
 //! Not here: the forms themselves (`ingest::import`), the blocks that old samples go to (`tsdb`).
 //! Start at: [`routes`].
 

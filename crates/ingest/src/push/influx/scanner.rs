@@ -37,15 +37,16 @@ pub(super) fn split_line(bytes: &[u8]) -> (&[u8], usize, &[u8]) {
         return (first, 1, first_rest);
     }
     let (mut in_text, mut in_fields, mut lines, mut at) = (false, false, 1, 0);
+    let mut after_equals = false;
     while let Some(byte) = bytes.get(at) {
+        let begins_value = std::mem::replace(&mut after_equals, *byte == b'=');
         match byte {
             b'\\' => at += usize::from(bytes.get(at + 1).is_some_and(|next| *next != b'\n')),
             b' ' if !in_text => in_fields = true,
-            // Only behind an equals sign does a quote begin a text; elsewhere it is a character like others.
             b'"' if in_text => in_text = false,
-            b'"' if in_fields => {
-                in_text = at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'=');
-            }
+            // Only behind an equals sign, one without a backslash, does a quote begin a text; elsewhere it is a character
+            // like others.
+            b'"' if in_fields => in_text = begins_value,
             b'\n' if in_text => lines += 1,
             b'\n' => {
                 let (line, rest) = whole(at);
