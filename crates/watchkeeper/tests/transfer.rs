@@ -149,7 +149,7 @@ async fn what_goes_out_of_one_store_goes_into_another() {
     refuses_the_folder_of_a_running_server(folder);
 }
 
-fn refuses_the_folder_of_a_running_server(folder: &std::path::Path) {
+fn refuses_the_folder_of_a_running_server(folder: &Path) {
     let (ended_well, printed) = run(folder, &["import", "openmetrics", "in.txt", "--data-dir", "data"]);
     assert!(!ended_well && printed.contains("stop the server"), "{printed}");
 }
