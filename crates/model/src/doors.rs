@@ -10,6 +10,7 @@ use crate::labels::{Labels, Series};
 use crate::matcher::Matcher;
 use crate::metadata::MetricMetadata;
 use crate::range::TimeRange;
+use crate::rollup::Rollups;
 use crate::sample::{Exemplar, SampleColumns};
 
 /// A store that takes series in.
@@ -79,6 +80,23 @@ pub trait SeriesRead: Send + Sync + Debug {
     /// The series that match, each once, sorted by labels. Samples are read later, series by series.
     fn select(&self, selector: &Selector) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError>;
 
+    /// The tiers in which samples are kept, finest first; the first is that of what was measured.
+    fn tiers(&self, tenant: TenantId) -> Result<Vec<Tier>, ReadError> {
+        let _ = tenant;
+        Ok(Vec::new())
+    }
+
+    /// The same as [`select`](Self::select), in the tier of that resolution: [`SelectedSeries::read`] gives the last sample of
+    /// every stretch, at the stretch's end. What is not in the tier yet is rolled up from what was measured.
+    fn select_in_tier(
+        &self,
+        selector: &Selector,
+        resolution_ms: i64,
+    ) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError> {
+        let _ = resolution_ms;
+        self.select(selector)
+    }
+
     /// The label names of the series that match any of the `selectors`, sorted; of all series where there is none.
     fn label_names(
         &self,
@@ -114,6 +132,15 @@ pub trait SeriesRead: Send + Sync + Debug {
     fn statistics(&self, tenant: TenantId, limit: usize) -> Result<SeriesStatistics, ReadError>;
 }
 
+/// Samples of one coarseness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tier {
+    /// The length of a stretch in milliseconds; 0: samples as they were measured.
+    pub resolution_ms: i64,
+    /// The time of the oldest one that is kept, in milliseconds since the epoch.
+    pub since_ms: i64,
+}
+
 /// One series that was selected: its labels now, its samples when asked.
 pub trait SelectedSeries: Send + Sync + Debug {
     /// The labels.
@@ -121,6 +148,12 @@ pub trait SelectedSeries: Send + Sync + Debug {
 
     /// Appends all samples within `range` to `out`, in order of time, one per time stamp, stale markers included.
     fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError>;
+
+    /// Appends the rollups that end within `range` to `out`, in order of time; of a series selected in a tier only.
+    fn read_rollups(&self, range: TimeRange, out: &mut Rollups) -> Result<(), ReadError> {
+        let _ = (range, out);
+        Ok(())
+    }
 
     /// Appends all native histograms within `range` to `out`, in order of time, one per time stamp, stale markers included.
     fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {

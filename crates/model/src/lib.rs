@@ -18,15 +18,17 @@ pub mod metadata;
 pub mod names;
 pub mod number;
 pub mod range;
+pub mod rollup;
 pub mod sample;
 
 pub use alert::{AlertEvent, AlertPhase, Verdict, fingerprint, format_fingerprint};
 pub use backfill::{Backfill, Backfilled};
 pub use batch::{Accepted, NumberedSample, Refusal, SeriesBatch, SeriesNumber, TenantId};
-pub use doors::{ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, WriteError};
+pub use doors::{ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, Tier, WriteError};
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
 pub use matcher::{AnchoredRegex, Matcher, MatcherOp};
 pub use metadata::{MetricKind, MetricMetadata};
 pub use range::TimeRange;
+pub use rollup::{Rollups, Statistic, stretch_end};
 pub use sample::{Exemplar, STALE_NAN, Sample, SampleColumns, is_stale};

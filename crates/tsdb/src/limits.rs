@@ -2,8 +2,12 @@
 
 /// A chunk holds at most so many samples.
 pub const SAMPLES_PER_CHUNK_MAX: usize = 1 << 16;
-/// A chunk in memory is sealed at so many samples.
+/// A chunk in memory is sealed at so many samples ...
 pub const HEAD_CHUNK_SAMPLES: usize = 160;
+/// ... or, with very many series, at fewer, but not below this ...
+pub const HEAD_CHUNK_SAMPLES_MIN: usize = 32;
+/// ... so that the open chunks of all series together take about so many bytes.
+pub const OPEN_BYTES_MAX: usize = 48 << 20;
 /// A chunk in a block holds at most so many samples.
 pub const BLOCK_CHUNK_SAMPLES: usize = 4320;
 /// Native histograms in memory are sealed at so many of a series.
@@ -24,6 +28,8 @@ pub const PENDING_SAMPLES_MIN: usize = 1 << 15;
 pub const PENDING_SAMPLES_MAX: usize = 1 << 19;
 /// Memory is flushed before its time once sealed chunks take so many bytes ...
 pub const HEAD_BYTES_MAX: u64 = 48 << 20;
+/// ... or so many for each series, as a block's index takes this much for each of them ...
+pub const HEAD_BYTES_PER_SERIES: u64 = 256;
 /// ... but not more often than after so many milliseconds.
 pub const CROWDED_FLUSH_MS: i64 = 5_000;
 /// A block spans so many milliseconds, aligned to the epoch.

@@ -17,7 +17,7 @@ use crate::error::TsdbError;
 use crate::head::MemSeries;
 use crate::head::series::Flushing;
 use crate::limits::{
-    BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, DAY_MS, HEAD_BYTES_MAX, IDLE_SERIES_MS, LATE_FLUSH_MS,
+    BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, DAY_MS, HEAD_BYTES_MAX, HEAD_BYTES_PER_SERIES, IDLE_SERIES_MS, LATE_FLUSH_MS,
     LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX,
 };
 
@@ -74,7 +74,8 @@ impl Inner {
 
     /// Whether memory holds so much that it should be flushed before its time.
     pub(super) fn is_crowded(&self) -> bool {
-        self.head.sealed_bytes() > HEAD_BYTES_MAX
+        let for_series = self.head.series_count().saturating_mul(HEAD_BYTES_PER_SERIES);
+        self.head.sealed_bytes() > HEAD_BYTES_MAX.max(for_series)
     }
 
     /// Whether a span of time has ended since the last flush. Samples that come late to a span already flushed gather for

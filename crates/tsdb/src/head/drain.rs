@@ -5,6 +5,7 @@ use parking_lot::RwLock;
 
 use super::Index;
 use super::intake::Intake;
+use crate::limits::{HEAD_CHUNK_SAMPLES, HEAD_CHUNK_SAMPLES_MIN, OPEN_BYTES_MAX};
 
 /// The columns that sorting needs, kept from time to time.
 #[derive(Debug, Default)]
@@ -42,7 +43,7 @@ impl Drain {
     }
 
     fn by_sorting(&mut self, index: &Index) -> u64 {
-        let mut sealed = 0;
+        let (mut sealed, size) = (0, chunk_samples(index));
         // Stable: what a replay finds twice stays in the order of the log.
         self.rows.sort_by_key(|row| (row.series.slot, row.at_ms));
         for run in self.rows.chunk_by(|a, b| a.series.slot == b.series.slot) {
@@ -53,7 +54,7 @@ impl Drain {
                 self.values.push(row.value);
             }
             if let Some(first) = run.first() {
-                sealed += hand_over(index, first.series.slot, &mut self.times, &mut self.values);
+                sealed += hand_over(index, first.series.slot, (&mut self.times, &mut self.values), size);
             }
         }
         sealed
@@ -61,7 +62,7 @@ impl Drain {
 
     /// A counting sort by slot, which keeps the order of arrival.
     fn by_counting(&mut self, index: &Index) -> u64 {
-        let mut sealed = 0;
+        let (mut sealed, size) = (0, chunk_samples(index));
         self.ends.clear();
         self.ends.resize(index.slots.len(), 0);
         for row in &self.rows {
@@ -96,7 +97,7 @@ impl Drain {
                 continue;
             }
             if let (Some(times), Some(values)) = (self.times.get_mut(run.clone()), self.values.get_mut(run)) {
-                sealed += hand_over(index, slot as u32, times, values);
+                sealed += hand_over(index, slot as u32, (times, values), size);
             }
         }
         sealed
@@ -107,8 +108,14 @@ impl Drain {
     }
 }
 
+/// At how many samples chunks are sealed: open ones take twelve bytes a sample.
+fn chunk_samples(index: &Index) -> usize {
+    let series = index.by_id.len().max(1);
+    (OPEN_BYTES_MAX / 12 / series).clamp(HEAD_CHUNK_SAMPLES_MIN, HEAD_CHUNK_SAMPLES)
+}
+
 /// Requests of several senders may have overtaken each other between being judged and reaching the log.
-fn hand_over(index: &Index, slot: u32, times: &mut [i64], values: &mut [f64]) -> u64 {
+fn hand_over(index: &Index, slot: u32, (times, values): (&mut [i64], &mut [f64]), size: usize) -> u64 {
     let Some(series) = index.slots.get(slot as usize).and_then(Option::as_ref) else {
         // The log has them: they are back after the next start.
         tracing::error!(slot, "a series left memory while samples of it were written");
@@ -121,5 +128,5 @@ fn hand_over(index: &Index, slot: u32, times: &mut [i64], values: &mut [f64]) ->
             (*time, *value) = (at_ms, sample);
         }
     }
-    series.take(times, values)
+    series.take(times, values, size)
 }

@@ -104,9 +104,9 @@ impl MemSeries {
         self.kept.lock().compare(sample)
     }
 
-    /// Takes samples in, in order of time; of two at one time the first stays. Says how many bytes of memory chunks that
-    /// were sealed meanwhile take.
-    pub(crate) fn take(&self, times: &[i64], values: &[f64]) -> u64 {
+    /// Takes samples in, in order of time; of two at one time the first stays. Chunks are sealed at `size` samples; says how
+    /// many bytes of memory those that were sealed meanwhile take.
+    pub(crate) fn take(&self, times: &[i64], values: &[f64], size: usize) -> u64 {
         let mut kept = self.kept.lock();
         let sealed_before = kept.sealed.len();
         let newer = match (kept.newest_ms, times.first()) {
@@ -115,7 +115,7 @@ impl MemSeries {
         };
         if newer && times.is_sorted_by(|a, b| a < b) {
             kept.newest_ms = times.last().copied().or(kept.newest_ms);
-            kept.push_run(times, values);
+            kept.push_run(times, values, size);
         } else {
             for (&at_ms, &value) in times.iter().zip(values) {
                 kept.insert(Sample { at_ms, value });
@@ -307,7 +307,7 @@ impl Kept {
     fn insert(&mut self, sample: Sample) -> Verdict {
         if self.newest_ms.is_none_or(|newest_ms| sample.at_ms > newest_ms) {
             self.newest_ms = Some(sample.at_ms);
-            self.push_run(&[sample.at_ms], &[sample.value]);
+            self.push_run(&[sample.at_ms], &[sample.value], HEAD_CHUNK_SAMPLES);
             return Verdict::Store;
         }
         let verdict = self.compare(sample);
@@ -318,12 +318,12 @@ impl Kept {
     }
 
     /// Adds samples that are newer than all others.
-    fn push_run(&mut self, mut times: &[i64], mut values: &[f64]) {
+    fn push_run(&mut self, mut times: &[i64], mut values: &[f64], size: usize) {
         while let Some(&first_ms) = times.first() {
-            if self.open.values.len() >= HEAD_CHUNK_SAMPLES || !self.open.reaches(first_ms) {
+            if self.open.values.len() >= size || !self.open.reaches(first_ms) {
                 self.seal_open();
             }
-            let taken = self.open.push_run(times, values);
+            let taken = self.open.push_run(times, values, size);
             times = times.get(taken..).unwrap_or_default();
             values = values.get(taken..).unwrap_or_default();
         }
@@ -440,14 +440,12 @@ impl OpenChunk {
         u32::try_from(at_ms.checked_sub(self.base_ms)?).ok()
     }
 
-    /// Adds as many of the samples as there is room for, one at least, and says how many.
-    fn push_run(&mut self, times: &[i64], values: &[f64]) -> usize {
+    /// Adds as many of the samples as there is room for up to `size`, one at least, and says how many.
+    fn push_run(&mut self, times: &[i64], values: &[f64], size: usize) -> usize {
         if self.values.is_empty() {
             self.base_ms = times.first().copied().unwrap_or_default();
         }
-        let room = HEAD_CHUNK_SAMPLES
-            .saturating_sub(self.values.len())
-            .min(times.len());
+        let room = size.saturating_sub(self.values.len()).min(times.len());
         let reached = times
             .iter()
             .take(room)
