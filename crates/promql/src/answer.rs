@@ -74,6 +74,8 @@ pub struct Statistics {
     pub series_selected: u64,
     /// Samples that were read from the store.
     pub samples_read: u64,
+    /// The coarsest tier that was read, by its resolution in milliseconds; 0: samples as they were measured.
+    pub resolution_ms_max: i64,
     /// The most samples that were held in memory at one time.
     pub samples_held_max: u64,
 }

@@ -1,4 +1,4 @@
-//! Sealed samples of one tenant and two hours, in one immutable file (docs/formats/block.md, version 1).
+//! Sealed samples of one tenant and some hours or days, in one immutable file (docs/formats/block.md, version 1).
 //!
 //! In: series in order, with their samples.  Out: series by matcher, their chunks, read where they lie.
 //! Owns: the form of block files; the folder of blocks belongs to `blocks`.
@@ -12,16 +12,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use disk::{SharedStorage, StorageFile};
-use model::{HistogramSample, ReadError, SampleColumns, TenantId, TimeRange};
+use model::{HistogramSample, ReadError, SampleColumns, Statistic, TenantId, TimeRange};
+use prometheus_client::metrics::counter::Counter;
 use ulid::Ulid;
 
 use crate::bytes::Malformed;
 use crate::chunk;
+use crate::telemetry::Telemetry;
 
 mod column_cache;
 mod contents;
 mod index;
 mod order;
+mod rollups;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -31,7 +34,7 @@ pub use contents::Contents;
 pub(crate) use contents::{Part, TRAILER_BYTES};
 pub(crate) use index::{BlockSeries, Session, Walk};
 pub(crate) use order::block_order;
-pub(crate) use writer::BlockWriter;
+pub(crate) use writer::{Added, BlockWriter, Heading};
 
 /// The version of the form.
 pub const VERSION: u32 = 1;
@@ -74,6 +77,17 @@ pub struct HistogramMeta {
     pub count: u32,
 }
 
+/// Rollups of a series in a block of a coarse tier: a chunk for each statistic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RollupMeta {
+    /// Where each statistic lies; those that follow from others are left out.
+    pub(crate) parts: [Option<Part>; Statistic::ALL.len()],
+    /// From the first to the last end of a stretch.
+    pub range: TimeRange,
+    /// How many rollups.
+    pub count: u32,
+}
+
 /// An open block. The file goes once the block is doomed and nobody holds it any more.
 #[derive(Debug)]
 pub struct Block {
@@ -85,19 +99,22 @@ pub struct Block {
     storage: SharedStorage,
     cache: Arc<ColumnCache>,
     doomed: AtomicBool,
+    /// Counts what is read of the file.
+    bytes_read: Counter,
 }
 
 impl Block {
     /// Opens a block file and checks its table of contents.
     pub fn open(storage: &SharedStorage, path: &Path) -> Result<Self, ReadError> {
-        Self::open_sharing(storage, path, &Arc::default())
+        Self::open_sharing(storage, path, &Arc::default(), &Telemetry::default())
     }
 
-    /// The same, with a cache that several blocks share.
+    /// The same, with a cache and counters that several blocks share.
     pub(crate) fn open_sharing(
         storage: &SharedStorage,
         path: &Path,
         cache: &Arc<ColumnCache>,
+        telemetry: &Telemetry,
     ) -> Result<Self, ReadError> {
         let place = path.display().to_string();
         let io = |error: std::io::Error| ReadError::Io {
@@ -136,6 +153,8 @@ impl Block {
             .check(&toc)
             .and_then(|()| Contents::decode(&toc, part.offset))
             .map_err(damaged)?;
+        let bytes_read = telemetry.bytes_read_of(contents.resolution_ms);
+        bytes_read.inc_by(part.length.into());
         Ok(Self {
             id,
             path: path.to_owned(),
@@ -145,6 +164,7 @@ impl Block {
             storage: SharedStorage::clone(storage),
             cache: Arc::clone(cache),
             doomed: AtomicBool::new(false),
+            bytes_read,
         })
     }
 
@@ -166,6 +186,20 @@ impl Block {
     /// Whose samples.
     pub fn tenant(&self) -> TenantId {
         self.contents.tenant
+    }
+
+    /// How much time each rollup of the block covers, in milliseconds; 0: the block holds what was measured.
+    pub fn resolution_ms(&self) -> i64 {
+        self.contents.resolution_ms
+    }
+
+    /// Whether the rollups are made of what `raw` holds, or of all the blocks that it was merged from. A block that stands for a
+    /// single one was written again without what was deleted.
+    pub(crate) fn was_rolled_up_from(&self, raw: &Self) -> bool {
+        let rolled_up = &self.contents.rolled_up;
+        let sources = &raw.contents.sources;
+        rolled_up.contains(&raw.id)
+            || (sources.len() > 1 && sources.iter().all(|source| rolled_up.contains(source)))
     }
 
     /// From the first to the last sample.
@@ -234,6 +268,7 @@ impl Block {
                 place: self.place(part, what),
                 reason: error.to_string(),
             })?;
+        self.bytes_read.inc_by(part.length.into());
         part.check(&bytes)
             .map_err(|error| self.damaged(part, what, error))?;
         Ok(bytes)

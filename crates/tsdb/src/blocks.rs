@@ -1,5 +1,6 @@
 //! Which blocks there are: found at opening, added by flushes, given up by retention, set aside when damaged.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use ulid::Ulid;
 
 use crate::block::{Block, ColumnCache, ENDING};
 use crate::limits::DAMAGE_REMEMBERED_MAX;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, tier_name};
+use crate::tiers::{RAW, RESOLUTIONS, TierKeep};
 
 /// The folder of blocks.
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl Blocks {
 
     /// Opens a block file; it does not answer yet.
     pub(crate) fn open_block(&self, path: &Path) -> Result<Block, ReadError> {
-        Block::open_sharing(&self.storage, path, &self.cache)
+        Block::open_sharing(&self.storage, path, &self.cache, &self.telemetry)
     }
 
     /// All blocks, oldest first.
@@ -91,27 +93,49 @@ impl Blocks {
         Arc::clone(&self.list.read())
     }
 
-    /// The blocks of a tenant that may have samples in `range`, oldest first.
+    /// The blocks of one tier, of all tenants, oldest first.
+    pub(crate) fn of_tier(&self, resolution_ms: i64) -> Vec<Arc<Block>> {
+        let list = self.list();
+        let of_tier = list.iter().filter(|block| block.resolution_ms() == resolution_ms);
+        of_tier.cloned().collect()
+    }
+
+    /// The blocks of a tenant that may have samples in `range` as they were measured, oldest first.
     pub(crate) fn overlapping(&self, tenant: TenantId, range: TimeRange) -> Vec<Arc<Block>> {
+        self.overlapping_in_tier(tenant, range, RAW)
+    }
+
+    /// The blocks of a tenant in a tier that may have something in `range`, oldest first.
+    pub(crate) fn overlapping_in_tier(
+        &self,
+        tenant: TenantId,
+        range: TimeRange,
+        resolution_ms: i64,
+    ) -> Vec<Arc<Block>> {
         let list = self.list();
         list.iter()
-            .filter(|block| block.tenant() == tenant && block.range().overlaps(&range))
+            .filter(|block| {
+                block.resolution_ms() == resolution_ms
+                    && block.tenant() == tenant
+                    && block.range().overlaps(&range)
+            })
             .cloned()
             .collect()
     }
 
     /// Whether a block of the tenant may have a sample of this time.
     pub(crate) fn may_hold(&self, tenant: TenantId, at_ms: i64) -> bool {
-        self.list
-            .read()
-            .iter()
-            .any(|block| block.tenant() == tenant && block.range().contains(at_ms))
+        self.list.read().iter().any(|block| {
+            block.resolution_ms() == RAW && block.tenant() == tenant && block.range().contains(at_ms)
+        })
     }
 
     /// The newest sample that blocks of the tenant hold.
     pub(crate) fn newest_ms(&self, tenant: TenantId) -> Option<i64> {
         let list = self.list.read();
-        let own = list.iter().filter(|block| block.tenant() == tenant);
+        let own = list
+            .iter()
+            .filter(|block| block.resolution_ms() == RAW && block.tenant() == tenant);
         own.map(|block| block.range().to_ms()).max()
     }
 
@@ -136,12 +160,12 @@ impl Blocks {
         self.count();
     }
 
-    /// Lets a merged block answer in the place of those that it was made of.
-    pub(crate) fn replace(&self, merged: &[Arc<Block>], by: Block) {
+    /// Lets a block answer in the place of those that it was made of; nothing where nothing was left of them.
+    pub(crate) fn replace(&self, merged: &[Arc<Block>], by: Option<Block>) {
         let gone = |block: &Arc<Block>| merged.iter().any(|known| known.id() == block.id());
         let mut list = self.list.write();
         let mut changed: Vec<Arc<Block>> = list.iter().filter(|block| !gone(block)).cloned().collect();
-        changed.push(Arc::new(by));
+        changed.extend(by.map(Arc::new));
         changed.sort_by_key(|block| block.id());
         *list = Arc::new(changed);
         drop(list);
@@ -152,29 +176,52 @@ impl Blocks {
         self.count();
     }
 
-    /// Gives up the blocks that are older than `before_ms`, then the oldest until `bytes_max` holds together with
-    /// `other_bytes`. Files go when nobody reads them any more.
-    pub(crate) fn expire(&self, before_ms: i64, bytes_max: Option<u64>, other_bytes: u64) {
-        let mut list = self.list.write();
-        let mut by_age: Vec<Arc<Block>> = list.to_vec();
-        by_age.sort_by_key(|block| std::cmp::Reverse(block.range().to_ms()));
+    /// Gives up blocks: those that are too old for their tier, then of each tier the oldest until its bytes hold, then of all
+    /// tiers those that are nearest to the end of their time until `bytes_max` holds together with `other_bytes`. Of the first,
+    /// only those that `may_go`. Files go when nobody reads them any more.
+    pub(crate) fn expire(
+        &self,
+        keeps: &[TierKeep],
+        (bytes_max, other_bytes): (Option<u64>, u64),
+        now_ms: i64,
+        may_go: impl Fn(&Block) -> bool,
+    ) {
+        // Nearest to the end of its time last; what no setting names is over.
+        let age = |block: &Block| {
+            let keep_ms = keeps
+                .iter()
+                .find(|keep| keep.resolution_ms == block.resolution_ms())
+                .map_or(0, |keep| keep.keep_ms);
+            now_ms.saturating_sub(block.range().to_ms()) as f64 / keep_ms.max(1) as f64
+        };
+        let mut by_age: Vec<Arc<Block>> = self.list().to_vec();
+        by_age.sort_by(|a, b| age(a).total_cmp(&age(b)));
         let mut bytes = other_bytes;
-        let (kept, expired): (Vec<_>, Vec<_>) = by_age.into_iter().partition(|block| {
+        let mut tiers: BTreeMap<i64, u64> = BTreeMap::new();
+        let mut expired = Vec::new();
+        for block in by_age {
+            let of_tier = tiers.entry(block.resolution_ms()).or_default();
+            *of_tier = of_tier.saturating_add(block.byte_len());
             bytes = bytes.saturating_add(block.byte_len());
-            block.range().to_ms() >= before_ms && bytes_max.is_none_or(|max| bytes <= max)
-        });
+            let tier_bytes_max = keeps
+                .iter()
+                .find(|keep| keep.resolution_ms == block.resolution_ms())
+                .and_then(|keep| keep.bytes_max);
+            let too_large = bytes_max.is_some_and(|max| bytes > max)
+                || tier_bytes_max.is_some_and(|max| *of_tier > max);
+            if too_large || (age(&block) > 1.0 && may_go(&block)) {
+                expired.push(block);
+            }
+        }
         if expired.is_empty() {
             return;
         }
-        *list = Arc::new(
-            list.iter()
-                .filter(|block| kept.iter().any(|k| k.id() == block.id()))
-                .cloned()
-                .collect(),
-        );
+        let gone = |block: &&Arc<Block>| expired.iter().any(|gone| gone.id() == block.id());
+        let mut list = self.list.write();
+        *list = Arc::new(list.iter().filter(|block| !gone(block)).cloned().collect());
         drop(list);
         for block in expired {
-            tracing::info!(block = %block.id(), "block expired");
+            tracing::info!(block = %block.id(), tier = tier_name(block.resolution_ms()), "block expired");
             self.telemetry.blocks_expired.inc();
             block.doom();
         }
@@ -232,6 +279,12 @@ impl Blocks {
     }
 
     fn count(&self) {
-        self.telemetry.blocks.set(self.list().len() as i64);
+        let list = self.list();
+        self.telemetry.blocks.set(list.len() as i64);
+        for resolution_ms in RESOLUTIONS {
+            let of_tier = list.iter().filter(|block| block.resolution_ms() == resolution_ms);
+            let bytes: u64 = of_tier.map(|block| block.byte_len()).sum();
+            self.telemetry.tier_bytes_of(resolution_ms).set(bytes as i64);
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use disk::{DiskError, Storage};
-use model::{MetricMetadata, TenantId};
+use model::{Matcher, MatcherOp, MetricMetadata, TenantId, TimeRange};
+use ulid::Ulid;
 
-use crate::bytes::{Malformed, Reader, put_signed, put_varint};
+use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 use crate::limits::PART_BYTES_MAX;
 use crate::record::{decode_metadata, encode_metadata};
 
@@ -28,6 +29,21 @@ pub struct Checkpoint {
     pub flushed: Vec<Flushed>,
     /// What exporters said of their metrics.
     pub metadata: MetadataByName,
+    /// What was deleted and is still in blocks.
+    pub tombstones: Vec<Tombstone>,
+}
+
+/// A deletion: it holds for what the blocks have that there were at its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tombstone {
+    /// Whose series.
+    pub tenant: TenantId,
+    /// All must hold.
+    pub matchers: Vec<Matcher>,
+    /// Of which time.
+    pub range: TimeRange,
+    /// The newest block that there was.
+    pub up_to: Ulid,
 }
 
 /// One flush of memory to blocks.
@@ -72,6 +88,10 @@ impl Checkpoint {
             put_varint(&mut out, part.len() as u64);
             out.append(&mut part);
         }
+        put_varint(&mut out, self.tombstones.len() as u64);
+        for tombstone in &self.tombstones {
+            put_tombstone(&mut out, tombstone);
+        }
         let crc = crc32fast::hash(&out);
         out.extend_from_slice(&crc.to_le_bytes());
         out
@@ -100,6 +120,9 @@ impl Checkpoint {
                     .metadata
                     .insert((tenant, Arc::clone(&entry.name)), entry);
             }
+        }
+        for _ in 0..reader.count(reader.remaining())? {
+            checkpoint.tombstones.push(take_tombstone(&mut reader)?);
         }
         reader.end()?;
         Ok(checkpoint)
@@ -136,9 +159,52 @@ impl Checkpoint {
     }
 }
 
+fn put_tombstone(out: &mut Vec<u8>, tombstone: &Tombstone) {
+    put_varint(out, u64::from(tombstone.tenant.0));
+    put_signed(out, tombstone.range.from_ms());
+    put_signed(out, tombstone.range.to_ms());
+    out.extend_from_slice(&tombstone.up_to.to_bytes());
+    put_varint(out, tombstone.matchers.len() as u64);
+    for matcher in &tombstone.matchers {
+        out.push(match matcher.op() {
+            MatcherOp::Equal => 0,
+            MatcherOp::NotEqual => 1,
+            MatcherOp::Matches(_) => 2,
+            MatcherOp::NotMatches(_) => 3,
+        });
+        put_text(out, matcher.name());
+        put_text(out, matcher.value());
+    }
+}
+
+fn take_tombstone(reader: &mut Reader<'_>) -> Result<Tombstone, Malformed> {
+    let tenant = u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?;
+    let range = TimeRange::new(reader.signed()?, reader.signed()?).map_err(|_| Malformed("range"))?;
+    let up_to = Ulid::from_bytes(reader.array()?);
+    let mut matchers = Vec::new();
+    for _ in 0..reader.count(reader.remaining())? {
+        let op = reader.byte()?;
+        let (name, value) = (reader.text()?, reader.text()?);
+        let matcher = match op {
+            0 => Ok(Matcher::equal(name, value)),
+            1 => Ok(Matcher::not_equal(name, value)),
+            2 => Matcher::matching(name, value),
+            3 => Matcher::not_matching(name, value),
+            _ => return Err(Malformed("kind of matcher")),
+        };
+        matchers.push(matcher.map_err(|_| Malformed("regular expression"))?);
+    }
+    Ok(Tombstone {
+        tenant: TenantId(tenant),
+        matchers,
+        range,
+        up_to,
+    })
+}
+
 fn lost(path: &Path, reason: &str) -> String {
     format!(
-        "checkpoint {}: {reason}; no sample is lost, the log is read from its start, help texts return with the next scrape",
+        "checkpoint {}: {reason}; no sample is lost, the log is read from its start, help texts return with the next scrape; what was deleted in the last minutes may be back: delete it again",
         path.display()
     )
 }
@@ -166,6 +232,12 @@ mod tests {
             };
             checkpoint.metadata.insert((TenantId(2), Arc::from(name)), entry);
         }
+        checkpoint.tombstones.push(Tombstone {
+            tenant: TenantId(2),
+            matchers: vec![Matcher::equal("job", "a"), Matcher::matching("b", "c.*").unwrap()],
+            range: TimeRange::new(-3, 9).unwrap(),
+            up_to: Ulid::from_parts(4, 5),
+        });
         let bytes = checkpoint.encode();
         assert_eq!(Checkpoint::decode(&bytes), Ok(checkpoint.clone()));
         for bit in 0..bytes.len() * 8 {

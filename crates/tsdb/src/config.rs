@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use model::Matcher;
 use serde::{Deserialize, Serialize};
 use stdx::HumanDuration;
 
 use crate::error::TsdbError;
+use crate::tiers::{RAW, TierKeep};
 
 /// Settings of the store; the defaults suit one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,10 +16,20 @@ pub struct Config {
     /// The folder the store owns; set by the command line, not by the file.
     #[serde(skip)]
     pub dir: PathBuf,
-    /// How long samples are kept.
+    /// How long samples are kept as they were measured.
     pub retention: HumanDuration,
-    /// How many bytes of disk the store may use, log included; the oldest blocks go first. `None`: no limit.
+    /// How many bytes of disk the store may use, log included; of all tiers those blocks go first that are nearest to the end
+    /// of their time. `None`: no limit.
     pub retention_bytes: Option<u64>,
+    /// The blocks of samples as they were measured may take so many bytes.
+    pub raw_bytes: Option<u64>,
+    /// What is kept of rollups over a minute.
+    pub minutes: TierRetention,
+    /// What is kept of rollups over an hour.
+    pub hours: TierRetention,
+    /// Series that are kept for another time than all others.
+    #[serde(skip)]
+    pub series_retention: Vec<SeriesRetention>,
     /// How much older than the newest sample of its series a sample may be.
     pub out_of_order_window: HumanDuration,
     /// How far in the future a sample may lie.
@@ -28,12 +40,43 @@ pub struct Config {
     pub series_per_metric_max: u64,
 }
 
+/// What is kept of a coarse tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierRetention {
+    /// How long; 0 for not at all.
+    pub keep: HumanDuration,
+    /// How many bytes its blocks may take.
+    pub bytes: Option<u64>,
+}
+
+/// How long some series are kept: not longer than this, whatever their tier allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesRetention {
+    /// Which series: all must hold.
+    pub matchers: Vec<Matcher>,
+    /// In which tier, by its resolution in milliseconds; `None` for all.
+    pub resolution_ms: Option<i64>,
+    /// How long.
+    pub keep: HumanDuration,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             dir: PathBuf::new(),
-            retention: HumanDuration::from_secs(15 * 86_400),
+            retention: HumanDuration::from_secs(7 * 86_400),
             retention_bytes: None,
+            raw_bytes: None,
+            minutes: TierRetention {
+                keep: HumanDuration::from_secs(30 * 86_400),
+                bytes: None,
+            },
+            hours: TierRetention {
+                keep: HumanDuration::from_secs(365 * 86_400),
+                bytes: None,
+            },
+            series_retention: Vec::new(),
             out_of_order_window: HumanDuration::from_secs(3_600),
             future_limit: HumanDuration::from_secs(600),
             active_series_max: 2_000_000,
@@ -49,6 +92,29 @@ impl Config {
             dir: dir.into(),
             ..Self::default()
         }
+    }
+
+    /// The tiers that are kept, finest first.
+    pub(crate) fn tiers(&self) -> Vec<TierKeep> {
+        let tiers = [
+            (RAW, self.retention, self.raw_bytes),
+            (60_000, self.minutes.keep, self.minutes.bytes),
+            (3_600_000, self.hours.keep, self.hours.bytes),
+        ];
+        tiers
+            .into_iter()
+            .map(|(resolution_ms, keep, bytes_max)| TierKeep {
+                resolution_ms,
+                keep_ms: keep.as_millis_i64(),
+                bytes_max,
+            })
+            .filter(|keep| keep.keep_ms > 0)
+            .collect()
+    }
+
+    /// How long anything is kept, in milliseconds.
+    pub(crate) fn keep_ms_max(&self) -> i64 {
+        self.tiers().iter().map(|keep| keep.keep_ms).max().unwrap_or_default()
     }
 
     /// Refuses what cannot work, naming the key and the mend.
@@ -67,6 +133,9 @@ impl Config {
         }
         if self.out_of_order_window > self.retention {
             return refuse("out_of_order_window", "must not be longer than retention");
+        }
+        if self.series_retention.iter().any(|rule| rule.keep < HumanDuration::from_secs(2 * 3_600)) {
+            return refuse("retention", "keep must be 2h or longer, the span of one block");
         }
         if self.retention_bytes == Some(0) {
             return refuse("retention_bytes", "must be above 0; leave it out for no limit");

@@ -30,12 +30,17 @@ use crate::telemetry::Telemetry;
 mod append;
 pub mod backfill;
 mod compact;
+mod deletions;
 mod flush;
 mod rare;
 mod read;
+mod read_tier;
 mod replay;
+mod roll_up;
+mod series_walk;
 
 use append::Echo;
+use deletions::Clean;
 use replay::Replay;
 
 /// A store of series in one folder. Cloning shares it.
@@ -59,6 +64,9 @@ pub(crate) struct Inner {
     exemplars: Exemplars,
     /// Damaged blocks, which are not merged with others.
     unmergeable: Mutex<BTreeSet<Ulid>>,
+    /// Blocks of which a tier, by its resolution, has nothing to hold or cannot have it.
+    hollow: Mutex<BTreeSet<(Ulid, i64)>>,
+    clean: Mutex<Clean>,
     segments: Mutex<Segments>,
     keys: Keys,
     checkpoint: RwLock<Checkpoint>,
@@ -145,6 +153,8 @@ impl Db {
             culprits: Culprits::counting(telemetry.series_refused.clone()),
             exemplars,
             unmergeable: Mutex::default(),
+            hollow: Mutex::default(),
+            clean: Mutex::default(),
             segments: Mutex::new(segments),
             keys,
             checkpoint: RwLock::new(checkpoint),

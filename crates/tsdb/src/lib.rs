@@ -27,8 +27,9 @@ mod matching;
 pub mod record;
 pub mod report;
 pub mod telemetry;
+pub mod tiers;
 
-pub use config::Config;
+pub use config::{Config, SeriesRetention, TierRetention};
 pub use db::Db;
 pub use error::TsdbError;
 pub use report::OpenReport;

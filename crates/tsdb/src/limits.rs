@@ -10,6 +10,8 @@ pub const HEAD_CHUNK_SAMPLES_MIN: usize = 32;
 pub const OPEN_BYTES_MAX: usize = 48 << 20;
 /// A chunk in a block holds at most so many samples.
 pub const BLOCK_CHUNK_SAMPLES: usize = 4320;
+/// A chunk of rollups in a block holds at most so many: a question about a year reads little beyond it.
+pub const ROLLUPS_PER_CHUNK: usize = 1440;
 /// Native histograms in memory are sealed at so many of a series.
 pub const HEAD_CHUNK_HISTOGRAMS: usize = 32;
 /// A chunk of native histograms holds at most so many.
@@ -66,3 +68,7 @@ pub const LOG_SEGMENT_BYTES_PER_SERIES: u64 = 640;
 pub const LOG_SEGMENT_MS_MAX: i64 = 30 * 60_000;
 /// Old samples that come in bulk are gathered up to so many bytes before they are written to blocks.
 pub const BACKFILL_BYTES_MAX: usize = 64 << 20;
+/// A day is rolled up once it ended so many milliseconds ago: late samples have come by then.
+pub const ROLL_UP_AFTER_MS: i64 = DAY_MS;
+/// Samples that are too old for their tier wait so many milliseconds longer to be rolled up, where that fails.
+pub const ROLL_UP_GRACE_MS: i64 = DAY_MS;

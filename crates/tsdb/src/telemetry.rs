@@ -26,6 +26,10 @@ pub struct Telemetry {
     pub blocks: Gauge,
     /// Bytes on disk, log included.
     pub disk_bytes: Gauge,
+    /// Bytes of blocks, by tier.
+    pub tier_bytes: Family<Vec<(String, String)>, Gauge>,
+    /// Bytes read from blocks, by tier.
+    pub bytes_read: Family<Vec<(String, String)>, Counter>,
     /// Blocks written.
     pub blocks_written: Counter,
     /// Blocks that were merged into larger ones.
@@ -41,6 +45,16 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
+    /// Counts what is read from the blocks of a tier.
+    pub(crate) fn bytes_read_of(&self, resolution_ms: i64) -> Counter {
+        self.bytes_read.get_or_create(&tier_label(resolution_ms)).clone()
+    }
+
+    /// What the blocks of a tier take on disk.
+    pub(crate) fn tier_bytes_of(&self, resolution_ms: i64) -> Gauge {
+        self.tier_bytes.get_or_create(&tier_label(resolution_ms)).clone()
+    }
+
     /// Makes the metrics visible.
     pub fn register(&self, registry: &mut Registry) {
         let counters = [
@@ -99,6 +113,16 @@ impl Telemetry {
             "New series refused at a limit, by metric",
             self.series_refused.clone(),
         );
+        registry.register(
+            "watchkeeper_tsdb_tier_bytes",
+            "Bytes of blocks, by tier",
+            self.tier_bytes.clone(),
+        );
+        registry.register(
+            "watchkeeper_tsdb_block_bytes_read",
+            "Bytes read from blocks, by tier",
+            self.bytes_read.clone(),
+        );
         let gauges = [
             ("head_series", "Series in memory", &self.head_series),
             ("blocks", "Blocks that answer", &self.blocks),
@@ -108,6 +132,18 @@ impl Telemetry {
             registry.register(format!("watchkeeper_tsdb_{name}"), help, gauge.clone());
         }
         self.log.register(registry);
+    }
+}
+
+fn tier_label(resolution_ms: i64) -> Vec<(String, String)> {
+    vec![("tier".to_owned(), tier_name(resolution_ms))]
+}
+
+/// What people call a tier: `raw`, or how much time a rollup covers.
+pub fn tier_name(resolution_ms: i64) -> String {
+    match u64::try_from(resolution_ms) {
+        Ok(ms @ 1..) => stdx::HumanDuration::from_millis(ms).to_string(),
+        _ => "raw".to_owned(),
     }
 }
 

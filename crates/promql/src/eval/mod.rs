@@ -17,6 +17,7 @@ mod matching;
 mod notes;
 mod select;
 mod sets;
+mod tier;
 mod window;
 
 pub(crate) use column::{ABSENT, Column, Evaluated, is_present, merge_same_labels};
@@ -25,7 +26,7 @@ pub(crate) use grid::Grid;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use model::{SampleColumns, SeriesRead};
+use model::{SampleColumns, SeriesRead, Tier};
 
 use crate::answer::{Annotations, Answer, MatrixSeries, Statistics, Value, VectorSample};
 use crate::ast::{Expr, ValueType};
@@ -86,6 +87,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) query: Grid,
     annotations: Annotations,
     statistics: Statistics,
+    /// In which tiers samples are kept, once that was asked.
+    tiers: Option<Vec<Tier>>,
     /// Samples held now.
     held: usize,
 }
@@ -99,6 +102,7 @@ impl<'a> Evaluator<'a> {
             query,
             annotations: Annotations::default(),
             statistics: Statistics::default(),
+            tiers: None,
             held: 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{SampleColumns, SelectedSeries, Selector, TimeRange, is_stale};
+use model::{SampleColumns, SelectedSeries, TimeRange, is_stale};
 
 use super::column::{ABSENT, Column, Evaluated};
 use super::{Evaluator, Grid};
@@ -60,8 +60,12 @@ impl Evaluator<'_> {
             _ => 0,
         };
         let (first_ms, last_ms) = shifted_ends(selector.shift, grid);
-        let range = span(first_ms - self.options.lookback_ms, last_ms + ahead_ms);
-        let found = self.find(selector, range)?;
+        let asked = span(first_ms - self.options.lookback_ms, last_ms + ahead_ms);
+        let resolution_ms = self.tier(asked, selector.shift, grid, None)?;
+        // The last sample of a stretch stands for the stretch.
+        let lookback_ms = self.options.lookback_ms.max(resolution_ms);
+        let range = span(first_ms - lookback_ms, last_ms + ahead_ms);
+        let found = self.find_in_tier(selector, range, resolution_ms)?;
         let mut columns = Vec::new();
         let mut samples = SampleColumns::default();
         for (turn, series) in found.iter().enumerate() {
@@ -74,7 +78,7 @@ impl Evaluator<'_> {
                 while samples.at_ms.get(cursor).is_some_and(|at_ms| *at_ms <= looked_ms) {
                     cursor += 1;
                 }
-                let oldest_ms = self.oldest_of_window(looked_ms - self.options.lookback_ms);
+                let oldest_ms = self.oldest_of_window(looked_ms - lookback_ms);
                 let looked = Looked {
                     at_ms: looked_ms,
                     oldest_ms,
@@ -89,22 +93,6 @@ impl Evaluator<'_> {
             }
         }
         Ok(Evaluated::Vector(columns))
-    }
-
-    /// The series that a selector finds.
-    pub(super) fn find(
-        &mut self,
-        selector: &SelectorPlan,
-        range: TimeRange,
-    ) -> Result<Vec<Arc<dyn SelectedSeries>>, EvalError> {
-        let asked = Selector {
-            tenant: self.options.tenant,
-            matchers: selector.matchers.clone(),
-            range,
-        };
-        let found = self.store.select(&asked).map_err(EvalError::Storage)?;
-        self.statistics.series_selected += found.len() as u64;
-        Ok(found)
     }
 
     /// Reads one series into a buffer that is used again and again.

@@ -9,7 +9,7 @@ use crate::answer::MatrixSeries;
 use crate::ast::Extended;
 use crate::error::EvalError;
 use crate::functions::extended::Compute;
-use crate::functions::{Window, WindowBody, extended};
+use crate::functions::{Window, WindowBody, extended, rolled_up};
 use crate::plan::{CallPlan, Shift, Source, WindowPlan};
 
 impl Evaluator<'_> {
@@ -36,6 +36,20 @@ impl Evaluator<'_> {
             Source::Subquery { .. } => body.compute,
         };
         let counts_up = matches!(call.function.name, "rate" | "increase");
+        if let (Source::Series(selector), Some(rolled_up)) = (&window.source, rolled_up::find(call.function.name))
+            && selector.extended.is_none()
+            && let Some(Evaluated::Vector(mut columns)) =
+                self.rolled_up((selector, window), rolled_up, grid)?
+        {
+            for column in &mut columns {
+                if counts_up {
+                    self.doubt_counter(&column.labels, window_at);
+                }
+                column.drops_name = !body.keeps_name;
+                self.hold(grid.steps)?;
+            }
+            return Ok(Evaluated::Vector(columns));
+        }
         let mut columns = Vec::new();
         self.for_each_series(window, grid, &mut |evaluator, series, samples| {
             let values = slide(evaluator, window, samples, grid, &params, compute);
@@ -136,7 +150,9 @@ impl Evaluator<'_> {
             Source::Series(selector) => {
                 let (before_ms, behind_ms) = self.reach(window);
                 let range = span(first_ms - window.range_ms - before_ms, last_ms + behind_ms);
-                for (turn, series) in self.find(selector, range)?.iter().enumerate() {
+                let resolution_ms = self.tier(range, window.shift, grid, None)?;
+                let found = self.find_in_tier(selector, range, resolution_ms)?;
+                for (turn, series) in found.iter().enumerate() {
                     self.check_at(turn)?;
                     self.read(series, range, &mut samples)?;
                     drop_stale(&mut samples);

@@ -19,6 +19,7 @@ pub(crate) mod native;
 pub(crate) mod over_time;
 pub(crate) mod rate;
 pub(crate) mod regression;
+pub(crate) mod rolled_up;
 pub(crate) mod smoothing;
 pub(crate) mod sort;
 pub(crate) mod sum;

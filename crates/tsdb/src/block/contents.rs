@@ -42,10 +42,12 @@ pub struct Contents {
     pub sample_count: u64,
     /// How many chunks.
     pub chunk_count: u64,
-    /// How many samples stand for many: 0, the block holds what was measured.
-    pub resolution_ms: u64,
+    /// How much time each rollup of the block covers, in milliseconds; 0: the block holds what was measured.
+    pub resolution_ms: i64,
     /// The blocks that this one was merged from and stands for.
     pub sources: Vec<Ulid>,
+    /// The blocks of what was measured that these rollups were made of.
+    pub rolled_up: Vec<Ulid>,
     pub(crate) series_pages: Vec<Part>,
     pub(crate) dictionary_pages: Vec<DictionaryPage>,
 }
@@ -97,10 +99,12 @@ impl Contents {
         put_varint(&mut out, u64::from(self.series_count));
         put_varint(&mut out, self.sample_count);
         put_varint(&mut out, self.chunk_count);
-        put_varint(&mut out, self.resolution_ms);
-        put_varint(&mut out, self.sources.len() as u64);
-        for source in &self.sources {
-            out.extend_from_slice(&source.to_bytes());
+        put_varint(&mut out, self.resolution_ms as u64);
+        for blocks in [&self.sources, &self.rolled_up] {
+            put_varint(&mut out, blocks.len() as u64);
+            for block in blocks {
+                out.extend_from_slice(&block.to_bytes());
+            }
         }
         put_varint(&mut out, self.series_pages.len() as u64);
         self.series_pages.iter().for_each(|part| part.put(&mut out));
@@ -127,13 +131,16 @@ impl Contents {
             series_count: narrow(reader.varint()?)?,
             sample_count: reader.varint()?,
             chunk_count: reader.varint()?,
-            resolution_ms: reader.varint()?,
+            resolution_ms: i64::try_from(reader.varint()?).map_err(|_| Malformed("resolution"))?,
             sources: Vec::new(),
+            rolled_up: Vec::new(),
             series_pages: Vec::new(),
             dictionary_pages: Vec::new(),
         };
-        for _ in 0..reader.count(reader.remaining())? {
-            contents.sources.push(Ulid::from_bytes(reader.array()?));
+        for blocks in [&mut contents.sources, &mut contents.rolled_up] {
+            for _ in 0..reader.count(reader.remaining())? {
+                blocks.push(Ulid::from_bytes(reader.array()?));
+            }
         }
         for _ in 0..reader.count(reader.remaining())? {
             contents.series_pages.push(Part::take(&mut reader)?);

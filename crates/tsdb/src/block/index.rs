@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
 use super::contents::Part;
-use super::{Block, ChunkMeta, HistogramMeta};
+use super::{Block, ChunkMeta, HistogramMeta, RollupMeta, rollups};
 use crate::bytes::{Malformed, Reader};
 use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
 use crate::matching::{Postings, matching};
@@ -25,6 +25,7 @@ pub(crate) struct BlockSeries {
     pub(crate) labels: Labels,
     pub(crate) chunks: Vec<ChunkMeta>,
     pub(crate) histograms: Vec<HistogramMeta>,
+    pub(crate) rollups: Vec<RollupMeta>,
 }
 
 /// A label pair of the dictionary.
@@ -41,6 +42,7 @@ struct Row {
     pairs: Vec<usize>,
     chunks: Vec<ChunkMeta>,
     histograms: Vec<HistogramMeta>,
+    rollups: Vec<RollupMeta>,
 }
 
 type Pages<T> = RefCell<HashMap<usize, Arc<Vec<T>>, FxBuildHasher>>;
@@ -73,6 +75,7 @@ impl<'a> Session<'a> {
             let series = self.series(number)?;
             if series.chunks.iter().any(|chunk| chunk.range().overlaps(&range))
                 || series.histograms.iter().any(|chunk| chunk.range.overlaps(&range))
+                || series.rollups.iter().any(|chunk| chunk.range.overlaps(&range))
             {
                 found.push(series);
             }
@@ -126,6 +129,7 @@ impl<'a> Session<'a> {
             labels: labels.build(),
             chunks: row.chunks.clone(),
             histograms: row.histograms.clone(),
+            rollups: row.rollups.clone(),
         })
     }
 
@@ -354,6 +358,7 @@ fn take_row(reader: &mut Reader<'_>, before: Option<&Row>) -> Result<Row, Malfor
         pairs,
         chunks,
         histograms,
+        rollups: rollups::take_metas(reader)?,
     })
 }
 

@@ -25,9 +25,19 @@ fn samples(seed: u32) -> SampleColumns {
 fn write(dir: &Path, series: &[(Labels, SampleColumns)]) -> PathBuf {
     let path = dir.join(format!("{}.{ENDING}", Ulid::from_parts(1_700_000_000_000, 7)));
     disk::publish(&LocalStorage, &path, |file| {
-        let mut writer = BlockWriter::new(file, TenantId(3), Vec::new());
+        let mut writer = BlockWriter::new(
+            file,
+            Heading {
+                tenant: TenantId(3),
+                ..Heading::default()
+            },
+        );
         for (labels, samples) in series {
-            writer.add(labels, samples, &[])?;
+            let added = Added {
+                samples: Some(samples),
+                ..Added::default()
+            };
+            writer.add(labels, added)?;
         }
         writer.finish()
     })

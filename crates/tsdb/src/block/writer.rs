@@ -5,14 +5,14 @@ use std::io;
 use std::sync::Arc;
 
 use disk::StorageFile;
-use model::{HistogramSample, Labels, SampleColumns, TenantId, TimeRange, is_stale};
+use model::{HistogramSample, Labels, Rollups, SampleColumns, TenantId, TimeRange, is_stale};
 use roaring::RoaringBitmap;
 use ulid::Ulid;
 
 use super::contents::{Contents, DictionaryPage, Part, encode_trailer};
 use super::index::{PAIRS_PER_PAGE, SERIES_PER_PAGE, pack_page};
 use super::order::{BOUND, are_siblings};
-use super::{ChunkMeta, HEADER, HistogramMeta};
+use super::{ChunkMeta, HEADER, HistogramMeta, RollupMeta, rollups};
 use crate::bytes::{put_signed, put_text, put_varint};
 use crate::chunk::{self, Effort};
 use crate::limits::{BLOCK_CHUNK_SAMPLES, HISTOGRAMS_PER_CHUNK_MAX};
@@ -37,10 +37,33 @@ struct Written {
     labels: Labels,
     chunks: Vec<ChunkMeta>,
     histograms: Vec<HistogramMeta>,
+    rollups: Vec<RollupMeta>,
+}
+
+/// What a block is to say of itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heading {
+    /// Whose samples.
+    pub(crate) tenant: TenantId,
+    /// How much time each rollup covers, in milliseconds; 0: samples as they were measured.
+    pub(crate) resolution_ms: i64,
+    /// The blocks that it stands for.
+    pub(crate) sources: Vec<Ulid>,
+    /// The blocks that its rollups were made of.
+    pub(crate) rolled_up: Vec<Ulid>,
+}
+
+/// What a series is to have in a block, in order of time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Added<'a> {
+    pub(crate) samples: Option<&'a SampleColumns>,
+    pub(crate) histograms: &'a [HistogramSample],
+    /// With all columns.
+    pub(crate) rollups: Option<&'a Rollups>,
 }
 
 impl<'a> BlockWriter<'a> {
-    pub(crate) fn new(file: &'a (dyn StorageFile + 'a), tenant: TenantId, sources: Vec<Ulid>) -> Self {
+    pub(crate) fn new(file: &'a (dyn StorageFile + 'a), heading: Heading) -> Self {
         Self {
             file,
             written: 0,
@@ -48,53 +71,58 @@ impl<'a> BlockWriter<'a> {
             series: Vec::new(),
             before: SampleColumns::default(),
             contents: Contents {
-                tenant,
+                tenant: heading.tenant,
                 min_ms: i64::MAX,
                 max_ms: i64::MIN,
                 series_count: 0,
                 sample_count: 0,
                 chunk_count: 0,
-                resolution_ms: 0,
-                sources,
+                resolution_ms: heading.resolution_ms,
+                sources: heading.sources,
+                rolled_up: heading.rolled_up,
                 series_pages: Vec::new(),
                 dictionary_pages: Vec::new(),
             },
         }
     }
 
-    /// Adds the next series with its samples and native histograms, in order of time. A series with neither is left out.
-    pub(crate) fn add(
-        &mut self,
-        labels: &Labels,
-        samples: &SampleColumns,
-        histograms: &[HistogramSample],
-    ) -> io::Result<()> {
-        if samples.is_empty() && histograms.is_empty() {
+    /// Adds the next series. One that has nothing is left out.
+    pub(crate) fn add(&mut self, labels: &Labels, added: Added<'_>) -> io::Result<()> {
+        let chunks = match added.samples {
+            Some(samples) => self.put_samples(labels, samples)?,
+            None => Vec::new(),
+        };
+        let histograms = self.put_histograms(added.histograms)?;
+        let rollups = match added.rollups {
+            Some(rollups) => self.put_rollups(rollups)?,
+            None => Vec::new(),
+        };
+        let of_chunks = chunks.iter().map(|chunk| (chunk.range(), chunk.count));
+        let of_histograms = histograms.iter().map(|chunk| (chunk.range, chunk.count));
+        let of_rollups = rollups.iter().map(|chunk| (chunk.range, chunk.count));
+        let mut extents = of_chunks.chain(of_histograms).chain(of_rollups).peekable();
+        if extents.peek().is_none() {
             return Ok(());
         }
-        let chunks = self.put_samples(labels, samples)?;
-        let histograms = self.put_histograms(histograms)?;
-        let ranges = chunks
-            .iter()
-            .map(ChunkMeta::range)
-            .chain(histograms.iter().map(|chunk| chunk.range));
-        for range in ranges {
+        for (range, count) in extents {
             self.contents.min_ms = self.contents.min_ms.min(range.from_ms());
             self.contents.max_ms = self.contents.max_ms.max(range.to_ms());
+            self.contents.sample_count += u64::from(count);
+            self.contents.chunk_count += 1;
         }
-        let counts = chunks
-            .iter()
-            .map(|chunk| chunk.count)
-            .chain(histograms.iter().map(|chunk| chunk.count));
-        self.contents.sample_count += counts.map(u64::from).sum::<u64>();
-        self.contents.chunk_count += (chunks.len() + histograms.len()) as u64;
         self.contents.series_count += 1;
         self.series.push(Written {
             labels: labels.clone(),
             chunks,
             histograms,
+            rollups,
         });
         Ok(())
+    }
+
+    /// Whether nothing was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.is_empty()
     }
 
     fn put_histograms(&mut self, histograms: &[HistogramSample]) -> io::Result<Vec<HistogramMeta>> {
@@ -209,6 +237,7 @@ impl<'a> BlockWriter<'a> {
                     put_varint(&mut page, length_ms as u64);
                     put_varint(&mut page, u64::from(chunk.count));
                 }
+                rollups::put_metas(&mut page, &written.rollups);
             }
             let part = self.put(&pack_page(&page)?)?;
             self.contents.series_pages.push(part);
@@ -240,7 +269,7 @@ impl<'a> BlockWriter<'a> {
         Ok(())
     }
 
-    fn put(&mut self, bytes: &[u8]) -> io::Result<Part> {
+    pub(super) fn put(&mut self, bytes: &[u8]) -> io::Result<Part> {
         let part = Part::of(bytes, self.written + self.buffer.len() as u64);
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= BUFFER_BYTES {

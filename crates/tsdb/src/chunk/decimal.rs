@@ -17,6 +17,10 @@ const ROUNDED_MAX: f64 = 2_251_799_813_685_248.0;
 /// The exponent is guessed from so many values.
 const VALUES_GUESSED_FROM: usize = 12;
 
+/// What an exception takes, about, and what a decimal digit does.
+const EXCEPTION_BITS: usize = 80;
+const DIGIT_BITS: usize = 3;
+
 /// Appends `mode` and the column; appends nothing and says no where too few of the values are decimals.
 pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>, mode: u8) -> bool {
     let exceptions_max = values.len() / 8 + 1;
@@ -24,8 +28,9 @@ pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>, mode: u8
     let looked: Vec<f64> = values.iter().copied().step_by(stride).collect();
     let guessed = common_exponent(&looked, exceptions_max).map(|exponent| convert(values, exponent));
     let column = match guessed {
-        Some(column) if column.exceptions.is_empty() => column,
-        // A value that was not looked at may need a larger exponent.
+        // Each digit more makes all values longer: a few exceptions cost less.
+        Some(column) if column.exceptions.len() * EXCEPTION_BITS <= values.len() * DIGIT_BITS => column,
+        // Values that were not looked at may need a larger exponent.
         _ => match common_exponent(values, exceptions_max) {
             Some(exponent) => convert(values, exponent),
             None => return false,

@@ -287,7 +287,7 @@ impl Inner {
     fn samples_in_blocks(&self, series: &MemSeries, range: TimeRange) -> SampleColumns {
         let mut columns = SampleColumns::default();
         for block in self.blocks.overlapping(series.tenant(), range) {
-            self.gather_unknown(&block, series.series().labels(), range, &mut columns);
+            self.gather_unknown(block, series.series().labels(), range, &mut columns);
         }
         settle(&mut columns, 0, range);
         columns

@@ -17,7 +17,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::compact::Merge;
 use super::{Db, Inner};
-use crate::block::{Block, BlockSeries, Walk, block_order};
+use crate::block::{Added, Block, BlockSeries, Heading, Walk, block_order};
 use crate::columns::{settle, settle_histograms};
 use crate::error::TsdbError;
 use crate::limits::{BACKFILL_BYTES_MAX, DAY_MS};
@@ -129,7 +129,8 @@ impl Backfill {
     /// Whether a sample of this time may be stored; one that may not is counted.
     fn keeps(&mut self, at_ms: i64) -> bool {
         let bounds = self.db.inner.bounds(self.now_ms);
-        let reason = if at_ms < bounds.oldest_ms {
+        let oldest_ms = self.now_ms.saturating_sub(self.db.inner.config.keep_ms_max());
+        let reason = if at_ms < oldest_ms {
             Refusal::TooOld
         } else if at_ms > bounds.newest_ms {
             Refusal::TooFarInFuture
@@ -258,10 +259,21 @@ impl Inner {
         if new.is_empty() {
             return Ok(false);
         }
-        let block = self.publish_block(tenant, Vec::new(), now_ms, |writer| {
-            new.iter()
-                .try_for_each(|(labels, samples)| writer.add(labels, &samples.floats, &samples.histograms))
+        let heading = Heading {
+            tenant,
+            ..Heading::default()
+        };
+        let block = self.publish_block(heading, now_ms, |writer| {
+            new.iter().try_for_each(|(labels, samples)| {
+                let added = Added {
+                    samples: Some(&samples.floats),
+                    histograms: &samples.histograms,
+                    rollups: None,
+                };
+                writer.add(labels, added)
+            })
         })?;
+        let Some(block) = block else { return Ok(false) };
         let stored = block.contents().sample_count;
         self.blocks.add(block);
         self.note_newest(tenant, &new);

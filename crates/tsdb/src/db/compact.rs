@@ -2,17 +2,18 @@
 //!
 //! A merged block names the blocks it was made of; where a crash leaves both, opening removes those.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{HistogramSample, Labels, ReadError, SampleColumns, TenantId, TimeRange};
+use model::{ReadError, TenantId, TimeRange};
+use ulid::Ulid;
 
 use super::Inner;
-use crate::block::{Block, Walk, block_order};
-use crate::columns::{settle, settle_histograms};
+use super::series_walk::SeriesWalk;
+use crate::block::{Block, Heading};
 use crate::error::TsdbError;
 use crate::limits::{BLOCKS_PER_DAY_MAX, DAY_MS, MERGE_SHARE};
+use crate::tiers::RAW;
 
 /// Which blocks are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) enum Merge {
 }
 
 impl Inner {
-    /// Merges the blocks of each day.
+    /// Merges the blocks of each day that hold what was measured.
     pub(super) fn compact(&self, merge: Merge, now_ms: i64) -> Result<(), TsdbError> {
         self.compact_where(merge, now_ms, |_| true)
     }
@@ -49,33 +50,61 @@ impl Inner {
         wanted: impl Fn(i64) -> bool,
     ) -> Result<(), TsdbError> {
         let mut days: BTreeMap<(TenantId, i64), Vec<Arc<Block>>> = BTreeMap::new();
-        for block in self.blocks.list().iter() {
+        for block in self.blocks.of_tier(RAW) {
             let day = block.range().from_ms().div_euclid(DAY_MS);
-            if !wanted(day) {
-                continue;
+            if wanted(day) {
+                days.entry((block.tenant(), day)).or_default().push(block);
             }
-            days.entry((block.tenant(), day))
-                .or_default()
-                .push(Arc::clone(block));
         }
-        for ((tenant, day), blocks) in days {
-            let known_bad = |block: &Arc<Block>| self.unmergeable.lock().contains(&block.id());
-            if is_worthwhile(merge, day, &blocks) && !blocks.iter().any(known_bad) {
-                self.merge_blocks(tenant, &blocks, now_ms)?;
+        for ((_, day), blocks) in days {
+            if is_worthwhile(merge, day, &blocks) {
+                self.merge_blocks(&blocks, now_ms)?;
             }
         }
         Ok(())
     }
 
-    fn merge_blocks(&self, tenant: TenantId, blocks: &[Arc<Block>], now_ms: i64) -> Result<(), TsdbError> {
+    /// Merges blocks of one tenant and tier.
+    pub(super) fn merge_blocks(&self, blocks: &[Arc<Block>], now_ms: i64) -> Result<(), TsdbError> {
+        let known_bad = |block: &Arc<Block>| self.unmergeable.lock().contains(&block.id());
+        let Some(first) = blocks.first() else { return Ok(()) };
+        if blocks.iter().any(known_bad) {
+            return Ok(());
+        }
+        let rolled_up: BTreeSet<Ulid> = blocks
+            .iter()
+            .flat_map(|block| block.contents().rolled_up.iter().copied())
+            .collect();
+        let heading = Heading {
+            tenant: first.tenant(),
+            resolution_ms: first.resolution_ms(),
+            sources: blocks.iter().map(|block| block.id()).collect(),
+            rolled_up: self.still_there(rolled_up),
+        };
+        let deletions = self.deletions(now_ms);
+        // Of samples the older block's stay; rollups are made anew when more is known, so the newer block's do.
+        let oldest_first = blocks.iter().map(|block| &**block);
+        let mut walk = if heading.resolution_ms == RAW {
+            SeriesWalk::new(oldest_first, TimeRange::ALL, &deletions)
+        } else {
+            SeriesWalk::new(oldest_first.rev(), TimeRange::ALL, &deletions)
+        };
+        self.rewrite_as(heading, blocks, &mut walk, now_ms)
+    }
+
+    /// Puts what is walked in the place of `blocks`.
+    pub(super) fn rewrite_as(
+        &self,
+        heading: Heading,
+        blocks: &[Arc<Block>],
+        walk: &mut SeriesWalk<'_>,
+        now_ms: i64,
+    ) -> Result<(), TsdbError> {
         let mut damage = None;
-        let sources = blocks.iter().map(|block| block.id()).collect();
-        let merged = self.publish_block(tenant, sources, now_ms, |writer| {
-            let mut walks: Vec<Walk<'_>> = blocks.iter().map(|block| Walk::new(block)).collect();
-            let (mut columns, mut histograms) = (SampleColumns::default(), Vec::new());
+        let written = self.publish_block(heading, now_ms, |writer| {
             loop {
-                match next_series(&mut walks, &mut columns, &mut histograms) {
-                    Ok(Some(labels)) => writer.add(&labels, &columns, &histograms)?,
+                match walk.next() {
+                    Ok(Some(gathered)) => writer.add(&gathered.labels, gathered.added())?,
                     Ok(None) => return Ok(()),
                     Err(error) => {
                         let text = error.to_string();
@@ -85,9 +114,9 @@ impl Inner {
                 }
             }
         });
-        match (merged, damage) {
-            (Ok(merged), _) => {
-                self.blocks.replace(blocks, merged);
+        match (written, damage) {
+            (Ok(written), _) => {
+                self.blocks.replace(blocks, written);
                 Ok(())
             }
             // What can be read of a damaged block goes on answering; merging would lose what cannot.
@@ -117,41 +146,4 @@ fn is_worthwhile(merge: Merge, day: i64, blocks: &[Arc<Block>]) -> bool {
             over && others.saturating_mul(MERGE_SHARE) >= largest
         }
     }
-}
-
-/// The next series in the order of blocks, with the samples of all blocks that have it; of two samples at one time that of
-/// the older block stays. `walks` go from the oldest block to the newest.
-fn next_series(
-    walks: &mut [Walk<'_>],
-    columns: &mut SampleColumns,
-    histograms: &mut Vec<HistogramSample>,
-) -> Result<Option<Labels>, ReadError> {
-    let mut first: Option<Labels> = None;
-    for walk in walks.iter_mut() {
-        if let Some(series) = walk.peek()?
-            && first
-                .as_ref()
-                .is_none_or(|first| block_order(&series.labels, first) == Ordering::Less)
-        {
-            first = Some(series.labels.clone());
-        }
-    }
-    let Some(labels) = first else { return Ok(None) };
-    columns.clear();
-    histograms.clear();
-    for walk in walks {
-        if walk.peek()?.is_some_and(|series| series.labels == labels)
-            && let Some(series) = walk.take()
-        {
-            for chunk in &series.chunks {
-                walk.block().read_chunk(chunk, columns)?;
-            }
-            for chunk in &series.histograms {
-                walk.block().read_histograms(chunk, histograms)?;
-            }
-        }
-    }
-    settle(columns, 0, TimeRange::ALL);
-    settle_histograms(histograms, TimeRange::ALL);
-    Ok(Some(labels))
 }

@@ -6,11 +6,9 @@ use std::sync::atomic::Ordering;
 
 use model::{HistogramSample, SampleColumns, TenantId, TimeRange};
 
-use ulid::Ulid;
-
 use super::Inner;
 use super::compact::Merge;
-use crate::block::{Block, BlockWriter, block_order};
+use crate::block::{Added, Block, BlockWriter, Heading, block_order};
 use crate::checkpoint::Flushed;
 use crate::columns::settle;
 use crate::error::TsdbError;
@@ -18,8 +16,9 @@ use crate::head::MemSeries;
 use crate::head::series::Flushing;
 use crate::limits::{
     BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, DAY_MS, HEAD_BYTES_MAX, HEAD_BYTES_PER_SERIES, IDLE_SERIES_MS, LATE_FLUSH_MS,
-    LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX,
+    LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX, ROLL_UP_GRACE_MS,
 };
+use crate::tiers::{RAW, TierKeep};
 
 /// The series of one tenant that are being flushed, in the order of a block.
 type AllFlushing = Vec<(Arc<MemSeries>, Flushing)>;
@@ -44,16 +43,24 @@ impl Inner {
             self.turn_old_segment(now_ms);
             Ok(())
         };
+        // Before what is too old goes: its rollups may be missing.
+        let result = result.and_then(|()| self.roll_up(before_ms, false, now_ms));
         // What only gives space back is done whatever happened before: a full disk may be why it failed.
         self.clean_up(now_ms)?;
         result?;
-        self.compact(Merge::Worthwhile { before_ms }, now_ms)
+        self.bury(now_ms)?;
+        self.compact(Merge::Worthwhile { before_ms }, now_ms)?;
+        self.save_checkpoint()
     }
 
     pub(super) fn flush_all(&self, now_ms: i64) -> Result<(), TsdbError> {
         self.flush_before(i64::MAX, now_ms)?;
+        let result = self.roll_up(now_ms, true, now_ms);
         self.clean_up(now_ms)?;
-        self.compact(Merge::Everything, now_ms)
+        result?;
+        self.bury(now_ms)?;
+        self.compact(Merge::Everything, now_ms)?;
+        self.save_checkpoint()
     }
 
     fn clean_up(&self, now_ms: i64) -> Result<(), TsdbError> {
@@ -62,14 +69,28 @@ impl Inner {
         let idle_before_ms = now_ms.saturating_sub(window_ms.max(BLOCK_SPAN_MS));
         self.head
             .retire_idle(idle_before_ms, now_ms.saturating_sub(IDLE_SERIES_MS));
-        let expired_before_ms = now_ms.saturating_sub(self.config.retention.as_millis_i64());
-        self.blocks.expire(
-            expired_before_ms,
-            self.config.retention_bytes,
-            self.wal.disk_bytes(),
-        );
+        self.expire(now_ms);
         self.save_checkpoint()?;
         self.shorten_log(now_ms)
+    }
+
+    fn expire(&self, now_ms: i64) {
+        let keeps = self.config.tiers();
+        // Samples stay until their rollups are there; not for ever, where those cannot be made.
+        let gone_before_ms = now_ms
+            .saturating_sub(self.config.retention.as_millis_i64())
+            .saturating_sub(ROLL_UP_GRACE_MS);
+        let may_go = |block: &Block| {
+            let rolled_up = |keep: &TierKeep| {
+                let kept = block.range().to_ms() >= now_ms.saturating_sub(keep.keep_ms);
+                keep.resolution_ms == RAW || !kept || self.is_rolled_up(block, keep.resolution_ms)
+            };
+            block.resolution_ms() != RAW
+                || block.range().to_ms() < gone_before_ms
+                || keeps.iter().all(rolled_up)
+        };
+        let bytes = (self.config.retention_bytes, self.wal.disk_bytes());
+        self.blocks.expire(&keeps, bytes, now_ms, may_go);
     }
 
     /// Whether memory holds so much that it should be flushed before its time.
@@ -109,7 +130,7 @@ impl Inner {
     }
 
     /// Seals all samples before `before_ms` into blocks.
-    fn flush_before(&self, before_ms: i64, now_ms: i64) -> Result<(), TsdbError> {
+    pub(super) fn flush_before(&self, before_ms: i64, now_ms: i64) -> Result<(), TsdbError> {
         // Everything in the segments before this one is in memory now.
         let segment = self.wal.rotate();
         let mut tenants: BTreeMap<TenantId, AllFlushing> = BTreeMap::new();
@@ -165,7 +186,11 @@ impl Inner {
         written: &mut Vec<Block>,
     ) -> Result<(), TsdbError> {
         for range in spans(series, before_ms) {
-            let block = self.publish_block(tenant, Vec::new(), now_ms, |writer| {
+            let heading = Heading {
+                tenant,
+                ..Heading::default()
+            };
+            let block = self.publish_block(heading, now_ms, |writer| {
                 let mut columns = SampleColumns::default();
                 for (series, flushing) in series {
                     columns.clear();
@@ -176,44 +201,55 @@ impl Inner {
                         .for_each(|chunk| chunk.decode(&mut columns));
                     settle(&mut columns, 0, range);
                     let histograms = of_range(&flushing.histograms, range);
-                    writer.add(series.series().labels(), &columns, histograms)?;
+                    let added = Added {
+                        samples: Some(&columns),
+                        histograms,
+                        rollups: None,
+                    };
+                    writer.add(series.series().labels(), added)?;
                 }
                 Ok(())
             })?;
-            written.push(block);
+            written.extend(block);
         }
         Ok(())
     }
 
-    /// Writes a block that stands for `sources` and opens it; it does not answer yet.
+    /// Writes a block and opens it; it does not answer yet. `None` where there was nothing to write.
     pub(super) fn publish_block(
         &self,
-        tenant: TenantId,
-        sources: Vec<Ulid>,
+        heading: Heading,
         now_ms: i64,
         fill: impl FnOnce(&mut BlockWriter<'_>) -> std::io::Result<()>,
-    ) -> Result<Block, TsdbError> {
+    ) -> Result<Option<Block>, TsdbError> {
         let path = self.blocks.new_path(now_ms);
         let name = || {
             path.file_name()
                 .map(|name| name.to_string_lossy().into_owned())
                 .unwrap_or_default()
         };
-        disk::publish(&*self.storage, &path, |file| {
-            let mut writer = BlockWriter::new(file, tenant, sources);
+        let mut is_empty = false;
+        let published = disk::publish(&*self.storage, &path, |file| {
+            let mut writer = BlockWriter::new(file, heading);
             fill(&mut writer)?;
+            is_empty = writer.is_empty();
+            if is_empty {
+                return Err(std::io::Error::other("nothing to write"));
+            }
             writer.finish()
+        });
+        if is_empty {
+            return Ok(None);
+        }
+        published.map_err(|source| TsdbError::WriteBlock { name: name(), source })?;
+        let opened = self.blocks.open_block(&path);
+        opened.map(Some).map_err(|error| TsdbError::WriteBlock {
+            name: name(),
+            source: disk::DiskError::io("read back", &path)(std::io::Error::other(error)),
         })
-        .map_err(|source| TsdbError::WriteBlock { name: name(), source })?;
-        self.blocks
-            .open_block(&path)
-            .map_err(|error| TsdbError::WriteBlock {
-                name: name(),
-                source: disk::DiskError::io("read back", &path)(std::io::Error::other(error)),
-            })
     }
 
-    fn save_checkpoint(&self) -> Result<(), TsdbError> {
+    pub(super) fn save_checkpoint(&self) -> Result<(), TsdbError> {
         if !self.checkpoint_stale.swap(false, Ordering::SeqCst) {
             return Ok(());
         }

@@ -153,7 +153,7 @@ impl Inner {
         let at = model::TimeRange::at(sample.at_ms);
         let mut known = Vec::new();
         for block in self.blocks.overlapping(series.tenant(), at) {
-            self.gather_unknown_histograms(&block, series.series().labels(), at, &mut known);
+            self.gather_unknown_histograms(block, series.series().labels(), at, &mut known);
         }
         match known.iter().find(|known| known.at_ms == sample.at_ms) {
             None => Verdict::Store,

@@ -4,35 +4,83 @@
 //! so whatever happens between the two looks, a sample is seen once at least, and merging leaves it once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use model::{
     Exemplar, HistogramSample, Labels, Matcher, MetricMetadata, ReadError, SampleColumns, SelectedSeries,
-    Selector, SeriesRead, SeriesStatistics, TenantId, TimeRange,
+    Selector, SeriesRead, SeriesStatistics, TenantId, Tier, TimeRange,
 };
 use ulid::Ulid;
 
+use super::deletions::Deletions;
 use super::{Db, Inner};
-use crate::block::{Block, BlockSeries, ChunkMeta, HistogramMeta, Session};
-use crate::columns::{settle, settle_histograms};
+use crate::block::{Block, BlockSeries, Session};
+use crate::columns::{remove, settle, settle_histograms};
 use crate::head::MemSeries;
+use crate::tiers::{RAW, RESOLUTIONS};
 
 /// A series that was selected.
 #[derive(Debug)]
-struct Selected {
+pub(super) struct Selected {
     db: Arc<Inner>,
     tenant: TenantId,
     labels: Labels,
-    memory: Option<Arc<MemSeries>>,
-    blocks: Vec<(Arc<Block>, BlockSeries)>,
+    sources: Sources,
     /// The blocks that were searched when the series was selected.
     searched: Arc<BTreeSet<Ulid>>,
 }
 
+/// Where the samples of a series are.
 #[derive(Debug, Default)]
-struct Sources {
-    memory: Option<Arc<MemSeries>>,
-    blocks: Vec<(Arc<Block>, BlockSeries)>,
+pub(super) struct Sources {
+    pub(super) memory: Option<Arc<MemSeries>>,
+    pub(super) blocks: Vec<Found>,
+}
+
+/// What a block has of a series.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) block: Arc<Block>,
+    series: BlockSeries,
+    /// Of these times it has nothing any more.
+    pub(super) deleted: Vec<TimeRange>,
+}
+
+impl Deref for Found {
+    type Target = BlockSeries;
+
+    fn deref(&self) -> &BlockSeries {
+        &self.series
+    }
+}
+
+impl Selected {
+    pub(super) fn new(
+        db: &Arc<Inner>,
+        tenant: TenantId,
+        labels: Labels,
+        sources: Sources,
+        searched: &Arc<BTreeSet<Ulid>>,
+    ) -> Self {
+        Self {
+            db: Arc::clone(db),
+            tenant,
+            labels,
+            sources,
+            searched: Arc::clone(searched),
+        }
+    }
+
+    pub(super) fn db(&self) -> &Inner {
+        &self.db
+    }
+
+    /// The blocks that were made since the series was selected.
+    fn unknown(&self, range: TimeRange) -> impl Iterator<Item = Arc<Block>> {
+        let blocks = self.db.blocks.overlapping(self.tenant, range);
+        blocks.into_iter().filter(|block| !self.searched.contains(&block.id()))
+    }
 }
 
 impl SeriesRead for Db {
@@ -44,30 +92,45 @@ impl SeriesRead for Db {
                 found.entry(labels).or_default().memory = Some(series);
             }
         }
+        let deletions = self.inner.deletions(self.inner.latest_ms());
         let mut searched = BTreeSet::new();
         for block in self.inner.blocks.overlapping(selector.tenant, selector.range) {
             searched.insert(block.id());
-            for series in self.inner.search(&block, &selector.matchers, selector.range)? {
-                found
-                    .entry(series.labels.clone())
-                    .or_default()
-                    .blocks
-                    .push((Arc::clone(&block), series));
+            let of_block = self
+                .inner
+                .search(&block, &selector.matchers, selector.range, &deletions)?;
+            for series in of_block {
+                found.entry(series.labels.clone()).or_default().blocks.push(series);
             }
         }
         let searched = Arc::new(searched);
         let selected = found.into_iter().map(|(labels, sources)| {
-            let series: Arc<dyn SelectedSeries> = Arc::new(Selected {
-                db: Arc::clone(&self.inner),
-                tenant: selector.tenant,
+            let series: Arc<dyn SelectedSeries> = Arc::new(Selected::new(
+                &self.inner,
+                selector.tenant,
                 labels,
-                memory: sources.memory,
-                blocks: sources.blocks,
-                searched: Arc::clone(&searched),
-            });
+                sources,
+                &searched,
+            ));
             series
         });
         Ok(selected.collect())
+    }
+
+    fn tiers(&self, tenant: TenantId) -> Result<Vec<Tier>, ReadError> {
+        Ok(self.kept_tiers(tenant))
+    }
+
+    fn select_in_tier(
+        &self,
+        selector: &Selector,
+        resolution_ms: i64,
+    ) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError> {
+        if resolution_ms == RAW {
+            self.select(selector)
+        } else {
+            self.select_rollups(selector, resolution_ms)
+        }
     }
 
     fn label_names(
@@ -152,6 +215,7 @@ impl Inner {
         any_of: &[Vec<Matcher>],
         mut each: impl FnMut(&str, &str),
     ) -> Result<(), ReadError> {
+        let deletions = self.deletions(self.latest_ms());
         let everything = [Vec::new()];
         let any_of = if any_of.is_empty() { &everything } else { any_of };
         for matchers in any_of {
@@ -164,14 +228,17 @@ impl Inner {
                         .for_each(|(name, value)| each(name, value));
                 }
             }
-            for block in self.blocks.overlapping(tenant, range) {
+            let blocks = RESOLUTIONS
+                .iter()
+                .flat_map(|&resolution_ms| self.blocks.overlapping_in_tier(tenant, range, resolution_ms));
+            for block in blocks {
                 let within = block.range().union(&range) == range;
                 if matchers.is_empty() && within {
                     let walked = Session::new(&block).for_each_pair(&mut each);
                     self.forgive(&block, walked, true)?;
                     continue;
                 }
-                for series in self.search(&block, matchers, range)? {
+                for series in self.search(&block, matchers, range, &deletions)? {
                     series.labels.iter().for_each(|(name, value)| each(name, value));
                 }
             }
@@ -179,41 +246,60 @@ impl Inner {
         Ok(())
     }
 
-    fn search(
+    /// The series of a block that meet all `matchers` and may have something in `range`.
+    pub(super) fn search(
         &self,
-        block: &Block,
+        block: &Arc<Block>,
         matchers: &[Matcher],
         range: TimeRange,
-    ) -> Result<Vec<BlockSeries>, ReadError> {
+        deletions: &Deletions,
+    ) -> Result<Vec<Found>, ReadError> {
         let found = Session::new(block).select(matchers, range);
-        Ok(self.forgive(block, found, true)?.unwrap_or_default())
+        let found = self.forgive(block, found, true)?.unwrap_or_default();
+        let found = found.into_iter().map(|series| Found {
+            deleted: deletions.of(block, &series.labels),
+            block: Arc::clone(block),
+            series,
+        });
+        let covers = |deleted: &TimeRange| deleted.union(&range) == *deleted;
+        Ok(found
+            .filter(|found| !found.deleted.iter().any(covers))
+            .collect())
+    }
+
+    /// What a block that was not searched yet holds of a series; what cannot be read is named and left out.
+    fn find_unknown(&self, block: Arc<Block>, labels: &Labels) -> Option<Found> {
+        let found = Session::new(&block).find(labels);
+        let series = self.forgive(&block, found, true).ok()???;
+        Some(Found {
+            deleted: self.deletions(self.latest_ms()).of(&block, labels),
+            block,
+            series,
+        })
     }
 
     /// Appends what a block that was not searched yet holds of a series; what cannot be read is named and left out.
     pub(super) fn gather_unknown(
         &self,
-        block: &Block,
+        block: Arc<Block>,
         labels: &Labels,
         range: TimeRange,
         out: &mut SampleColumns,
     ) {
-        let found = Session::new(block).find(labels);
-        if let Ok(Some(Some(series))) = self.forgive(block, found, true)
-            && let Err(error) = self.gather(block, &series.chunks, range, out)
+        if let Some(found) = self.find_unknown(block, labels)
+            && let Err(error) = self.gather(&found, range, out)
         {
             tracing::warn!(%error, "block not read");
         }
     }
 
-    fn gather(
-        &self,
-        block: &Block,
-        chunks: &[ChunkMeta],
-        range: TimeRange,
-        out: &mut SampleColumns,
-    ) -> Result<(), ReadError> {
-        for chunk in chunks.iter().filter(|chunk| chunk.range().overlaps(&range)) {
-            self.forgive(block, block.read_chunk(chunk, out), false)?;
+    fn gather(&self, found: &Found, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError> {
+        let start = out.len();
+        for chunk in found.chunks.iter().filter(|chunk| chunk.range().overlaps(&range)) {
+            self.forgive(&found.block, found.block.read_chunk(chunk, out), false)?;
+        }
+        for &deleted in &found.deleted {
+            remove(out, start, deleted);
         }
         Ok(())
     }
@@ -221,29 +307,31 @@ impl Inner {
     /// The same for native histograms.
     pub(super) fn gather_unknown_histograms(
         &self,
-        block: &Block,
+        block: Arc<Block>,
         labels: &Labels,
         range: TimeRange,
         out: &mut Vec<HistogramSample>,
     ) {
-        let found = Session::new(block).find(labels);
-        if let Ok(Some(Some(series))) = self.forgive(block, found, true)
-            && let Err(error) = self.gather_histograms(block, &series.histograms, range, out)
+        if let Some(found) = self.find_unknown(block, labels)
+            && let Err(error) = self.gather_histograms(&found, range, out)
         {
             tracing::warn!(%error, "block not read");
         }
     }
 
-    fn gather_histograms(
+    pub(super) fn gather_histograms(
         &self,
-        block: &Block,
-        chunks: &[HistogramMeta],
+        found: &Found,
         range: TimeRange,
         out: &mut Vec<HistogramSample>,
     ) -> Result<(), ReadError> {
-        for chunk in chunks.iter().filter(|chunk| chunk.range.overlaps(&range)) {
-            self.forgive(block, block.read_histograms(chunk, out), false)?;
+        let mut read = Vec::new();
+        for chunk in found.histograms.iter().filter(|chunk| chunk.range.overlaps(&range)) {
+            self.forgive(&found.block, found.block.read_histograms(chunk, &mut read), false)?;
         }
+        let deleted = |at_ms: i64| found.deleted.iter().any(|deleted| deleted.contains(at_ms));
+        read.retain(|sample| !deleted(sample.at_ms));
+        out.append(&mut read);
         Ok(())
     }
 
@@ -272,17 +360,15 @@ impl SelectedSeries for Selected {
 
     fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError> {
         let mut newest = SampleColumns::default();
-        if let Some(memory) = &self.memory {
+        if let Some(memory) = &self.sources.memory {
             memory.gather(range, &mut newest);
         }
         let start = out.len();
-        for (block, series) in &self.blocks {
-            self.db.gather(block, &series.chunks, range, out)?;
+        for found in &self.sources.blocks {
+            self.db.gather(found, range, out)?;
         }
-        for block in self.db.blocks.overlapping(self.tenant, range) {
-            if !self.searched.contains(&block.id()) {
-                self.db.gather_unknown(&block, &self.labels, range, out);
-            }
+        for block in self.unknown(range) {
+            self.db.gather_unknown(block, &self.labels, range, out);
         }
         out.at_ms.append(&mut newest.at_ms);
         out.values.append(&mut newest.values);
@@ -292,19 +378,16 @@ impl SelectedSeries for Selected {
 
     fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
         let mut newest = Vec::new();
-        if let Some(memory) = &self.memory {
+        if let Some(memory) = &self.sources.memory {
             memory.gather_histograms(range, &mut newest);
         }
         let mut found = Vec::new();
-        for (block, series) in &self.blocks {
-            self.db
-                .gather_histograms(block, &series.histograms, range, &mut found)?;
+        for of_block in &self.sources.blocks {
+            self.db.gather_histograms(of_block, range, &mut found)?;
         }
-        for block in self.db.blocks.overlapping(self.tenant, range) {
-            if !self.searched.contains(&block.id()) {
-                self.db
-                    .gather_unknown_histograms(&block, &self.labels, range, &mut found);
-            }
+        for block in self.unknown(range) {
+            self.db
+                .gather_unknown_histograms(block, &self.labels, range, &mut found);
         }
         found.append(&mut newest);
         settle_histograms(&mut found, range);

@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::StatusCode;
 use promql::{Answer, Expr, Value, ValueType};
 use serde::Serialize;
+use stdx::HumanDuration;
 
 use crate::app::App;
 use crate::limits::POINTS_PER_SERIES_MAX;
@@ -177,6 +178,8 @@ pub(super) struct Timings {
 struct StatisticsJson {
     timings: Timings,
     samples: SamplesJson,
+    /// The coarsest tier that was read: `raw`, or how much time a rollup covers.
+    tier: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -200,6 +203,13 @@ impl Timings {
     }
 }
 
+fn tier_name(resolution_ms: i64) -> String {
+    match u64::try_from(resolution_ms) {
+        Ok(ms @ 1..) => HumanDuration::from_millis(ms).to_string(),
+        _ => "raw".to_owned(),
+    }
+}
+
 /// What follows the result: statistics, the end of `data`, annotations, the end.
 pub(super) fn tail(answer: &Answer, timings: Option<Timings>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -210,6 +220,7 @@ pub(super) fn tail(answer: &Answer, timings: Option<Timings>) -> Vec<u8> {
                 total_queryable_samples: answer.statistics.samples_read,
                 peak_samples: answer.statistics.samples_held_max,
             },
+            tier: tier_name(answer.statistics.resolution_ms_max),
         };
         write_member(&mut out, "stats", &statistics);
     }

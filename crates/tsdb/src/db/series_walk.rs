@@ -1,0 +1,122 @@
+//! Several blocks walked together, series by series: what merging, rewriting and rolling up have in common.
+
+use std::cmp::Ordering;
+
+use model::{HistogramSample, Labels, ReadError, Rollups, SampleColumns, Statistic, TimeRange};
+
+use super::deletions::Deletions;
+use crate::block::{Added, Block, Walk, block_order};
+use crate::columns::{remove, settle, settle_histograms, settle_rollups};
+
+/// Blocks walked together in the order of their series.
+#[derive(Debug)]
+pub(super) struct SeriesWalk<'a> {
+    /// Where two say different things of one time, the earlier one here is believed.
+    walks: Vec<Walk<'a>>,
+    range: TimeRange,
+    deletions: &'a Deletions,
+    gathered: Gathered,
+}
+
+/// What all blocks have of one series.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) labels: Labels,
+    pub(super) samples: SampleColumns,
+    pub(super) histograms: Vec<HistogramSample>,
+    pub(super) rollups: Rollups,
+}
+
+impl Gathered {
+    /// All of it, for a block.
+    pub(super) fn added(&self) -> Added<'_> {
+        Added {
+            samples: Some(&self.samples),
+            histograms: &self.histograms,
+            rollups: Some(&self.rollups),
+        }
+    }
+}
+
+impl<'a> SeriesWalk<'a> {
+    /// Walks what `blocks` have in `range` and what is not deleted; of two samples at one time that of the block named first
+    /// is taken.
+    pub(super) fn new(
+        blocks: impl Iterator<Item = &'a Block>,
+        range: TimeRange,
+        deletions: &'a Deletions,
+    ) -> Self {
+        Self {
+            walks: blocks.map(Walk::new).collect(),
+            range,
+            deletions,
+            gathered: Gathered {
+                labels: Labels::default(),
+                samples: SampleColumns::default(),
+                histograms: Vec::new(),
+                rollups: Rollups::of(&Statistic::ALL),
+            },
+        }
+    }
+
+    /// The next series in the order of blocks; it may have nothing in the range.
+    pub(super) fn next(&mut self) -> Result<Option<&Gathered>, ReadError> {
+        let Some(labels) = self.first_labels()? else {
+            return Ok(None);
+        };
+        let Gathered {
+            samples,
+            histograms,
+            rollups,
+            ..
+        } = &mut self.gathered;
+        samples.clear();
+        histograms.clear();
+        rollups.clear();
+        for walk in &mut self.walks {
+            if walk.peek()?.is_none_or(|series| series.labels != labels) {
+                continue;
+            }
+            let (block, Some(series)) = (walk.block(), walk.take()) else {
+                continue;
+            };
+            let before = (samples.len(), histograms.len(), rollups.len());
+            for chunk in series.chunks.iter().filter(|chunk| chunk.range().overlaps(&self.range)) {
+                block.read_chunk(chunk, samples)?;
+            }
+            for chunk in series.histograms.iter().filter(|chunk| chunk.range.overlaps(&self.range)) {
+                block.read_histograms(chunk, histograms)?;
+            }
+            for chunk in series.rollups.iter().filter(|chunk| chunk.range.overlaps(&self.range)) {
+                block.read_rollups(chunk, rollups)?;
+            }
+            for deleted in self.deletions.of(block, &labels) {
+                remove(samples, before.0, deleted);
+                let mut place = 0..;
+                histograms.retain(|sample| {
+                    place.next().is_some_and(|place| place < before.1) || !deleted.contains(sample.at_ms)
+                });
+                super::deletions::remove_rollups(rollups, before.2, deleted, block.resolution_ms());
+            }
+        }
+        settle(samples, 0, self.range);
+        settle_histograms(histograms, self.range);
+        settle_rollups(rollups, 0, self.range);
+        self.gathered.labels = labels;
+        Ok(Some(&self.gathered))
+    }
+
+    fn first_labels(&mut self) -> Result<Option<Labels>, ReadError> {
+        let mut first: Option<Labels> = None;
+        for walk in &mut self.walks {
+            if let Some(series) = walk.peek()?
+                && first
+                    .as_ref()
+                    .is_none_or(|first| block_order(&series.labels, first) == Ordering::Less)
+            {
+                first = Some(series.labels.clone());
+            }
+        }
+        Ok(first)
+    }
+}

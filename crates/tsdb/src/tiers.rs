@@ -1,0 +1,29 @@
+//! The tiers: how coarse they are, how long they are kept, into how large blocks they are merged.
+
+use crate::limits::DAY_MS;
+
+/// The resolution of samples as they were measured.
+pub const RAW: i64 = 0;
+/// The resolutions of all tiers in milliseconds, finest first.
+pub const RESOLUTIONS: [i64; 3] = [RAW, 60_000, 3_600_000];
+
+/// The blocks of a coarse tier are merged into blocks of so many milliseconds, aligned to the epoch, one size after the
+/// other; the largest has 4320 rollups a series, as a raw block has samples at 20 s.
+pub(crate) fn merged_spans(resolution_ms: i64) -> &'static [i64] {
+    match resolution_ms {
+        60_000 => &[3 * DAY_MS],
+        3_600_000 => &[12 * DAY_MS, 60 * DAY_MS, 180 * DAY_MS],
+        _ => &[],
+    }
+}
+
+/// How long and how large a tier may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TierKeep {
+    /// In milliseconds.
+    pub(crate) resolution_ms: i64,
+    /// In milliseconds.
+    pub(crate) keep_ms: i64,
+    /// Of its blocks.
+    pub(crate) bytes_max: Option<u64>,
+}
