@@ -17,6 +17,8 @@ pub trait Storage: Send + Sync + Debug {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Gives a file that does not change any more a second name: a link, or a durable copy where there are no links.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Creates a folder and those above it.
@@ -100,6 +102,14 @@ impl Storage for LocalStorage {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if fs::hard_link(from, to).is_ok() {
+            return Ok(());
+        }
+        fs::copy(from, to)?;
+        fs::File::open(to)?.sync_all()
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

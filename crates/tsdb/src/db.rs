@@ -38,6 +38,7 @@ mod read_tier;
 mod replay;
 mod roll_up;
 mod series_walk;
+mod snapshot;
 
 use append::Echo;
 use deletions::Clean;

@@ -54,6 +54,15 @@ pub enum TsdbError {
         #[source]
         source: disk::DiskError,
     },
+    /// A snapshot could not be made.
+    #[error("cannot make a snapshot in {dir}")]
+    Snapshot {
+        /// Its folder.
+        dir: PathBuf,
+        /// What the disk said.
+        #[source]
+        source: disk::DiskError,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

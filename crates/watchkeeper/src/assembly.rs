@@ -84,7 +84,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let about = about(&services, &loaded, &data_dir, started_at_ms);
     let takes_self = loaded.file.collect.self_;
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
-    let mut parts = control_parts(flags, &engines, &services, &outlets, &clock);
+    let mut parts = control_parts((flags, &data_dir), &engines, &services, &outlets, &clock);
     parts.standing_warnings.extend_from_slice(listener.warnings());
     let control = Control::new(loaded, parts).await?;
     let registry = Arc::new(Mutex::new(registry));
@@ -344,7 +344,7 @@ fn about(services: &Services, loaded: &Loaded, data_dir: &Path, started_at_ms: i
 }
 
 fn control_parts(
-    flags: Vec<(String, String)>,
+    (flags, data_dir): (Vec<(String, String)>, &Path),
     engines: &Engines,
     services: &Services,
     outlets: &Outlets,
@@ -361,6 +361,7 @@ fn control_parts(
             takes_vitals: services.host.is_some(),
         },
         series: engines.db.clone(),
+        data_dir: data_dir.to_owned(),
         clock: Arc::clone(clock),
         news: outlets.config.clone(),
         samples_stored: engines.db.telemetry().samples_stored.clone(),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
-use model::Labels;
+use jiff::Timestamp;
+use model::{Labels, Matcher, TenantId, TimeRange};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use stdx::outlet::Outlet;
@@ -61,6 +62,7 @@ pub(crate) struct Control {
     flags: Vec<(String, String)>,
     rooms: Arc<Reloadable>,
     series: tsdb::Db,
+    data_dir: PathBuf,
     clock: SharedClock,
     view: Mutex<ConfigView>,
     /// What the start itself warns of.
@@ -82,6 +84,8 @@ pub(crate) struct ControlParts {
     pub(crate) rooms: Reloadable,
     pub(crate) standing_warnings: Vec<String>,
     pub(crate) series: tsdb::Db,
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
     pub(crate) clock: SharedClock,
     pub(crate) news: Outlet<ConfigView>,
     pub(crate) samples_stored: prometheus_client::metrics::counter::Counter,
@@ -151,6 +155,7 @@ impl Control {
             standing_warnings: parts.standing_warnings,
             external_labels: Mutex::default(),
             rooms: Arc::new(parts.rooms),
+            data_dir: parts.data_dir,
             series: parts.series,
             clock: parts.clock,
             reloading: tokio::sync::Mutex::default(),
@@ -222,6 +227,23 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Runs what the store does on its files away from the async runtime; errors as the asker reads them.
+    fn on_series<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&tsdb::Db, i64) -> Result<T, tsdb::TsdbError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, String>> {
+        let (series, now_ms) = (self.series.clone(), self.clock.now_ms());
+        Box::pin(async move {
+            match blocking(move || work(&series, now_ms)).await {
+                Ok(Ok(done)) => Ok(done),
+                Ok(Err(error)) => Err(format!("{:#}", anyhow::Error::new(error))),
+                Err(panic) => Err(panic.to_string()),
+            }
+        })
+    }
+}
+
 /// Runs what reads files away from the async runtime.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
     Ok(tokio::task::spawn_blocking(work).await?)
@@ -248,13 +270,35 @@ impl web::Control for Control {
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), String>> {
-        let (series, now_ms) = (self.series.clone(), self.clock.now_ms());
+        self.on_series(|series, now_ms| series.flush(now_ms))
+    }
+
+    fn delete_series(
+        &self,
+        any_of: Vec<Vec<Matcher>>,
+        range: TimeRange,
+    ) -> BoxFuture<'_, Result<(), String>> {
+        self.on_series(move |series, now_ms| {
+            any_of
+                .iter()
+                .try_for_each(|matchers| series.delete(TenantId::DEFAULT, matchers, range, now_ms))
+        })
+    }
+
+    fn clean_tombstones(&self) -> BoxFuture<'_, Result<(), String>> {
+        self.on_series(|series, now_ms| series.bury(now_ms))
+    }
+
+    fn snapshot(&self) -> BoxFuture<'_, Result<String, String>> {
+        let now_ms = self.clock.now_ms();
+        let made_at = Timestamp::from_millisecond(now_ms).unwrap_or_default();
+        let name = made_at.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
+        // A data folder by itself: `--data-dir` of another server.
+        let dir = self.data_dir.join("snapshots").join(&name).join("series");
         Box::pin(async move {
-            match blocking(move || series.flush(now_ms)).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(format!("{:#}", anyhow::Error::new(error))),
-                Err(panic) => Err(panic.to_string()),
-            }
+            self.on_series(move |series, now_ms| series.snapshot(&dir, now_ms))
+                .await?;
+            Ok(name)
         })
     }
 

@@ -37,6 +37,8 @@ pub struct Config {
     pub query_lookback: HumanDuration,
     /// Whether the start of a window such as `[5m]` belongs to it.
     pub query_windows: QueryWindows,
+    /// Whether series can be deleted, and snapshots made, over HTTP.
+    pub admin_api: bool,
 }
 
 /// Whether the start of a window belongs to it; the end always does.
@@ -63,6 +65,7 @@ impl Default for Config {
             query_samples_max: 50_000_000,
             query_lookback: HumanDuration::from_secs(300),
             query_windows: QueryWindows::default(),
+            admin_api: false,
         }
     }
 }

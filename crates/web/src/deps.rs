@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use model::{Labels, SeriesRead};
+use model::{Labels, Matcher, SeriesRead, TimeRange};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use stdx::clock::SharedClock;
@@ -74,6 +74,16 @@ pub trait Control: Send + Sync + Debug {
 
     /// Brings everything that was acknowledged into its final form on disk and returns when that is done.
     fn flush(&self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// Deletes what series that any of the selectors finds have in `range`, as far as it was stored before.
+    fn delete_series(&self, any_of: Vec<Vec<Matcher>>, range: TimeRange)
+    -> BoxFuture<'_, Result<(), String>>;
+
+    /// Has what is deleted leave the disk.
+    fn clean_tombstones(&self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// Copies all series as they are now; the copy's name.
+    fn snapshot(&self) -> BoxFuture<'_, Result<String, String>>;
 
     /// The configuration that runs, and what became of the last reload.
     fn config_view(&self) -> ConfigView;

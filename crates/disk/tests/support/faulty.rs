@@ -67,6 +67,10 @@ impl Storage for FaultyStorage {
         LocalStorage.remove(path)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        LocalStorage.link(from, to)
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         LocalStorage.sync_dir(dir)
     }

@@ -79,7 +79,9 @@ impl Selected {
     /// The blocks that were made since the series was selected.
     fn unknown(&self, range: TimeRange) -> impl Iterator<Item = Arc<Block>> {
         let blocks = self.db.blocks.overlapping(self.tenant, range);
-        blocks.into_iter().filter(|block| !self.searched.contains(&block.id()))
+        blocks
+            .into_iter()
+            .filter(|block| !self.searched.contains(&block.id()))
     }
 }
 
@@ -100,7 +102,11 @@ impl SeriesRead for Db {
                 .inner
                 .search(&block, &selector.matchers, selector.range, &deletions)?;
             for series in of_block {
-                found.entry(series.labels.clone()).or_default().blocks.push(series);
+                found
+                    .entry(series.labels.clone())
+                    .or_default()
+                    .blocks
+                    .push(series);
             }
         }
         let searched = Arc::new(searched);
@@ -262,9 +268,7 @@ impl Inner {
             series,
         });
         let covers = |deleted: &TimeRange| deleted.union(&range) == *deleted;
-        Ok(found
-            .filter(|found| !found.deleted.iter().any(covers))
-            .collect())
+        Ok(found.filter(|found| !found.deleted.iter().any(covers)).collect())
     }
 
     /// What a block that was not searched yet holds of a series; what cannot be read is named and left out.
@@ -326,7 +330,11 @@ impl Inner {
         out: &mut Vec<HistogramSample>,
     ) -> Result<(), ReadError> {
         let mut read = Vec::new();
-        for chunk in found.histograms.iter().filter(|chunk| chunk.range.overlaps(&range)) {
+        for chunk in found
+            .histograms
+            .iter()
+            .filter(|chunk| chunk.range.overlaps(&range))
+        {
             self.forgive(&found.block, found.block.read_histograms(chunk, &mut read), false)?;
         }
         let deleted = |at_ms: i64| found.deleted.iter().any(|deleted| deleted.contains(at_ms));

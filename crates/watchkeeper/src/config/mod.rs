@@ -13,6 +13,7 @@ mod mask;
 mod patterns;
 mod problem;
 mod remote;
+mod retention;
 mod scrape_files;
 mod storage;
 mod text;

@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use stdx::{HumanBytes, HumanDuration};
 
+use super::retention::Retention;
+
 /// `storage:`
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -64,22 +66,10 @@ pub(crate) struct Exemplars {
     pub(crate) max_exemplars: Option<i64>,
 }
 
-/// `storage.tsdb.retention:`
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Retention {
-    /// How long samples are kept.
-    pub(crate) time: Option<HumanDuration>,
-    /// How many bytes of disk the store may use; the oldest blocks go first.
-    pub(crate) size: Option<HumanBytes>,
-    /// The same as a share of the filesystem that holds the store, in percent; takes the place of `size`.
-    pub(crate) percentage: Option<Percentage>,
-}
-
 /// A number from 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64")]
-pub(crate) struct Percentage(f64);
+pub(crate) struct Percentage(pub(crate) f64);
 
 impl TryFrom<f64> for Percentage {
     type Error = String;
@@ -99,9 +89,9 @@ impl Storage {
     /// The series store's settings, in `dir`.
     pub(crate) fn series(&self, dir: std::path::PathBuf) -> tsdb::Config {
         let retention_bytes = self.tsdb.retention.bytes(&dir);
-        let default = tsdb::Config::in_dir(dir);
+        let mut default = tsdb::Config::in_dir(dir);
+        self.tsdb.retention.apply(&mut default);
         tsdb::Config {
-            retention: self.tsdb.retention.time.unwrap_or(default.retention),
             retention_bytes,
             out_of_order_window: self
                 .tsdb
@@ -125,7 +115,7 @@ impl Storage {
         }
     }
 
-    /// How long samples are kept, for people.
+    /// How long samples are kept as they were measured, for people.
     pub(crate) fn retention_text(&self) -> String {
         // The folder decides only how many bytes a percentage is, which is shown as it is written.
         let kept = self.series(std::path::PathBuf::new());

@@ -44,7 +44,7 @@ pub(crate) async fn run(command: &ImportCommand, clock: &dyn Clock) -> anyhow::R
     let too_old = answer.refused.get("too_old").copied().unwrap_or_default();
     if too_old > 0 {
         say(&format!(
-            "note: {too_old} samples are older than this store keeps them; raise storage.tsdb.retention.time to take them in"
+            "note: {too_old} samples are older than this store keeps anything; give the tier 1h more time in storage.tsdb.retention to take them in"
         ));
     }
     if answer.fault_count > 0 {

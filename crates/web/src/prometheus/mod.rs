@@ -7,6 +7,7 @@
 //! Not here: the page's own API (`ui_api`), evaluation (`promql`).
 //! Start at: [`routes`].
 
+mod admin;
 pub(crate) mod answer;
 mod exemplars;
 pub(crate) mod federate;
@@ -26,7 +27,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::app::App;
 use answer::ApiError;
@@ -52,6 +53,15 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/rules", get(rules::rules))
         .route("/alerts", get(rules::alerts))
         .route("/alertmanagers", get(rules::alertmanagers))
+        .route(
+            "/admin/tsdb/delete_series",
+            post(admin::delete_series).put(admin::delete_series),
+        )
+        .route(
+            "/admin/tsdb/clean_tombstones",
+            post(admin::clean_tombstones).put(admin::clean_tombstones),
+        )
+        .route("/admin/tsdb/snapshot", post(admin::snapshot).put(admin::snapshot))
         .route("/status/config", get(status::config))
         .route("/status/flags", get(status::flags))
         .route("/status/buildinfo", get(status::build_info))

@@ -97,7 +97,7 @@ fn select_any(
 
 /// `start` and `end`, all of time where they are absent. Ends in the wrong order are taken as the span between them:
 /// Prometheus looks at whole chunks there and answers too.
-fn range(params: &Params) -> Result<TimeRange, ApiError> {
+pub(super) fn range(params: &Params) -> Result<TimeRange, ApiError> {
     let from_ms = params.time_or("start", TIME_MS_MIN)?;
     let to_ms = params.time_or("end", TIME_MS_MAX)?;
     TimeRange::new(from_ms.min(to_ms), from_ms.max(to_ms))

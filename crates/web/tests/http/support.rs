@@ -44,6 +44,7 @@ pub(crate) struct TestControl {
     pub(crate) reload_error: Mutex<Option<String>>,
     pub(crate) reloads: AtomicU64,
     pub(crate) samples: AtomicU64,
+    pub(crate) deleted: Mutex<Vec<String>>,
 }
 
 impl Control for TestControl {
@@ -59,6 +60,23 @@ impl Control for TestControl {
 
     fn flush(&self) -> BoxFuture<'_, Result<(), String>> {
         async { Ok(()) }.boxed()
+    }
+
+    fn delete_series(
+        &self,
+        any_of: Vec<Vec<model::Matcher>>,
+        range: model::TimeRange,
+    ) -> BoxFuture<'_, Result<(), String>> {
+        self.deleted.lock().push(format!("{any_of:?} {range:?}"));
+        async { Ok(()) }.boxed()
+    }
+
+    fn clean_tombstones(&self) -> BoxFuture<'_, Result<(), String>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn snapshot(&self) -> BoxFuture<'_, Result<String, String>> {
+        async { Err("the disk is full".to_owned()) }.boxed()
     }
 
     fn config_view(&self) -> ConfigView {
@@ -146,6 +164,7 @@ impl Server {
             ready: AtomicBool::new(true),
             reload_error: Mutex::default(),
             reloads: AtomicU64::new(0),
+            deleted: Mutex::default(),
             samples: AtomicU64::new(0),
         });
         let telemetry = web::Telemetry::default();
