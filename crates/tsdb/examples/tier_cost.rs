@@ -97,7 +97,10 @@ fn ask(tiers: &Db, raw: &Db, name: &str) {
     let end_ms = START + (DAYS - 2) * DAY;
     let year = TimeRange::new(end_ms - 365 * DAY + HOUR, end_ms).unwrap();
     let wanted = [Statistic::Count, Statistic::Sum];
-    let before = (["raw", "1m", "1h"].map(|tier| bytes_read(tiers, tier)), bytes_read(raw, "raw"));
+    let before = (
+        ["raw", "1m", "1h"].map(|tier| bytes_read(tiers, tier)),
+        bytes_read(raw, "raw"),
+    );
     let began = Instant::now();
     let mut found = Rollups::of(&wanted);
     for series in tiers.select_in_tier(&selector(name, year), HOUR).unwrap() {
@@ -113,7 +116,10 @@ fn ask(tiers: &Db, raw: &Db, name: &str) {
     let mut exact = Rollups::of(&wanted);
     exact.roll_up(&samples, HOUR, year);
     let of_raw = began.elapsed();
-    let after = (["raw", "1m", "1h"].map(|tier| bytes_read(tiers, tier)), bytes_read(raw, "raw"));
+    let after = (
+        ["raw", "1m", "1h"].map(|tier| bytes_read(tiers, tier)),
+        bytes_read(raw, "raw"),
+    );
     let [of_samples, of_minutes, of_hours] = [0, 1, 2].map(|tier| after.0[tier] - before.0[tier]);
     println!(
         "{name}: {} hours, equal to raw: {}; read {of_hours} bytes of 1h, {of_minutes} of 1m, {of_samples} of raw in {of_tier:.1?}; \

@@ -207,8 +207,8 @@ impl Blocks {
                 .iter()
                 .find(|keep| keep.resolution_ms == block.resolution_ms())
                 .and_then(|keep| keep.bytes_max);
-            let too_large = bytes_max.is_some_and(|max| bytes > max)
-                || tier_bytes_max.is_some_and(|max| *of_tier > max);
+            let too_large =
+                bytes_max.is_some_and(|max| bytes > max) || tier_bytes_max.is_some_and(|max| *of_tier > max);
             if too_large || (age(&block) > 1.0 && may_go(&block)) {
                 expired.push(block);
             }

@@ -114,7 +114,11 @@ impl Config {
 
     /// How long anything is kept, in milliseconds.
     pub(crate) fn keep_ms_max(&self) -> i64 {
-        self.tiers().iter().map(|keep| keep.keep_ms).max().unwrap_or_default()
+        self.tiers()
+            .iter()
+            .map(|keep| keep.keep_ms)
+            .max()
+            .unwrap_or_default()
     }
 
     /// Refuses what cannot work, naming the key and the mend.
@@ -134,7 +138,11 @@ impl Config {
         if self.out_of_order_window > self.retention {
             return refuse("out_of_order_window", "must not be longer than retention");
         }
-        if self.series_retention.iter().any(|rule| rule.keep < HumanDuration::from_secs(2 * 3_600)) {
+        if self
+            .series_retention
+            .iter()
+            .any(|rule| rule.keep < HumanDuration::from_secs(2 * 3_600))
+        {
             return refuse("retention", "keep must be 2h or longer, the span of one block");
         }
         if self.retention_bytes == Some(0) {

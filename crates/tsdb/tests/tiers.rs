@@ -126,7 +126,15 @@ fn three_years_are_answered_by_the_hour_alone() {
     let after = ["raw", "1m", "1h"].map(|tier| bytes_read(&db, tier));
     assert_eq!(after[..2], before[..2], "raw and minutes were not read");
     // The oldest year is over, the middle one is there by the hour, the last month by the minute.
-    assert!(read(&db, "gauge", TimeRange::new(DAY0, DAY0 + 100 * DAY).unwrap(), HOUR).is_empty());
+    assert!(
+        read(
+            &db,
+            "gauge",
+            TimeRange::new(DAY0, DAY0 + 100 * DAY).unwrap(),
+            HOUR
+        )
+        .is_empty()
+    );
     let month = TimeRange::new(end - 20 * DAY + MINUTE, end - 2 * DAY).unwrap();
     assert!(read(&db, "counter", month, MINUTE) == expected("counter", month, MINUTE));
     let tiers = db.tiers(TenantId::DEFAULT).unwrap();
@@ -168,7 +176,10 @@ fn what_is_not_rolled_up_yet_is_rolled_up_for_whoever_asks() {
     }
     drop(db);
     let db = open(dir.path(), days(7), end);
-    assert_eq!(read(&db, "gauge", TimeRange::at(DAY0 + HOUR), HOUR).column(Statistic::Max), [1e9]);
+    assert_eq!(
+        read(&db, "gauge", TimeRange::at(DAY0 + HOUR), HOUR).column(Statistic::Max),
+        [1e9]
+    );
     assert_eq!(read(&db, "gauge", TimeRange::at(DAY0 + 9 * HOUR), HOUR).len(), 1);
 }
 
@@ -182,7 +193,8 @@ fn what_is_deleted_is_gone_from_all_tiers_and_stays_gone() {
     }
     db.maintain(end).unwrap();
     let deleted = TimeRange::new(DAY0 + DAY + HOUR, DAY0 + 2 * DAY - 1).unwrap();
-    db.delete(TenantId::DEFAULT, &[Matcher::equal("job", "b")], deleted, end).unwrap();
+    db.delete(TenantId::DEFAULT, &[Matcher::equal("job", "b")], deleted, end)
+        .unwrap();
     let count = |db: &Db, job: &str, range: TimeRange| {
         let selector = Selector {
             tenant: TenantId::DEFAULT,
@@ -202,9 +214,16 @@ fn what_is_deleted_is_gone_from_all_tiers_and_stays_gone() {
     let before = bytes(dir.path());
     for round in 0..3 {
         // Of the hour that ends with the first deleted moment the rest is rolled up again.
-        assert_eq!(count(&db, "b", deleted), (0, usize::from(round > 0)), "round {round}");
+        assert_eq!(
+            count(&db, "b", deleted),
+            (0, usize::from(round > 0)),
+            "round {round}"
+        );
         assert_eq!(count(&db, "a", deleted), (23 * 12, 23));
-        assert_eq!(count(&db, "b", TimeRange::new(DAY0, end).unwrap()).0, (5 * 24 + 1) * 12);
+        assert_eq!(
+            count(&db, "b", TimeRange::new(DAY0, end).unwrap()).0,
+            (5 * 24 + 1) * 12
+        );
         match round {
             0 => db.bury(end).unwrap(),
             _ => {

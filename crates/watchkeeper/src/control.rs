@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use stdx::outlet::Outlet;
 use tracing::{error, info, warn};
-use web::{ConfigView, ReplayProgress};
+use web::{ConfigView, ReplayProgress, StoreView};
 
 use crate::config::{self, Loaded};
+use crate::store_watch::StoreWatch;
 
 /// What a reload changes.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ pub(crate) struct Control {
     flags: Vec<(String, String)>,
     rooms: Arc<Reloadable>,
     series: tsdb::Db,
+    store_watch: Arc<StoreWatch>,
     clock: SharedClock,
     view: Mutex<ConfigView>,
     /// What the start itself warns of.
@@ -82,6 +84,7 @@ pub(crate) struct ControlParts {
     pub(crate) rooms: Reloadable,
     pub(crate) standing_warnings: Vec<String>,
     pub(crate) series: tsdb::Db,
+    pub(crate) store_watch: Arc<StoreWatch>,
     pub(crate) clock: SharedClock,
     pub(crate) news: Outlet<ConfigView>,
     pub(crate) samples_stored: prometheus_client::metrics::counter::Counter,
@@ -152,6 +155,7 @@ impl Control {
             external_labels: Mutex::default(),
             rooms: Arc::new(parts.rooms),
             series: parts.series,
+            store_watch: parts.store_watch,
             clock: parts.clock,
             reloading: tokio::sync::Mutex::default(),
             ready: AtomicBool::new(false),
@@ -272,6 +276,13 @@ impl web::Control for Control {
 
     fn samples_stored(&self) -> u64 {
         self.samples_stored.get()
+    }
+
+    fn store_view(&self) -> StoreView {
+        StoreView {
+            fault: self.store_watch.fault(),
+            damage: self.series.damage(),
+        }
     }
 
     fn replay(&self) -> ReplayProgress {

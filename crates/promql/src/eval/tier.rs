@@ -80,7 +80,11 @@ impl Evaluator<'_> {
         let range = super::select::span(range.from_ms().saturating_sub(resolution_ms), range.to_ms());
         let mut rollups = Rollups::of(body.wanted);
         let mut columns = Vec::new();
-        for (turn, series) in self.find_in_tier(selector, range, resolution_ms)?.iter().enumerate() {
+        for (turn, series) in self
+            .find_in_tier(selector, range, resolution_ms)?
+            .iter()
+            .enumerate()
+        {
             self.check_at(turn)?;
             rollups.clear();
             series
@@ -102,7 +106,11 @@ impl Evaluator<'_> {
                     first += 1;
                 }
                 let window = RollupWindow::new(&rollups, first..end, (start_ms, end_ms), resolution_ms);
-                values.push(window.and_then(|window| (body.compute)(&window)).unwrap_or(ABSENT));
+                values.push(
+                    window
+                        .and_then(|window| (body.compute)(&window))
+                        .unwrap_or(ABSENT),
+                );
             }
             let column = Column::new(series.labels().clone(), values);
             if !column.is_empty() {

@@ -36,7 +36,8 @@ impl Evaluator<'_> {
             Source::Subquery { .. } => body.compute,
         };
         let counts_up = matches!(call.function.name, "rate" | "increase");
-        if let (Source::Series(selector), Some(rolled_up)) = (&window.source, rolled_up::find(call.function.name))
+        if let (Source::Series(selector), Some(rolled_up)) =
+            (&window.source, rolled_up::find(call.function.name))
             && selector.extended.is_none()
             && let Some(Evaluated::Vector(mut columns)) =
                 self.rolled_up((selector, window), rolled_up, grid)?

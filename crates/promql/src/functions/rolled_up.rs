@@ -95,7 +95,11 @@ impl<'a> RollupWindow<'a> {
         let near = 1.1 * self.resolution_ms as f64;
         let reach = |gap_ms: i64| {
             let gap = gap_ms as f64;
-            if gap < near { gap } else { self.resolution_ms as f64 / 2.0 }
+            if gap < near {
+                gap
+            } else {
+                self.resolution_ms as f64 / 2.0
+            }
         };
         let whole = sampled + reach(first.0 - self.start_ms) + reach(self.end_ms - last.0);
         Some(change * whole / sampled)
@@ -103,9 +107,9 @@ impl<'a> RollupWindow<'a> {
 
     fn extreme(&self, statistic: Statistic, better: fn(f64, f64) -> bool) -> Option<f64> {
         let values = self.column(statistic).iter().copied();
-        let best = values.filter(|value| !value.is_nan()).reduce(|best, value| {
-            if better(value, best) { value } else { best }
-        });
+        let best = values
+            .filter(|value| !value.is_nan())
+            .reduce(|best, value| if better(value, best) { value } else { best });
         // Of samples that are no numbers, none is.
         best.or_else(|| self.count().map(|_| f64::NAN))
     }
@@ -125,7 +129,9 @@ static TABLE: [RolledUp; 10] = [
     exact("min_over_time", &[Count, Min], |window| {
         window.extreme(Min, |value, best| value < best)
     }),
-    exact("present_over_time", &[Count], |window| window.count().map(|_| 1.0)),
+    exact("present_over_time", &[Count], |window| {
+        window.count().map(|_| 1.0)
+    }),
     near("rate", &[Last, Lost], |window| {
         Some(window.change(true)? / ((window.end_ms - window.start_ms) as f64 / 1000.0))
     }),
@@ -209,7 +215,10 @@ mod tests {
     #[test]
     fn summaries_are_those_of_the_samples() {
         assert_eq!(of("count_over_time", 0..10), Some(60.0));
-        assert_eq!(of("sum_over_time", 0..2), Some((1..=12).map(|n| f64::from(n * 10)).sum()));
+        assert_eq!(
+            of("sum_over_time", 0..2),
+            Some((1..=12).map(|n| f64::from(n * 10)).sum())
+        );
         assert_eq!(of("avg_over_time", 0..2), Some(65.0));
         assert_eq!(of("max_over_time", 0..10), Some(350.0));
         assert_eq!(of("min_over_time", 1..3), Some(70.0));

@@ -68,7 +68,9 @@ impl BlockWriter<'_> {
             };
             let column = |statistic: Statistic| {
                 let whole = rollups.column(statistic);
-                whole.get(place * size..place * size + times.len()).unwrap_or_default()
+                whole
+                    .get(place * size..place * size + times.len())
+                    .unwrap_or_default()
             };
             let mut parts = [None; Statistic::ALL.len()];
             for (statistic, part) in Statistic::ALL.into_iter().zip(&mut parts) {

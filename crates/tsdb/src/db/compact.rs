@@ -67,7 +67,9 @@ impl Inner {
     /// Merges blocks of one tenant and tier.
     pub(super) fn merge_blocks(&self, blocks: &[Arc<Block>], now_ms: i64) -> Result<(), TsdbError> {
         let known_bad = |block: &Arc<Block>| self.unmergeable.lock().contains(&block.id());
-        let Some(first) = blocks.first() else { return Ok(()) };
+        let Some(first) = blocks.first() else {
+            return Ok(());
+        };
         if blocks.iter().any(known_bad) {
             return Ok(());
         }

@@ -201,4 +201,3 @@ pub(super) fn remove_rollups(rollups: &mut Rollups, start: usize, deleted: TimeR
         !stretch.overlaps(&deleted)
     });
 }
-

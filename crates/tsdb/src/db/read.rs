@@ -79,7 +79,9 @@ impl Selected {
     /// The blocks that were made since the series was selected.
     fn unknown(&self, range: TimeRange) -> impl Iterator<Item = Arc<Block>> {
         let blocks = self.db.blocks.overlapping(self.tenant, range);
-        blocks.into_iter().filter(|block| !self.searched.contains(&block.id()))
+        blocks
+            .into_iter()
+            .filter(|block| !self.searched.contains(&block.id()))
     }
 }
 
@@ -100,7 +102,11 @@ impl SeriesRead for Db {
                 .inner
                 .search(&block, &selector.matchers, selector.range, &deletions)?;
             for series in of_block {
-                found.entry(series.labels.clone()).or_default().blocks.push(series);
+                found
+                    .entry(series.labels.clone())
+                    .or_default()
+                    .blocks
+                    .push(series);
             }
         }
         let searched = Arc::new(searched);
@@ -262,18 +268,15 @@ impl Inner {
             series,
         });
         let covers = |deleted: &TimeRange| deleted.union(&range) == *deleted;
-        Ok(found
-            .filter(|found| !found.deleted.iter().any(covers))
-            .collect())
+        Ok(found.filter(|found| !found.deleted.iter().any(covers)).collect())
     }
 
-    /// What a block that was not searched yet holds of a series; what cannot be read is named and left out.
-    fn find_unknown(&self, block: Arc<Block>, labels: &Labels) -> Option<Found> {
-        let found = Session::new(&block).find(labels);
-        let series = self.forgive(&block, found, true).ok()???;
+    /// What a block holds of a series; what cannot be read is named and left out.
+    fn find(&self, block: &Arc<Block>, session: &Session<'_>, labels: &Labels) -> Option<Found> {
+        let series = self.forgive(block, session.find(labels), true).ok()???;
         Some(Found {
-            deleted: self.deletions(self.latest_ms()).of(&block, labels),
-            block,
+            deleted: self.deletions(self.latest_ms()).of(block, labels),
+            block: Arc::clone(block),
             series,
         })
     }
@@ -286,7 +289,19 @@ impl Inner {
         range: TimeRange,
         out: &mut SampleColumns,
     ) {
-        if let Some(found) = self.find_unknown(block, labels)
+        self.gather_known(&block, &Session::new(&block), labels, range, out);
+    }
+
+    /// The same with what was read of the block's index before.
+    pub(super) fn gather_known(
+        &self,
+        block: &Arc<Block>,
+        session: &Session<'_>,
+        labels: &Labels,
+        range: TimeRange,
+        out: &mut SampleColumns,
+    ) {
+        if let Some(found) = self.find(block, session, labels)
             && let Err(error) = self.gather(&found, range, out)
         {
             tracing::warn!(%error, "block not read");
@@ -312,7 +327,7 @@ impl Inner {
         range: TimeRange,
         out: &mut Vec<HistogramSample>,
     ) {
-        if let Some(found) = self.find_unknown(block, labels)
+        if let Some(found) = self.find(&block, &Session::new(&block), labels)
             && let Err(error) = self.gather_histograms(&found, range, out)
         {
             tracing::warn!(%error, "block not read");
@@ -326,7 +341,11 @@ impl Inner {
         out: &mut Vec<HistogramSample>,
     ) -> Result<(), ReadError> {
         let mut read = Vec::new();
-        for chunk in found.histograms.iter().filter(|chunk| chunk.range.overlaps(&range)) {
+        for chunk in found
+            .histograms
+            .iter()
+            .filter(|chunk| chunk.range.overlaps(&range))
+        {
             self.forgive(&found.block, found.block.read_histograms(chunk, &mut read), false)?;
         }
         let deleted = |at_ms: i64| found.deleted.iter().any(|deleted| deleted.contains(at_ms));

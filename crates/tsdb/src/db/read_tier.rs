@@ -30,7 +30,13 @@ impl Db {
     /// What is kept of a tenant, by tier.
     pub(super) fn kept_tiers(&self, tenant: TenantId) -> Vec<Tier> {
         let mut since: BTreeMap<i64, i64> = BTreeMap::new();
-        for block in self.inner.blocks.list().iter().filter(|block| block.tenant() == tenant) {
+        for block in self
+            .inner
+            .blocks
+            .list()
+            .iter()
+            .filter(|block| block.tenant() == tenant)
+        {
             let oldest_ms = since.entry(block.resolution_ms()).or_insert(i64::MAX);
             // A rollup tells of the stretch before it.
             let from_ms = block.range().from_ms().saturating_sub(block.resolution_ms());
@@ -78,7 +84,9 @@ impl Db {
         let mut searched = BTreeSet::new();
         for block in inner.blocks.overlapping(selector.tenant, wanted) {
             searched.insert(block.id());
-            let needed = open.iter().any(|ends| of_samples(*ends, resolution_ms).overlaps(&block.range()));
+            let needed = open
+                .iter()
+                .any(|ends| of_samples(*ends, resolution_ms).overlaps(&block.range()));
             if needed {
                 for series in inner.search(&block, &selector.matchers, wanted, &deletions)? {
                     let sources = found.entry(series.labels.clone()).or_default();
@@ -127,7 +135,8 @@ impl SelectedSeries for InTier {
         for ends in self.open.iter().filter(|ends| ends.overlaps(&range)) {
             let ends = clip(*ends, range);
             samples.clear();
-            self.raw.read(of_samples(ends, self.resolution_ms), &mut samples)?;
+            self.raw
+                .read(of_samples(ends, self.resolution_ms), &mut samples)?;
             out.roll_up(&samples, self.resolution_ms, ends);
         }
         let db: &Inner = self.raw.db();
@@ -152,7 +161,11 @@ impl SelectedSeries for InTier {
             let mut samples = Vec::new();
             self.raw
                 .read_histograms(of_samples(ends, self.resolution_ms), &mut samples)?;
-            found.extend(super::roll_up::last_of_stretches(&samples, self.resolution_ms, ends));
+            found.extend(super::roll_up::last_of_stretches(
+                &samples,
+                self.resolution_ms,
+                ends,
+            ));
         }
         for block in &self.blocks {
             db.gather_histograms(block, range, &mut found)?;

@@ -188,7 +188,11 @@ pub(super) fn ends_of(day: i64) -> TimeRange {
 
 /// The days whose rollups the samples of a range belong to.
 pub(super) fn days_of(range: TimeRange, resolution_ms: i64) -> impl Iterator<Item = i64> {
-    let day = |at_ms: i64| stretch_end(at_ms, resolution_ms).saturating_sub(1).div_euclid(DAY_MS);
+    let day = |at_ms: i64| {
+        stretch_end(at_ms, resolution_ms)
+            .saturating_sub(1)
+            .div_euclid(DAY_MS)
+    };
     day(range.from_ms())..=day(range.to_ms())
 }
 

@@ -81,13 +81,25 @@ impl<'a> SeriesWalk<'a> {
                 continue;
             };
             let before = (samples.len(), histograms.len(), rollups.len());
-            for chunk in series.chunks.iter().filter(|chunk| chunk.range().overlaps(&self.range)) {
+            for chunk in series
+                .chunks
+                .iter()
+                .filter(|chunk| chunk.range().overlaps(&self.range))
+            {
                 block.read_chunk(chunk, samples)?;
             }
-            for chunk in series.histograms.iter().filter(|chunk| chunk.range.overlaps(&self.range)) {
+            for chunk in series
+                .histograms
+                .iter()
+                .filter(|chunk| chunk.range.overlaps(&self.range))
+            {
                 block.read_histograms(chunk, histograms)?;
             }
-            for chunk in series.rollups.iter().filter(|chunk| chunk.range.overlaps(&self.range)) {
+            for chunk in series
+                .rollups
+                .iter()
+                .filter(|chunk| chunk.range.overlaps(&self.range))
+            {
                 block.read_rollups(chunk, rollups)?;
             }
             for deleted in self.deletions.of(block, &labels) {
