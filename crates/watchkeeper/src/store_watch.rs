@@ -1,6 +1,6 @@
 //! Stands before the store: remembers why writing fails, and keeps some of the disk free.
 //!
-//! What comes from outside (scrapes, pushes, imports of samples) is refused while less than a little space is left. With that little
+//! What comes from outside (scrapes, pushes) is refused while less than a little space is left. With that little
 //! the vitals of this machine, the own metrics and the decisions about alerts go on, so that somebody is told; and blocks
 //! can still be written, which is what makes the log shorter.
 
