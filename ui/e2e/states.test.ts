@@ -69,6 +69,38 @@ describe('a refused configuration', () => {
   });
 });
 
+describe('a store in trouble', () => {
+  it('is told with the files and the mend, and a target that is cut with its metric', async () => {
+    const fault =
+      'the disk is full: the filesystem of /data has 3 MiB left; make room, and samples are taken again at once';
+    const damage = 'block 01M7YYYEV4TH5QVP8JGKMDCQSP.blk: a page is damaged; set aside; all other blocks answer';
+    const prepare = changed<Overview>('/api/ui/overview', (answer) => {
+      answer.store = { fault, damage: [damage] };
+      answer.targets.rows = [
+        {
+          job: 'shop',
+          instance: '10.0.0.7:8080',
+          url: 'http://10.0.0.7:8080/metrics',
+          health: 'up',
+          last_scrape_ms: answer.now_ms,
+          last_duration_seconds: 0.1,
+          last_error: null,
+          series_refused: { count: 800_101, metric: 'sessions_open', limit: 200_000 },
+          interval_ms: 15_000,
+          labels: {},
+        },
+      ];
+    });
+    const { page } = await open('/', { prepare });
+    const attention = () => page.locator('section[aria-labelledby="attention"]').textContent();
+    await expect.poll(attention).toContain(fault);
+    expect(await attention()).toContain(damage);
+    const targets = await page.locator('#targets').textContent();
+    expect(targets).toContain('800,101 samples of new series refused, most of them sessions_open');
+    expect(await violations(page)).toEqual([]);
+  });
+});
+
 describe('a lost connection', () => {
   it('is told, and mends itself', async () => {
     const proxy = await startProxy();

@@ -79,6 +79,8 @@ pub struct GlobalConfig {
     /// Limit for all jobs that name none.
     pub sample_limit: u64,
     /// Limit for all jobs that name none.
+    pub series_limit: u64,
+    /// Limit for all jobs that name none.
     pub target_limit: u64,
     /// Limit for all jobs that name none.
     pub label_limit: u64,
@@ -170,6 +172,8 @@ http_section! {
         pub body_size_limit: Option<HumanBytes>,
         /// Samples of a scrape after relabelling.
         pub sample_limit: Option<u64>,
+        /// Series of a target, those that it gave up within the last hour among them; further new ones are refused.
+        pub series_limit: Option<u64>,
         /// Targets of the job.
         pub target_limit: Option<u64>,
         /// Labels of a series.
@@ -281,6 +285,7 @@ impl Default for GlobalConfig {
             external_labels: BTreeMap::new(),
             body_size_limit: HumanBytes::default(),
             sample_limit: 0,
+            series_limit: 0,
             target_limit: 0,
             label_limit: 0,
             label_name_length_limit: 0,

@@ -46,6 +46,8 @@ pub struct SampleRules {
     pub relabel: Vec<Rule>,
     /// Samples after relabelling; 0 is no limit.
     pub sample_limit: u64,
+    /// Series at a time, those that the target gave up within the last hour among them; 0 is no limit.
+    pub series_limit: usize,
     /// Labels of a series; 0 is no limit.
     pub label_limit: usize,
     /// Bytes of a label name; 0 is no limit.
@@ -141,6 +143,7 @@ impl<'r> Reader<'r> {
         at_ms: i64,
         batch: &'r mut SeriesBatch,
     ) -> Self {
+        cache.allow(rules.series_limit, at_ms);
         Self {
             cache,
             rules,
@@ -178,10 +181,10 @@ impl<'r> Reader<'r> {
             Some(known) => (known, false),
             None => (self.learn(found, place)?, true),
         };
+        self.tally.kept += u64::from(known != Known::Dropped);
         let Known::Kept(slot) = known else {
             return Ok(None);
         };
-        self.tally.kept += 1;
         let stored = !self.over_limit() && self.push(slot, found);
         self.tally.series_added += u64::from(is_new && stored);
         Ok(stored.then_some(slot))

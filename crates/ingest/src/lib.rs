@@ -33,5 +33,6 @@ pub use push::{Push, PushError};
 pub use scrape::status::{DiscoveryStatus, DroppedTarget, Health, TargetNews, TargetStatus, Targets};
 pub use scrape::{Scraper, ScraperDeps};
 pub use self_scrape::SelfScrape;
+pub use series_cache::SeriesRefused;
 pub use statsd::{Statsd, StatsdTelemetry};
 pub use telemetry::{PushTelemetry, Telemetry};

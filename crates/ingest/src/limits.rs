@@ -3,7 +3,22 @@
 use std::time::Duration;
 
 /// Bytes of a scraped body after decompression, where the configuration names no `body_size_limit`.
-pub const BODY_BYTES_MAX: u64 = 50 * 1024 * 1024;
+pub const BODY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Series of one target where the configuration names no `series_limit`.
+pub const TARGET_SERIES_MAX: u64 = 200_000;
+
+/// How long a series that its target gave up counts towards the target's limit: about as long as the store keeps it at hand.
+pub const DEPARTED_SERIES_MS: i64 = 3_600_000;
+
+/// Texts of refused series that are remembered per target, 9 to 18 bytes each, so that they are refused without being read.
+pub const REFUSED_TEXTS_MAX: usize = 1 << 20;
+
+/// Metrics of refused series that are told apart in one scrape; those of further ones are counted together.
+pub const REFUSED_METRICS_MAX: usize = 100;
+
+/// Targets, with the metric that makes most of their refused series, that are counted by name.
+pub const REFUSING_TARGETS_NAMED_MAX: usize = 1_000;
 
 /// Redirects that one scrape follows; Go's HTTP client, which Prometheus uses, stops at as many.
 pub const REDIRECTS_MAX: usize = 10;

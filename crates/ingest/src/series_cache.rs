@@ -9,6 +9,7 @@
 //! Not here: what text means which series (`intake`).
 //! Start at: [`SeriesCache::begin`].
 
+mod budget;
 mod exemplars;
 mod families;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use model::{Labels, Series, SeriesId};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+pub use budget::{Budget, SeriesRefused};
 pub use exemplars::ExemplarMemory;
 pub use families::Families;
 
@@ -46,6 +48,8 @@ pub struct SeriesCache {
     texts_last_good: usize,
     /// What the target says about its metrics.
     pub families: Families,
+    /// How many series the target may have, and what of it was refused.
+    pub budget: Budget,
     /// Which exemplars of the target are stored already.
     pub exemplars: ExemplarMemory,
     /// The time stamp of the last whole body that was stored.
@@ -69,6 +73,8 @@ pub enum Known {
     Dropped,
     /// It is this series.
     Kept(SlotIndex),
+    /// It is a new series, and the target has as many as it may.
+    Refused,
 }
 
 /// Names a prepared series within one cache, until the next commit.
@@ -112,6 +118,7 @@ impl SeriesCache {
             slots_by_id: FxHashMap::default(),
             texts_last_good: 0,
             families: Families::default(),
+            budget: Budget::default(),
             exemplars: ExemplarMemory::default(),
             good_until_ms: None,
         }
@@ -126,6 +133,11 @@ impl SeriesCache {
         self.exemplars.begin();
     }
 
+    /// Allows so many series from now on, those that were given up within the last hour among them; 0 is no limit.
+    pub fn allow(&mut self, limit: usize, now_ms: i64) {
+        self.budget.begin(limit, self.slots.len(), now_ms);
+    }
+
     /// What is known of a text; `None` where it is new.
     pub fn find(&mut self, text: &str) -> Option<Known> {
         let expected = self.order_before.get(self.expected).copied();
@@ -136,7 +148,13 @@ impl SeriesCache {
         });
         let index = match hit {
             Some(index) => index,
-            None => self.find_by_hash(text)?,
+            None => {
+                let hash = self.hash(text);
+                match self.find_by_hash(text, hash) {
+                    Some(index) => index,
+                    None => return self.budget.refused_before(text, hash),
+                }
+            }
         };
         let known = self.texts.get_mut(index)?;
         known.round = self.round;
@@ -147,12 +165,15 @@ impl SeriesCache {
 
     /// What is known of a text, whether or not it stands where it did.
     pub fn known(&self, text: &str) -> Option<Known> {
-        let index = self.find_by_hash(text)?;
+        let index = self.find_by_hash(text, self.hash(text))?;
         self.texts.get(index).map(|text| text.known)
     }
 
-    fn find_by_hash(&self, text: &str) -> Option<usize> {
-        let hash = xxh3_64_with_seed(text.as_bytes(), self.seed);
+    fn hash(&self, text: &str) -> u64 {
+        xxh3_64_with_seed(text.as_bytes(), self.seed)
+    }
+
+    fn find_by_hash(&self, text: &str, hash: u64) -> Option<usize> {
         let same = |index: &usize| {
             self.texts
                 .get(*index)
@@ -161,13 +182,18 @@ impl SeriesCache {
         self.texts_by_hash.find(hash, same).copied()
     }
 
-    /// Remembers what a new text means: a series, or `None` where relabelling drops it.
+    /// Remembers what a new text means: a series, or `None` where relabelling drops it. A new series for which there is no
+    /// room is refused.
     pub fn learn(&mut self, text: &str, labels: Option<Labels>) -> Known {
-        let known = match labels {
-            Some(labels) => Known::Kept(self.slot_of(Series::new(labels))),
+        let hash = self.hash(text);
+        let known = match labels.map(Series::new) {
+            Some(series) if !self.admits(&series) => {
+                self.budget.refuse(series.labels().metric_name(), hash);
+                return Known::Refused;
+            }
+            Some(series) => Known::Kept(self.slot_of(series)),
             None => Known::Dropped,
         };
-        let hash = xxh3_64_with_seed(text.as_bytes(), self.seed);
         let index = self.texts.len();
         self.texts.push(Text {
             written: text.into(),
@@ -181,6 +207,10 @@ impl SeriesCache {
         self.texts_by_hash.insert_unique(hash, index, hash_of);
         self.order_now.push(index);
         known
+    }
+
+    fn admits(&mut self, series: &Series) -> bool {
+        self.slots_by_id.contains_key(&series.id()) || self.budget.admits(series.id(), self.slots.len())
     }
 
     fn slot_of(&mut self, series: Series) -> SlotIndex {
@@ -309,12 +339,11 @@ impl SeriesCache {
         self.slots_by_id.clear();
         let mut moves = vec![None; used.len()];
         let old_slots = std::mem::take(&mut self.slots);
-        let kept = old_slots
-            .into_iter()
-            .zip(used)
-            .zip(&mut moves)
-            .filter(|((_, used), _)| *used);
-        for ((slot, _), moved) in kept {
+        for ((slot, used), moved) in old_slots.into_iter().zip(used).zip(&mut moves) {
+            if !used {
+                self.budget.depart(slot.series.id());
+                continue;
+            }
             *moved = Some(self.slots.len());
             self.slots_by_id.insert(slot.series.id(), self.slots.len());
             self.slots.push(slot);

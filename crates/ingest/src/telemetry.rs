@@ -1,10 +1,20 @@
 //! What this room counts about itself.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::limits::REFUSING_TARGETS_NAMED_MAX;
+use crate::series_cache::SeriesRefused;
+
+/// What stands for all that is not named.
+const OTHERS: &str = "(others)";
 
 /// The counters of the scraper; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +47,21 @@ pub struct Telemetry {
     pub discovery_looks: Family<Look, Counter>,
     /// Targets that no rule dropped and that still cannot be scraped.
     pub targets_faulty: Gauge,
+    /// Samples of new series that were refused because their target has as many series as it may.
+    pub target_series_refused: Family<Refusing, Counter>,
+    /// The targets that are counted there by name.
+    refusing: Arc<Mutex<HashSet<Refusing>>>,
+}
+
+/// A target that makes too many series.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Refusing {
+    /// The job's name.
+    pub scrape_job: String,
+    /// The target's `instance`.
+    pub target: String,
+    /// The metric that most of the refused series belong to.
+    pub metric: String,
 }
 
 /// How a scrape ended.
@@ -113,6 +138,10 @@ impl Telemetry {
             "Scrape loops that panicked and were started again",
             self.loops_restarted.clone(),
         );
+        self.register_targets(room);
+    }
+
+    fn register_targets(&self, room: &mut Registry) {
         room.register(
             "targets_active",
             "Targets that are scraped",
@@ -133,6 +162,33 @@ impl Telemetry {
             "Targets that cannot be scraped, because their labels make no address or no interval",
             self.targets_faulty.clone(),
         );
+        room.register(
+            "target_series_refused",
+            "Samples of new series that were refused because their target has as many series as it may",
+            self.target_series_refused.clone(),
+        );
+    }
+
+    /// Counts what a target was refused; of more targets than are named, the others are counted together.
+    pub(crate) fn count_series_refused(&self, job: &str, instance: &str, refused: &SeriesRefused) {
+        let named = Refusing {
+            scrape_job: job.to_owned(),
+            target: instance.to_owned(),
+            metric: refused.metric.clone(),
+        };
+        let mut known = self.refusing.lock();
+        let others = || Refusing {
+            scrape_job: OTHERS.to_owned(),
+            target: OTHERS.to_owned(),
+            metric: OTHERS.to_owned(),
+        };
+        let full = known.len() >= REFUSING_TARGETS_NAMED_MAX && !known.contains(&named);
+        let named = if full { others() } else { named };
+        known.insert(named.clone());
+        drop(known);
+        self.target_series_refused
+            .get_or_create(&named)
+            .inc_by(refused.count);
     }
 
     pub(crate) fn count_scrape(&self, ok: bool) {

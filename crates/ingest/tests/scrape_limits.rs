@@ -49,7 +49,7 @@ async fn compressed_bodies_are_read() {
 async fn a_bomb_is_stopped_while_it_inflates() {
     let error = error_of(
         gzipped(&vec![b'#'; 64 << 20]),
-        ", scrape_interval: 5s, scrape_timeout: 5s",
+        ", scrape_interval: 5s, scrape_timeout: 5s, body_size_limit: 50MB",
     )
     .await;
     assert!(error.contains("body size limit exceeded"), "{error}");
@@ -73,6 +73,39 @@ async fn limits_of_the_job_are_kept() {
     let rig = Rig::start(&job(&two, ", target_limit: 1"));
     rig.until("up", "0").await;
     assert!(target.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_target_with_too_many_series_stays_up_and_is_named() {
+    let lines: Vec<String> = (0..5_000)
+        .map(|n| format!("sessions{{id=\"{n}\"}} 1\n"))
+        .collect();
+    let target = FakeTarget::start(Answer::text("requests 7\n")).await;
+    let rig = Rig::start(&job(&target.address, ", series_limit: 100"));
+    rig.until("requests", "7").await;
+    target.answer_with(Answer::text(&format!("{}requests 8\n", lines.concat())));
+    rig.until("requests", "8").await;
+    assert_eq!(rig.last("up").as_deref(), Some("1"));
+    rig.until_that("the status", || {
+        rig.scraper.targets().active[0].series_refused.is_some()
+    })
+    .await;
+    let refused = rig.scraper.targets().active.remove(0).series_refused.unwrap();
+    assert_eq!(
+        (refused.count, &*refused.metric, refused.limit),
+        (4_901, "sessions", 100)
+    );
+    let named = rig
+        .telemetry
+        .target_series_refused
+        .get_or_create(&ingest::telemetry::Refusing {
+            scrape_job: "demo".to_owned(),
+            target: target.address.clone(),
+            metric: "sessions".to_owned(),
+        });
+    assert!(named.get() >= 4_901);
+    let sum = rig.last("scrape_samples_post_metric_relabeling");
+    assert_eq!(sum.as_deref(), Some("5001"));
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ impl State {
             .await
             .map_err(|source| open_error(&path, source))?;
         let (writer, jobs) = mpsc::channel(limits::WRITES_WAITING_MAX);
-        tokio::spawn(write_all(connection, jobs));
+        tokio::spawn(write_all(connection, options, jobs));
         Ok(Self {
             inner: Arc::new(Inner {
                 path,
@@ -156,17 +156,39 @@ impl fmt::Debug for State {
 }
 
 /// The one writer: job after job, each in its own transaction, until the last [`State`] is gone.
-async fn write_all(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>) {
+async fn write_all(
+    mut connection: SqliteConnection,
+    options: SqliteConnectOptions,
+    mut jobs: mpsc::Receiver<Job>,
+) {
     while let Some(job) = jobs.recv().await {
         let outcome = run_job(&mut connection, job.operation, job.work).await;
         if let Err(error) = &outcome {
             tracing::warn!(operation = job.operation, %error, "state write failed");
+            replace_if_stuck(&mut connection, &options).await;
         }
         // The caller may have stopped waiting; the work is done all the same.
         let _ = job.done.send(outcome);
     }
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "state database was not closed cleanly");
+    }
+}
+
+/// Opens the database anew where the connection is still in a transaction after a failure: SQLite ends a transaction by
+/// itself where the disk is full, the connection's own rollback then fails, and it would never begin another one.
+async fn replace_if_stuck(connection: &mut SqliteConnection, options: &SqliteConnectOptions) {
+    // A rollback may still be on its way to the connection's thread; the answer comes after it.
+    if connection.ping().await.is_ok() && !connection.is_in_transaction() {
+        return;
+    }
+    match options.connect().await {
+        Ok(new) => {
+            let stuck = std::mem::replace(connection, new);
+            // It holds nothing that was promised to anybody.
+            let _ = stuck.close_hard().await;
+        }
+        Err(error) => tracing::warn!(%error, "state database cannot be opened anew"),
     }
 }
 
@@ -215,5 +237,50 @@ fn open_error(path: &Path, source: sqlx::Error) -> Error {
     Error::Open {
         path: path.to_path_buf(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stdx::clock::SystemClock;
+
+    async fn fill(state: &State, pages_max: u32) -> Result<(), Error> {
+        state
+            .write("fill", move |connection| {
+                Box::pin(async move {
+                    let full = |source| Error::query("fill")(source);
+                    sqlx::query(sqlx::AssertSqlSafe(format!(
+                        "PRAGMA max_page_count = {pages_max}"
+                    )))
+                    .execute(&mut *connection)
+                    .await
+                    .map_err(full)?;
+                    for statement in [
+                        "CREATE TABLE IF NOT EXISTS filler (bytes BLOB)",
+                        "INSERT INTO filler VALUES (zeroblob(400000))",
+                    ] {
+                        sqlx::query(statement)
+                            .execute(&mut *connection)
+                            .await
+                            .map_err(full)?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    #[tokio::test]
+    async fn writing_goes_on_once_a_full_disk_has_room_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path().join("state.db"), SystemClock::shared())
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            // A database that may not grow fails as on a full disk: SQLITE_FULL, and SQLite ends the transaction itself.
+            fill(&state, 60).await.unwrap_err();
+        }
+        fill(&state, 10_000).await.unwrap();
     }
 }

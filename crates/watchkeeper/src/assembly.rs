@@ -19,6 +19,7 @@ use crate::config::{self, Loaded};
 use crate::control::{Control, ControlParts, Reloadable, Replayed};
 use crate::housekeeping;
 use crate::signals::{self, Signal};
+use crate::store_watch::StoreWatch;
 use crate::supervisor::Supervisor;
 
 /// Threads for work that blocks: store calls, queries, files. More work than this waits.
@@ -35,6 +36,8 @@ struct Engines {
     db: tsdb::Db,
     /// The way into the store; whatever goes it is sent to other stores too, where the configuration names any.
     writer: Arc<dyn SeriesWrite>,
+    /// What keeps some of the disk free.
+    watch: Arc<StoreWatch>,
     forwarder: Arc<ingest::Forwarder>,
     state: state::State,
     replayed: Replayed,
@@ -94,7 +97,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     start_forwarding(&mut tasks, &engines, &stop);
     housekeeping::maintain_series(&mut tasks, &engines.db, &clock, &stop);
     if takes_self {
-        let writer = Arc::clone(&engines.writer);
+        let writer = engines.watch.for_own(Arc::clone(&engines.writer));
         housekeeping::keep_own_metrics(&mut tasks, writer, &registry, &clock, own_labels(address), &stop);
     }
     let deps = web::Deps {
@@ -175,6 +178,9 @@ async fn open_engines(
         "log read"
     );
     db.telemetry().register(registry);
+    let free_bytes_min = loaded.file.storage.free_space_min.map(|size| size.0);
+    let watch = StoreWatch::new(data_dir.to_owned(), free_bytes_min, Arc::clone(clock));
+    watch.register(registry);
     let queue = loaded
         .file
         .storage
@@ -189,6 +195,7 @@ async fn open_engines(
     };
     Ok(Engines {
         writer: forwarder.tee(Arc::new(db.clone())),
+        watch,
         forwarder,
         db,
         state,
@@ -218,13 +225,14 @@ fn build_services(
     address: SocketAddr,
     registry: &mut Registry,
 ) -> anyhow::Result<Services> {
-    let writer = Arc::clone(&engines.writer);
+    let own = engines.watch.for_own(Arc::clone(&engines.writer));
+    let others = engines.watch.for_others(Arc::clone(&engines.writer));
     let reader: Arc<dyn SeriesRead> = Arc::new(engines.db.clone());
     let host = loaded.file.collect.host.then(|| {
         let telemetry = collect::Telemetry::default();
         telemetry.register(registry);
         let deps = collect::HostDeps {
-            writer: Arc::clone(&writer),
+            writer: Arc::clone(&own),
             clock: Arc::clone(clock),
             ticks: outlets.ticks.clone(),
             telemetry,
@@ -233,11 +241,11 @@ fn build_services(
     });
     let telemetry = ingest::PushTelemetry::default();
     telemetry.register(registry);
-    let push = Arc::new(ingest::Push::new(Arc::clone(&writer), telemetry));
+    let push = Arc::new(ingest::Push::new(Arc::clone(&others), telemetry));
     let telemetry = ingest::Telemetry::default();
     telemetry.register(registry);
     let scraper = ingest::Scraper::new(ingest::ScraperDeps {
-        writer: Arc::clone(&writer),
+        writer: others,
         clock: Arc::clone(clock),
         news: outlets.targets.clone(),
         telemetry,
@@ -252,7 +260,7 @@ fn build_services(
         .map_or_else(|| format!("http://{address}"), ToString::to_string);
     let alerting = alerting::Alerting::new(alerting::Deps {
         reader,
-        writer,
+        writer: own,
         state: engines.state.clone(),
         clock: Arc::clone(clock),
         nudges: outlets.nudges.clone(),
@@ -362,6 +370,7 @@ fn control_parts(
         },
         series: engines.db.clone(),
         data_dir: data_dir.to_owned(),
+        store_watch: Arc::clone(&engines.watch),
         clock: Arc::clone(clock),
         news: outlets.config.clone(),
         samples_stored: engines.db.telemetry().samples_stored.clone(),

@@ -11,9 +11,10 @@ use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use stdx::outlet::Outlet;
 use tracing::{error, info, warn};
-use web::{ConfigView, ReplayProgress};
+use web::{ConfigView, ReplayProgress, StoreView};
 
 use crate::config::{self, Loaded};
+use crate::store_watch::StoreWatch;
 
 /// What a reload changes.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ pub(crate) struct Control {
     rooms: Arc<Reloadable>,
     series: tsdb::Db,
     data_dir: PathBuf,
+    store_watch: Arc<StoreWatch>,
     clock: SharedClock,
     view: Mutex<ConfigView>,
     /// What the start itself warns of.
@@ -86,6 +88,7 @@ pub(crate) struct ControlParts {
     pub(crate) series: tsdb::Db,
     /// Where everything is kept.
     pub(crate) data_dir: PathBuf,
+    pub(crate) store_watch: Arc<StoreWatch>,
     pub(crate) clock: SharedClock,
     pub(crate) news: Outlet<ConfigView>,
     pub(crate) samples_stored: prometheus_client::metrics::counter::Counter,
@@ -157,6 +160,7 @@ impl Control {
             rooms: Arc::new(parts.rooms),
             data_dir: parts.data_dir,
             series: parts.series,
+            store_watch: parts.store_watch,
             clock: parts.clock,
             reloading: tokio::sync::Mutex::default(),
             ready: AtomicBool::new(false),
@@ -316,6 +320,13 @@ impl web::Control for Control {
 
     fn samples_stored(&self) -> u64 {
         self.samples_stored.get()
+    }
+
+    fn store_view(&self) -> StoreView {
+        StoreView {
+            fault: self.store_watch.fault(),
+            damage: self.series.damage(),
+        }
     }
 
     fn replay(&self) -> ReplayProgress {

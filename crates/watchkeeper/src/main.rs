@@ -16,6 +16,7 @@ mod logging;
 mod offline;
 mod query;
 mod signals;
+mod store_watch;
 mod supervisor;
 mod transfer;
 

@@ -97,6 +97,9 @@ pub trait Control: Send + Sync + Debug {
     /// Samples stored since the process started, all writers together.
     fn samples_stored(&self) -> u64;
 
+    /// How the store of series does.
+    fn store_view(&self) -> StoreView;
+
     /// How far the log is read back after a start.
     fn replay(&self) -> ReplayProgress;
 }
@@ -116,6 +119,15 @@ pub struct ConfigView {
     pub warnings: Vec<String>,
     /// The running configuration as YAML, secrets masked.
     pub yaml: String,
+}
+
+/// What is wrong with the store of series; nothing where it is well.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreView {
+    /// Why samples are not taken now: what the disk said, and the mend.
+    pub fault: Option<String>,
+    /// Files that were found damaged since the start, one text each: which, what was done, what the operator can do.
+    pub damage: Vec<String>,
 }
 
 /// How far the log is read back after a start, in segments of the log.

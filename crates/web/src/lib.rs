@@ -31,7 +31,7 @@ mod ui_api;
 mod workers;
 
 pub use config::{Config, OtlpListen, QueryWindows};
-pub use deps::{About, ConfigView, Control, Deps, ReplayProgress};
+pub use deps::{About, ConfigView, Control, Deps, ReplayProgress, StoreView};
 pub use error::Error;
 pub use prometheus::answer_json;
 pub use server::{Listener, bind, serve};

@@ -67,6 +67,7 @@ export interface Target {
   last_scrape_ms: number | null;
   last_duration_seconds: number | null;
   last_error: string | null;
+  series_refused: { count: number; metric: string; limit: number } | null;
   interval_ms: number;
   labels: Labels;
 }
@@ -140,6 +141,7 @@ export interface Overview {
   targets: TargetCounts & { rows: Target[] };
   alerts: AlertCounts & { rows: Alert[] };
   ingest: { series: number | null; samples_per_second: number | null; lag_seconds: number | null };
+  store: { fault: string | null; damage: string[] };
   config: ConfigState;
 }
 

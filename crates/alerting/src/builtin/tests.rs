@@ -296,6 +296,49 @@ fn a_metric_that_makes_series_without_end_is_named() {
 }
 
 #[test]
+fn a_target_that_makes_series_without_end_is_named_with_its_metric() {
+    let store = MemorySeries::new();
+    let labels = [
+        ("__name__", "watchkeeper_ingest_target_series_refused_total"),
+        ("job", "watchkeeper"),
+        ("instance", "w"),
+        ("scrape_job", "shop"),
+        ("target", "10.0.0.7:8080"),
+        ("metric", "sessions_open"),
+    ];
+    let samples: Vec<(i64, f64)> = (10 * MINUTE_MS..=11 * MINUTE_MS)
+        .step_by(15_000)
+        .map(|at_ms| (at_ms, 7.0))
+        .collect();
+    store.add(&labels, &samples);
+    let found = firing(&store, 11 * MINUTE_MS);
+    assert_eq!(names(&found), [("TargetSeriesLimitReached", "warning")]);
+    assert_eq!(
+        found[0].annotations.get("summary"),
+        Some("Target 10.0.0.7:8080 of job shop makes more series than it may, most of them sessions_open")
+    );
+}
+
+#[test]
+fn a_full_disk_is_told_while_it_is_full_and_damage_for_an_hour() {
+    let told = |metric: &str, until_min: i64| {
+        let store = MemorySeries::new();
+        count(&store, metric, ("task", "x"), until_min * MINUTE_MS, |at_ms| {
+            f64::from((10 * MINUTE_MS..=20 * MINUTE_MS).contains(&at_ms))
+        });
+        firing(&store, until_min * MINUTE_MS)
+    };
+    let full = "watchkeeper_store_low_on_space";
+    assert_eq!(told(full, 9), Vec::new());
+    assert_eq!(names(&told(full, 11)), [("StoreFull", "critical")]);
+    assert_eq!(told(full, 21), Vec::new());
+    let damage = "watchkeeper_tsdb_damage_total";
+    assert_eq!(told(damage, 9), Vec::new());
+    assert_eq!(names(&told(damage, 15)), [("StoreDamaged", "warning")]);
+    assert_eq!(told(damage, 90), Vec::new());
+}
+
+#[test]
 fn notifications_that_are_not_taken_or_lost_are_told() {
     let told = |metric: &str, failures: fn(i64) -> f64, until_min: i64| {
         let store = MemorySeries::new();

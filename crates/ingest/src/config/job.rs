@@ -7,7 +7,7 @@ use stdx::HumanDuration;
 
 use super::{GlobalConfig, NameEscaping, NameValidation, ScrapeConfig, ScrapeProtocol};
 use crate::histograms::{HistogramRules, schema_of_factor};
-use crate::limits::{BODY_BYTES_MAX, DROPPED_TARGETS_LISTED_MAX};
+use crate::limits::{BODY_BYTES_MAX, DROPPED_TARGETS_LISTED_MAX, TARGET_SERIES_MAX};
 
 /// What the loops of one job work by.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Job {
     pub body_bytes_max: u64,
     /// Samples after relabelling; 0 is no limit.
     pub sample_limit: u64,
+    /// Series of a target, those that it gave up lately among them.
+    pub series_limit: u64,
     /// Targets of the job; 0 is no limit.
     pub target_limit: u64,
     /// Labels of a series; 0 is no limit.
@@ -95,6 +97,10 @@ impl Job {
                 BODY_BYTES_MAX
             },
             sample_limit: limit(config.sample_limit, global.sample_limit),
+            series_limit: match limit(config.series_limit, global.series_limit) {
+                0 => TARGET_SERIES_MAX,
+                limit => limit,
+            },
             target_limit: limit(config.target_limit, global.target_limit),
             label_limit: limit(config.label_limit, global.label_limit),
             label_name_length_limit: limit(config.label_name_length_limit, global.label_name_length_limit),

@@ -21,14 +21,25 @@ impl Target {
     }
 
     fn scrape(&mut self, body: &str) -> Scraped {
+        self.scrape_at(1000, body)
+    }
+
+    fn scrape_at(&mut self, at_ms: i64, body: &str) -> Scraped {
         let mut batch = SeriesBatch::new(TenantId::DEFAULT);
         self.cache.begin();
-        let (tally, result) = read_body(&mut self.cache, &self.rules, Format::Text, body, 1000, &mut batch);
+        let (tally, result) = read_body(
+            &mut self.cache,
+            &self.rules,
+            Format::Text,
+            body,
+            at_ms,
+            &mut batch,
+        );
         if result.is_err() {
             batch = SeriesBatch::new(TenantId::DEFAULT);
             self.cache.begin();
         }
-        push_stale(&self.cache, 1000, &mut batch);
+        push_stale(&self.cache, at_ms, &mut batch);
         self.cache.commit(result.is_ok());
         let print = |(series, samples): (&model::Series, &[Sample])| {
             let sample = samples[0];
@@ -183,6 +194,65 @@ fn limits_fail_the_whole_scrape_and_say_which() {
         &|rules| rules.legacy_names = true,
         "{\"a.b\"} 1\n",
         "invalid metric name",
+    );
+}
+
+/// The values of label `n` of the ordinary samples, and how many were refused.
+fn stored_and_refused(target: &mut Target, at_ms: i64, numbers: std::ops::Range<u32>) -> (Vec<u32>, u64) {
+    let lines: Vec<String> = numbers.map(|n| format!("many{{n=\"{n}\"}} 1\n")).collect();
+    let (rows, tally, error) = target.scrape_at(at_ms, &lines.concat());
+    assert_eq!(error, None);
+    assert_eq!(
+        tally.kept,
+        lines.len() as u64,
+        "what is refused counts towards sample_limit"
+    );
+    let fresh = rows.iter().filter(|row| !row.contains("stale"));
+    let number = |row: &String| row.split('"').nth(1).unwrap().parse().unwrap();
+    let refused = target.cache.budget.refused();
+    if let Some(refused) = &refused {
+        assert_eq!((&*refused.metric, refused.limit), ("many", 3));
+    }
+    (
+        fresh.map(number).collect(),
+        refused.map_or(0, |refused| refused.count),
+    )
+}
+
+#[test]
+fn a_target_keeps_the_series_it_has_and_gets_no_more_than_its_limit() {
+    let mut target = Target::new(SampleRules {
+        series_limit: 3,
+        ..rules(&[])
+    });
+    assert_eq!(stored_and_refused(&mut target, 1_000, 0..2), (vec![0, 1], 0));
+    for round in 2..5 {
+        assert_eq!(
+            stored_and_refused(&mut target, round * 1_000, 0..1_000),
+            (vec![0, 1, 2], 997),
+            "round {round}"
+        );
+    }
+}
+
+#[test]
+fn series_that_a_target_gave_up_count_for_an_hour() {
+    let mut target = Target::new(SampleRules {
+        series_limit: 3,
+        ..rules(&[])
+    });
+    let hour_ms = crate::limits::DEPARTED_SERIES_MS;
+    assert_eq!(stored_and_refused(&mut target, 1_000, 0..3), (vec![0, 1, 2], 0));
+    assert_eq!(stored_and_refused(&mut target, 2_000, 3..6), (vec![], 3));
+    assert_eq!(
+        stored_and_refused(&mut target, 3_000, 2..5),
+        (vec![2], 2),
+        "what comes back takes its old place"
+    );
+    assert_eq!(
+        stored_and_refused(&mut target, hour_ms + 100_000, 2..9),
+        (vec![2, 3, 4], 4),
+        "the two that stayed away are forgotten"
     );
 }
 

@@ -14,7 +14,7 @@ use super::target::TargetSpec;
 use crate::client::HttpClient;
 use crate::config::Job;
 use crate::intake::SampleRules;
-use crate::series_cache::SeriesCache;
+use crate::series_cache::{SeriesCache, SeriesRefused};
 
 /// What all targets of one job share.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ pub(super) struct Status {
     pub(super) last_error: String,
     pub(super) last_scrape_ms: Option<i64>,
     pub(super) last_duration: Duration,
+    pub(super) series_refused: Option<SeriesRefused>,
 }
 
 impl Entry {
@@ -72,6 +73,7 @@ impl Entry {
             track_timestamps_staleness: job.config.track_timestamps_staleness,
             relabel: job.config.metric_relabel_configs.clone(),
             sample_limit: job.sample_limit,
+            series_limit: count(job.series_limit),
             label_limit: count(job.label_limit),
             label_name_length_limit: count(job.label_name_length_limit),
             label_value_length_limit: count(job.label_value_length_limit),

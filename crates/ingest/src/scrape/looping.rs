@@ -21,7 +21,7 @@ use crate::config::protocol::BodyFormat;
 use crate::error::IngestError;
 use crate::exposition::body_text;
 use crate::intake::{self, Tally};
-use crate::series_cache::SeriesCache;
+use crate::series_cache::{SeriesCache, SeriesRefused};
 
 /// Runs until the target is stopped, and then ends its series, or until the process shuts down.
 pub(super) async fn run(entry: Arc<Entry>, deps: Arc<ScraperDeps>, shutdown: CancellationToken) {
@@ -65,6 +65,7 @@ fn host_seed() -> u64 {
 struct Outcome {
     error: Option<IngestError>,
     duration: Duration,
+    refused: Option<SeriesRefused>,
 }
 
 async fn scrape(entry: &Arc<Entry>, deps: &Arc<ScraperDeps>, at_ms: i64) {
@@ -93,6 +94,7 @@ async fn scrape(entry: &Arc<Entry>, deps: &Arc<ScraperDeps>, at_ms: i64) {
         Err(_) => Outcome {
             error: Some(IngestError::TaskLost),
             duration: deps.clock.monotonic().saturating_sub(started),
+            refused: None,
         },
     };
     tell(entry, deps, &outcome, at_ms);
@@ -134,9 +136,16 @@ fn tell(entry: &Entry, deps: &ScraperDeps, outcome: &Outcome, at_ms: i64) {
             .unwrap_or_default();
         status.last_scrape_ms = Some(at_ms);
         status.last_duration = outcome.duration;
+        status.series_refused.clone_from(&outcome.refused);
         changed
     };
     let (url, job) = (&entry.spec.url, &entry.pool.job.config.job_name);
+    if let Some(refused) = &outcome.refused {
+        let instance = entry.spec.labels.get("instance").unwrap_or_default();
+        deps.telemetry.count_series_refused(job, instance, refused);
+        let SeriesRefused { count, metric, limit } = refused;
+        debug!(%url, job, count, metric, limit, "new series refused, the target has as many as it may");
+    }
     if let Some(error) = &outcome.error {
         if changed {
             warn!(%url, job, %error, "scrape failed");
@@ -188,6 +197,7 @@ fn store(
         batch = SeriesBatch::new(TenantId::DEFAULT);
         cache.begin();
     }
+    let refused = result.as_ref().ok().and_then(|()| cache.budget.refused());
     count(deps, &tally);
     let markers = intake::push_stale(&cache, at_ms, &mut batch);
     let duration = deps.clock.monotonic().saturating_sub(started);
@@ -209,7 +219,11 @@ fn store(
         }
     }
     let error = result.and(written.map_err(IngestError::Store)).err();
-    Some(Outcome { error, duration })
+    Some(Outcome {
+        error,
+        duration,
+        refused,
+    })
 }
 
 fn take_in(

@@ -366,6 +366,7 @@ fn status_of(pool_name: &str, entry: &Entry) -> TargetStatus {
         last_error: status.last_error,
         last_scrape_ms: status.last_scrape_ms,
         last_duration: status.last_duration,
+        series_refused: status.series_refused,
         interval: spec.interval,
         timeout: spec.timeout,
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use model::Labels;
 use url::Url;
 
+use crate::series_cache::SeriesRefused;
+
 /// How the last scrape of a target went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Health {
@@ -94,6 +96,8 @@ pub struct TargetStatus {
     pub last_scrape_ms: Option<i64>,
     /// How long the last scrape took.
     pub last_duration: Duration,
+    /// What of the last scrape was refused because the target has as many series as it may.
+    pub series_refused: Option<SeriesRefused>,
     /// Time between scrapes.
     pub interval: Duration,
     /// The most a scrape may take.

@@ -14,6 +14,7 @@ use model::{
 use rustc_hash::FxHashMap;
 
 use super::{Db, Inner, SegmentFacts};
+use crate::block::{Block, Session};
 use crate::columns::settle;
 use crate::head::series::Verdict;
 use crate::head::{Bounds, Forgotten, Judged, MemSeries, SeriesLimits};
@@ -246,16 +247,22 @@ impl Inner {
             in_batch.insert((row.series.slot, row.at_ms), row.value.to_bits());
         }
         self.head.settle();
-        let blocks_newest_ms = self.blocks.newest_ms(tenant);
         let mut sorted = doubtful;
         // Stable: of samples of one time the first stays.
         sorted.sort_by_key(|row| (row.series.slot, row.at_ms));
+        let in_memory: Vec<Verdict> = sorted
+            .chunk_by(|a, b| a.series == b.series)
+            .flat_map(|of_one| self.compare_in_memory(of_one))
+            .collect();
+        // Only now: samples leave memory after their block is in the list.
+        let blocks = self.blocks.overlapping(tenant, range_of(&sorted));
+        // One look for all series: they share the pages of the index.
+        let sessions: Vec<(&Arc<Block>, Session<'_>)> =
+            blocks.iter().map(|block| (block, Session::new(block))).collect();
+        let mut verdicts = in_memory.into_iter();
         for of_one in sorted.chunk_by(|a, b| a.series == b.series) {
-            let Some(series) = of_one.first().and_then(|row| self.head.by_number(row.series)) else {
-                continue;
-            };
             let mut in_blocks: Option<SampleColumns> = None;
-            for &row in of_one {
+            for (&row, verdict) in of_one.iter().zip(&mut verdicts) {
                 let sample = Sample {
                     at_ms: row.at_ms,
                     value: row.value,
@@ -263,12 +270,10 @@ impl Inner {
                 let place = (row.series.slot, row.at_ms);
                 let mut verdict = match in_batch.get(&place) {
                     Some(&bits) => same_or_not(bits, sample),
-                    None => series.compare(sample),
+                    None => verdict,
                 };
-                let sealed = blocks_newest_ms.is_some_and(|newest_ms| sample.at_ms <= newest_ms);
-                if verdict == Verdict::Store && sealed && self.blocks.may_hold(tenant, sample.at_ms) {
-                    let known =
-                        in_blocks.get_or_insert_with(|| self.samples_in_blocks(&series, range_of(of_one)));
+                if verdict == Verdict::Store && blocks.iter().any(|block| block.range().contains(row.at_ms)) {
+                    let known = in_blocks.get_or_insert_with(|| self.samples_in_blocks(of_one, &sessions));
                     verdict = compare(known, sample);
                 }
                 match verdict {
@@ -283,11 +288,38 @@ impl Inner {
         }
     }
 
-    /// What blocks hold of a series. What cannot be read counts as absent: a damaged block must not stop writing.
-    fn samples_in_blocks(&self, series: &MemSeries, range: TimeRange) -> SampleColumns {
+    /// What memory says of samples of one series, each by itself.
+    fn compare_in_memory(&self, of_one: &[NumberedSample]) -> Vec<Verdict> {
+        let series = of_one.first().and_then(|row| self.head.by_number(row.series));
+        let verdict = |row: &NumberedSample| {
+            let sample = Sample {
+                at_ms: row.at_ms,
+                value: row.value,
+            };
+            // A series that left memory has nothing there; it cannot have left since it was judged.
+            series
+                .as_ref()
+                .map_or(Verdict::Store, |series| series.compare(sample))
+        };
+        of_one.iter().map(verdict).collect()
+    }
+
+    /// What blocks hold of a series around `of_one`. What cannot be read counts as absent: a damaged block must not stop
+    /// writing.
+    fn samples_in_blocks(
+        &self,
+        of_one: &[NumberedSample],
+        sessions: &[(&Arc<Block>, Session<'_>)],
+    ) -> SampleColumns {
         let mut columns = SampleColumns::default();
-        for block in self.blocks.overlapping(series.tenant(), range) {
-            self.gather_unknown(block, series.series().labels(), range, &mut columns);
+        let range = range_of(of_one);
+        let Some(series) = of_one.first().and_then(|row| self.head.by_number(row.series)) else {
+            return columns;
+        };
+        for (block, session) in sessions {
+            if block.range().overlaps(&range) {
+                self.gather_known(block, session, series.series().labels(), range, &mut columns);
+            }
         }
         settle(&mut columns, 0, range);
         columns

@@ -271,13 +271,12 @@ impl Inner {
         Ok(found.filter(|found| !found.deleted.iter().any(covers)).collect())
     }
 
-    /// What a block that was not searched yet holds of a series; what cannot be read is named and left out.
-    fn find_unknown(&self, block: Arc<Block>, labels: &Labels) -> Option<Found> {
-        let found = Session::new(&block).find(labels);
-        let series = self.forgive(&block, found, true).ok()???;
+    /// What a block holds of a series; what cannot be read is named and left out.
+    fn find(&self, block: &Arc<Block>, session: &Session<'_>, labels: &Labels) -> Option<Found> {
+        let series = self.forgive(block, session.find(labels), true).ok()???;
         Some(Found {
-            deleted: self.deletions(self.latest_ms()).of(&block, labels),
-            block,
+            deleted: self.deletions(self.latest_ms()).of(block, labels),
+            block: Arc::clone(block),
             series,
         })
     }
@@ -290,7 +289,19 @@ impl Inner {
         range: TimeRange,
         out: &mut SampleColumns,
     ) {
-        if let Some(found) = self.find_unknown(block, labels)
+        self.gather_known(&block, &Session::new(&block), labels, range, out);
+    }
+
+    /// The same with what was read of the block's index before.
+    pub(super) fn gather_known(
+        &self,
+        block: &Arc<Block>,
+        session: &Session<'_>,
+        labels: &Labels,
+        range: TimeRange,
+        out: &mut SampleColumns,
+    ) {
+        if let Some(found) = self.find(block, session, labels)
             && let Err(error) = self.gather(&found, range, out)
         {
             tracing::warn!(%error, "block not read");
@@ -316,7 +327,7 @@ impl Inner {
         range: TimeRange,
         out: &mut Vec<HistogramSample>,
     ) {
-        if let Some(found) = self.find_unknown(block, labels)
+        if let Some(found) = self.find(&block, &Session::new(&block), labels)
             && let Err(error) = self.gather_histograms(&found, range, out)
         {
             tracing::warn!(%error, "block not read");

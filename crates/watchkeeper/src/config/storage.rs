@@ -17,6 +17,8 @@ pub(crate) struct Storage {
     pub(crate) exemplars: Exemplars,
     /// How large the queue of remote write may become.
     pub(crate) remote_write_queue_size: Option<HumanBytes>,
+    /// How much of the disk is kept free; 0 keeps nothing.
+    pub(crate) free_space_min: Option<HumanBytes>,
 }
 
 /// The queue of remote write where the file names no size.

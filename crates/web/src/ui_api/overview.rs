@@ -10,7 +10,7 @@ use model::{AlertPhase, Labels, SeriesStatistics, TenantId};
 use serde::{Serialize, Serializer};
 
 use crate::app::App;
-use crate::deps::ConfigView;
+use crate::deps::{ConfigView, StoreView};
 use crate::json::LabelsJson;
 use crate::limits::OVERVIEW_ALERTS_MAX;
 use crate::ui_api::alerts::{self, AlertCounts, AlertRow};
@@ -43,6 +43,7 @@ pub(crate) async fn overview(State(app): State<Arc<App>>) -> Result<Response, Ui
                 .collect(),
         },
         ingest: Ingest::new(&app, &statistics, now_ms),
+        store: app.deps.control.store_view().into(),
         config: ConfigJson::new(&app.deps.control.config_view()),
     }))
 }
@@ -65,7 +66,21 @@ struct Overview<'a> {
     targets: TargetsJson<'a>,
     alerts: AlertsJson<'a>,
     ingest: Ingest,
+    store: StoreJson,
     config: ConfigJson,
+}
+
+#[derive(Debug, Serialize)]
+struct StoreJson {
+    fault: Option<String>,
+    damage: Vec<String>,
+}
+
+impl From<StoreView> for StoreJson {
+    fn from(view: StoreView) -> Self {
+        let StoreView { fault, damage } = view;
+        Self { fault, damage }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +140,13 @@ impl TargetCounts {
 }
 
 #[derive(Debug, Serialize)]
+struct SeriesRefusedJson<'a> {
+    count: u64,
+    metric: &'a str,
+    limit: u64,
+}
+
+#[derive(Debug, Serialize)]
 struct TargetRow<'a> {
     job: &'a str,
     instance: &'a str,
@@ -133,6 +155,7 @@ struct TargetRow<'a> {
     last_scrape_ms: Option<i64>,
     last_duration_seconds: Option<f64>,
     last_error: Option<&'a str>,
+    series_refused: Option<SeriesRefusedJson<'a>>,
     interval_ms: u64,
     #[serde(serialize_with = "labels")]
     labels: &'a Labels,
@@ -148,6 +171,11 @@ impl<'a> TargetRow<'a> {
             last_scrape_ms: target.last_scrape_ms,
             last_duration_seconds: target.last_scrape_ms.map(|_| target.last_duration.as_secs_f64()),
             last_error: Some(&*target.last_error).filter(|error| !error.is_empty()),
+            series_refused: target.series_refused.as_ref().map(|refused| SeriesRefusedJson {
+                count: refused.count,
+                metric: &refused.metric,
+                limit: refused.limit,
+            }),
             interval_ms: target.interval.as_millis() as u64,
             labels: &target.labels,
         }

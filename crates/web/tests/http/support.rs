@@ -14,7 +14,7 @@ use stdx::outlet::Outlet;
 use testkit::{FakeClock, MemorySeries};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use web::{About, Config, ConfigView, Control, Deps, ReplayProgress};
+use web::{About, Config, ConfigView, Control, Deps, ReplayProgress, StoreView};
 
 /// The time of the fake clock: 2023-11-15T01:10:00Z.
 pub(crate) const NOW_MS: i64 = 1_700_010_600_000;
@@ -101,6 +101,13 @@ impl Control for TestControl {
 
     fn samples_stored(&self) -> u64 {
         self.samples.fetch_add(500, Ordering::SeqCst)
+    }
+
+    fn store_view(&self) -> StoreView {
+        StoreView {
+            fault: None,
+            damage: vec!["block x.blk: a page is damaged; set aside as y".to_owned()],
+        }
     }
 
     fn replay(&self) -> ReplayProgress {

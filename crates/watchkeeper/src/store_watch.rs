@@ -1,0 +1,232 @@
+//! Stands before the store: remembers why writing fails, and keeps some of the disk free.
+//!
+//! What comes from outside (scrapes, pushes) is refused while less than a little space is left. With that little
+//! the vitals of this machine, the own metrics and the decisions about alerts go on, so that somebody is told; and blocks
+//! can still be written, which is what makes the log shorter.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{
+    Accepted, Backfill, MetricMetadata, Refusal, Series, SeriesBatch, SeriesNumber, SeriesWrite, TenantId,
+    WriteError,
+};
+use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use stdx::HumanBytes;
+use stdx::clock::SharedClock;
+
+/// How often the filesystem is asked at most.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Bytes that are kept free where the configuration names none, on a large filesystem ...
+const FREE_BYTES_MIN: u64 = 64 << 20;
+
+/// ... and the share of a smaller one: one part of so many.
+const FREE_SHARE_MIN: u64 = 20;
+
+/// What is known of the way into the store.
+#[derive(Debug)]
+pub(crate) struct StoreWatch {
+    dir: PathBuf,
+    clock: SharedClock,
+    /// As configured; 0 keeps nothing free.
+    free_bytes_min: Option<u64>,
+    space: Mutex<Space>,
+    /// Why the last write failed, if it did.
+    failing: Mutex<Option<String>>,
+    low: Gauge,
+    samples_refused: Counter,
+}
+
+/// What the filesystem said last.
+#[derive(Debug, Default)]
+struct Space {
+    looked_at: Option<Duration>,
+    /// What is wrong with it.
+    fault: Option<String>,
+}
+
+// === impl StoreWatch ===
+
+impl StoreWatch {
+    /// Watches the filesystem of `dir`.
+    pub(crate) fn new(dir: PathBuf, free_bytes_min: Option<u64>, clock: SharedClock) -> Arc<Self> {
+        Arc::new(Self {
+            dir,
+            clock,
+            free_bytes_min,
+            space: Mutex::default(),
+            failing: Mutex::default(),
+            low: Gauge::default(),
+            samples_refused: Counter::default(),
+        })
+    }
+
+    /// Adds its metrics to the registry of the process.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let room = registry.sub_registry_with_prefix("watchkeeper_store");
+        room.register(
+            "low_on_space",
+            "Whether samples from outside are refused because the disk is nearly full",
+            self.low.clone(),
+        );
+        room.register(
+            "samples_refused_for_space",
+            "Samples from outside that were refused because the disk is nearly full",
+            self.samples_refused.clone(),
+        );
+    }
+
+    /// A way into `store` for what comes from outside; it is closed while there is too little space.
+    pub(crate) fn for_others(self: &Arc<Self>, store: Arc<dyn SeriesWrite>) -> Arc<dyn SeriesWrite> {
+        self.watched(store, true)
+    }
+
+    /// A way into `store` for what this process says itself, which goes on to the last byte.
+    pub(crate) fn for_own(self: &Arc<Self>, store: Arc<dyn SeriesWrite>) -> Arc<dyn SeriesWrite> {
+        self.watched(store, false)
+    }
+
+    fn watched(self: &Arc<Self>, store: Arc<dyn SeriesWrite>, leaves_space: bool) -> Arc<dyn SeriesWrite> {
+        let watch = Arc::clone(self);
+        Arc::new(Watched {
+            store,
+            watch,
+            leaves_space,
+        })
+    }
+
+    /// Why samples are not taken, for people; `None` where they are.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.low_space().or_else(|| self.failing.lock().clone())
+    }
+
+    /// What is wrong with the space on disk.
+    fn low_space(&self) -> Option<String> {
+        let now = self.clock.monotonic();
+        let mut space = self.space.lock();
+        let fresh = |at: &Duration| now.saturating_sub(*at) < LOOK_EVERY;
+        if !space.looked_at.as_ref().is_some_and(fresh) {
+            space.looked_at = Some(now);
+            let before = space.fault.is_some();
+            space.fault = self.look();
+            self.low.set(i64::from(space.fault.is_some()));
+            match &space.fault {
+                Some(fault) if !before => tracing::error!(fault, "samples are refused"),
+                None if before => tracing::warn!("there is space again, samples are taken"),
+                _ => {}
+            }
+        }
+        space.fault.clone()
+    }
+
+    fn look(&self) -> Option<String> {
+        let facts = rustix::fs::statvfs(&self.dir).ok()?;
+        let all = facts.f_blocks.saturating_mul(facts.f_frsize);
+        let free = facts.f_bavail.saturating_mul(facts.f_frsize);
+        let default = || FREE_BYTES_MIN.min(all / FREE_SHARE_MIN);
+        let least = self.free_bytes_min.unwrap_or_else(default);
+        (free < least).then(|| {
+            format!(
+                "the disk is full: the filesystem of {} has {} left, and the last {} are kept free \
+                 (storage.free_space_min); make room, and samples are taken again at once",
+                self.dir.display(),
+                HumanBytes(free),
+                HumanBytes(least)
+            )
+        })
+    }
+
+    fn note(&self, result: &Result<Accepted, WriteError>) {
+        match result {
+            Ok(_) => {
+                let mut failing = self.failing.lock();
+                if failing.is_some() {
+                    *failing = None;
+                }
+            }
+            Err(error @ WriteError::Log { .. }) => *self.failing.lock() = Some(error.to_string()),
+            Err(_) => {}
+        }
+    }
+}
+
+/// A way into the store.
+#[derive(Debug)]
+struct Watched {
+    store: Arc<dyn SeriesWrite>,
+    watch: Arc<StoreWatch>,
+    /// Whether it closes while there is too little space.
+    leaves_space: bool,
+}
+
+impl SeriesWrite for Watched {
+    fn append(&self, batch: &SeriesBatch, now_ms: i64) -> Result<Accepted, WriteError> {
+        if let Some(reason) = self.watch.low_space().filter(|_| self.leaves_space) {
+            self.watch.samples_refused.inc_by(batch.sample_count() as u64);
+            return Err(WriteError::Log { reason });
+        }
+        let result = self.store.append(batch, now_ms);
+        self.watch.note(&result);
+        result
+    }
+
+    fn number(&self, tenant: TenantId, series: &Series) -> Result<Option<SeriesNumber>, Refusal> {
+        self.store.number(tenant, series)
+    }
+
+    fn backfill(&self, tenant: TenantId, now_ms: i64) -> Option<Box<dyn Backfill>> {
+        self.store.backfill(tenant, now_ms)
+    }
+
+    fn describe(&self, tenant: TenantId, metadata: &[MetricMetadata]) -> Result<(), WriteError> {
+        self.store.describe(tenant, metadata)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Labels;
+    use stdx::clock::SystemClock;
+
+    fn batch() -> SeriesBatch {
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        let series = Series::new(Labels::from_pairs([("__name__", "a")]));
+        batch.push_one(series, 1_000, 1.0);
+        batch
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_refused_where_space_is_low_and_the_own_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, _) = tsdb::Db::open(tsdb::Config::in_dir(folder.path()), 1_000).unwrap();
+        let db: Arc<dyn SeriesWrite> = Arc::new(db);
+        let watch = |least| StoreWatch::new(folder.path().to_owned(), least, SystemClock::shared());
+
+        // No filesystem has so much left.
+        let low = watch(Some(u64::MAX));
+        let error = low
+            .for_others(Arc::clone(&db))
+            .append(&batch(), 1_000)
+            .unwrap_err();
+        assert!(error.to_string().contains("storage.free_space_min"), "{error}");
+        assert_eq!(
+            low.for_own(Arc::clone(&db))
+                .append(&batch(), 1_000)
+                .unwrap()
+                .stored,
+            1
+        );
+        assert!(low.fault().unwrap().contains("make room"));
+        assert_eq!((low.low.get(), low.samples_refused.get()), (1, 1));
+
+        let enough = watch(Some(0));
+        assert_eq!(enough.for_others(db).append(&batch(), 1_000).unwrap().stored, 1);
+        assert_eq!((enough.fault(), enough.low.get()), (None, 0));
+    }
+}
