@@ -1,19 +1,21 @@
 //! Takes in what others push: one decoder a protocol, one way to the store.
 //!
 //! In: bodies of requests.  Out: batches to [`model::SeriesWrite`], and what became of them.
-//! Owns: the memory of which number the store gave a sender's series; no task, nothing on disk.
+//! Owns: the memory of which number the store gave a sender's series, and who is heard of servers that send the same; no task.
 //! Invariants: a sender's series is the same whether its labels were parsed or its number was known
 //! (`tests/remote_write.rs`); no body makes the process hold more than its limit (`compression::tests`).
 //! Not here: HTTP and gRPC (`web`), scraping (`scrape`).
 //! Start at: [`Push::remote_write`].
 
 pub mod compression;
+pub mod ha;
 pub mod influx;
 pub mod known;
 pub mod otlp;
 pub mod protobuf;
 pub mod remote_write;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use model::{Accepted, MetricMetadata, SeriesBatch, SeriesWrite, TenantId, WriteError};
@@ -22,6 +24,8 @@ use parking_lot::{Mutex, RwLock};
 pub use compression::Encoding;
 use known::KnownSeries;
 
+use crate::config::push::PushConfig;
+use crate::error::IngestError;
 use crate::limits::{PUSH_BUFFER_BYTES_KEPT, PUSH_BUFFERS_KEPT, PUSH_BYTES_MAX, PUSH_FAULTS_TOLD};
 use crate::telemetry::PushTelemetry;
 
@@ -31,6 +35,7 @@ pub struct Push {
     writer: Arc<dyn SeriesWrite>,
     telemetry: PushTelemetry,
     known: RwLock<KnownSeries>,
+    ha: ha::Ha,
     buffers: Mutex<Vec<Vec<u8>>>,
     otlp: otlp::Otlp,
     seed: u64,
@@ -83,6 +88,19 @@ pub struct Outcome {
     pub invalid: u64,
     /// The first of them, one text each.
     pub faults: Vec<String>,
+    /// What another replica of the sender's cluster has sent, or will.
+    pub duplicates: Duplicates,
+}
+
+/// What was left out because another replica of the same cluster is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// Samples that are no histograms.
+    pub samples: u64,
+    /// Native histograms.
+    pub histograms: u64,
+    /// Exemplars.
+    pub exemplars: u64,
 }
 
 impl Push {
@@ -93,10 +111,32 @@ impl Push {
             writer,
             telemetry,
             known: RwLock::default(),
+            ha: ha::Ha::default(),
             buffers: Mutex::default(),
             otlp: otlp::Otlp::default(),
             seed: RandomState::new().hash_one(0_u8),
         }
+    }
+
+    /// Takes over the `push` section. Requests that are under way end by the rules that they began with.
+    pub fn configure(&self, config: &PushConfig) {
+        self.ha.configure(&config.ha_pairs);
+    }
+
+    /// Begins with the elections of replicas that a file holds (docs/formats/ha-elections.md). Blocks on the disk.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn load_elections(&self, path: &Path) -> Result<(), IngestError> {
+        self.ha.load(path, &self.telemetry)
+    }
+
+    /// Makes the elections of replicas durable where they have changed. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The file cannot be written; the next call tries again.
+    pub fn save_elections(&self, storage: &dyn disk::Storage, path: &Path) -> Result<(), IngestError> {
+        self.ha.save(storage, path)
     }
 
     /// Writes a batch and what is new about metrics. Blocks on the store's disk: call it from a blocking task.
@@ -152,8 +192,16 @@ impl Outcome {
     pub(crate) fn fault(&mut self, text: impl FnOnce() -> String) {
         self.invalid += 1;
         if self.faults.len() < PUSH_FAULTS_TOLD {
-            self.faults.push(text());
+            let text = text();
+            if self.faults.last() != Some(&text) {
+                self.faults.push(text);
+            }
         }
+    }
+
+    /// Whether all there was to store is what another replica sends.
+    pub fn is_all_duplicate(&self) -> bool {
+        self.duplicates != Duplicates::default() && self.accepted == Accepted::default() && self.invalid == 0
     }
 
     /// What was not taken in, for the sender; `None` where everything was.

@@ -45,6 +45,7 @@ impl Reloadable {
         let prepared = self.alerting.prepare(setup)?;
         let endpoints = self.forwarder.prepare(&file.remote_write, &external_labels)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
+        self.push.configure(&file.push);
         self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);
         if let Err(fault) = self.forwarder.apply(endpoints) {

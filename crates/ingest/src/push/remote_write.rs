@@ -17,10 +17,11 @@ use std::collections::HashSet;
 
 use model::{
     Exemplar, HistogramSample, Labels, LabelsBuilder, METRIC_NAME, MetricMetadata, Sample, Series,
-    SeriesBatch, SeriesNumber, TenantId, WriteError,
+    SeriesBatch, TenantId, WriteError,
 };
 
-use super::known::Alias;
+use super::ha::{Hearing, Judgement, ReplicaId};
+use super::known::{Alias, Known};
 use super::protobuf::Malformed;
 use super::{Encoding, Outcome, Push, PushError};
 
@@ -91,23 +92,31 @@ impl Push {
     ) -> Result<Outcome, PushError> {
         self.unpacked(body, encoding, |bytes| {
             self.telemetry.body_bytes.inc_by(bytes.len() as u64);
+            let mut hearing = self.ha.hearing(&self.telemetry, now_ms);
+            let seed = self.seed ^ hearing.rules.generation;
             let request = match version {
-                Version::V1 => v1::walk(bytes, self.seed),
-                Version::V2 => v2::walk(bytes, self.seed),
+                Version::V1 => v1::walk(bytes, seed),
+                Version::V2 => v2::walk(bytes, seed),
             };
             let request = request.map_err(|fault| PushError::Malformed {
                 protocol: "remote write request",
                 reason: fault.to_string(),
             })?;
-            self.take(&request, version, now_ms)
+            self.take(&request, version, &mut hearing, now_ms)
         })
     }
 
-    fn take(&self, request: &Request<'_>, version: Version, now_ms: i64) -> Result<Outcome, PushError> {
+    fn take(
+        &self,
+        request: &Request<'_>,
+        version: Version,
+        hearing: &mut Hearing<'_>,
+        now_ms: i64,
+    ) -> Result<Outcome, PushError> {
         // A number can be forgotten between being found and being used; the second time every series is asked for anew.
         for trust_numbers in [true, false] {
             let mut outcome = Outcome::default();
-            let batch = self.batch(request, version, trust_numbers, &mut outcome);
+            let batch = self.batch(request, version, trust_numbers, hearing, &mut outcome);
             match self.write(&batch, &request.metadata, now_ms) {
                 Ok(accepted) => {
                     for &(reason, count) in &outcome.accepted.refused {
@@ -129,62 +138,169 @@ impl Push {
         request: &Request<'_>,
         version: Version,
         trust_numbers: bool,
+        hearing: &mut Hearing<'_>,
         outcome: &mut Outcome,
     ) -> SeriesBatch {
-        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
-        let mut numbers: Vec<Option<SeriesNumber>> = Vec::new();
+        let mut sorter = Sorter {
+            push: self,
+            request,
+            version,
+            hearing,
+            batch: SeriesBatch::new(TenantId::DEFAULT),
+            outcome,
+        };
+        let mut known: Vec<Option<Known>> = Vec::new();
         if trust_numbers {
-            let known = self.known.read();
-            numbers.extend(request.series.iter().map(|row| known.find(row.alias)));
+            let all = self.known.read();
+            known.extend(request.series.iter().map(|row| all.find(row.alias)));
         } else {
-            numbers.resize(request.series.len(), None);
+            known.resize(request.series.len(), None);
         }
-        batch.reserve_numbered(request.samples.len());
+        sorter.batch.reserve_numbered(request.samples.len());
         let mut rest = request.samples.as_slice();
         let mut start = 0;
-        for (row, number) in request.series.iter().zip(numbers) {
+        for (row, known) in request.series.iter().zip(known) {
             let (samples, later) = rest.split_at_checked(row.samples_end - start).unwrap_or_default();
             (rest, start) = (later, row.samples_end);
-            match number {
-                Some(number) => {
-                    for sample in samples {
-                        batch.push_numbered(number, sample.at_ms, sample.value);
-                    }
-                }
-                None if samples.is_empty() => {}
-                None => self.push_new(request, row, samples, version, &mut batch, outcome),
+            if !samples.is_empty() {
+                sorter.row(row, known, samples);
             }
         }
-        push_rare(request, version, &mut batch, outcome);
-        batch
+        sorter.rare();
+        sorter.batch
+    }
+}
+
+/// Puts the series of a request into a batch.
+struct Sorter<'s, 'h> {
+    push: &'s Push,
+    request: &'s Request<'s>,
+    version: Version,
+    hearing: &'s mut Hearing<'h>,
+    batch: SeriesBatch,
+    outcome: &'s mut Outcome,
+}
+
+impl Sorter<'_, '_> {
+    fn row(&mut self, row: &Row<'_>, known: Option<Known>, samples: &[Sample]) {
+        let judged = known.map(|known| (known, self.hearing.judge(known.replica)));
+        match judged {
+            Some((
+                Known {
+                    number: Some(number), ..
+                },
+                Judgement::Take,
+            )) => {
+                for sample in samples {
+                    self.batch.push_numbered(number, sample.at_ms, sample.value);
+                }
+            }
+            Some((Known { replica, .. }, Judgement::Duplicate)) => self.leave_out(replica, samples),
+            _ => self.new_row(row, samples),
+        }
     }
 
     /// A series whose number is not known: its labels are parsed, and the store is asked for the number.
-    fn push_new(
-        &self,
-        request: &Request<'_>,
-        row: &Row<'_>,
-        samples: &[Sample],
-        version: Version,
-        batch: &mut SeriesBatch,
-        outcome: &mut Outcome,
-    ) {
-        let series = match request.labels(row, version) {
-            Ok(labels) => Series::new(labels),
-            Err(fault) => return outcome.fault(|| fault),
+    fn new_row(&mut self, row: &Row<'_>, samples: &[Sample]) {
+        let (labels, replica) = match self.request.labels(row, self.version) {
+            Ok(labels) => self.hearing.identify(self.batch.tenant, labels),
+            Err(fault) => return self.outcome.fault(|| fault),
         };
-        self.telemetry.series_parsed.inc();
-        match self.writer.number(batch.tenant, &series) {
+        self.push.telemetry.series_parsed.inc();
+        let judgement = self.hearing.judge(replica);
+        if let Judgement::Refuse(reason) = judgement {
+            return self.outcome.fault(|| reason);
+        }
+        if judgement == Judgement::Duplicate {
+            let known = Known {
+                number: None,
+                replica,
+            };
+            self.push.known.write().learn(row.alias, known);
+            return self.leave_out(replica, samples);
+        }
+        let series = Series::new(labels);
+        match self.push.writer.number(self.batch.tenant, &series) {
             Ok(Some(number)) => {
-                self.known.write().learn(row.alias, number);
+                let known = Known {
+                    number: Some(number),
+                    replica,
+                };
+                self.push.known.write().learn(row.alias, known);
                 for sample in samples {
-                    batch.push_numbered(number, sample.at_ms, sample.value);
+                    self.batch.push_numbered(number, sample.at_ms, sample.value);
                 }
             }
-            Ok(None) => batch.push(series, samples),
-            Err(refusal) => outcome.accepted.refuse(refusal, samples.len() as u64),
+            Ok(None) => self.batch.push(series, samples),
+            Err(refusal) => self.outcome.accepted.refuse(refusal, samples.len() as u64),
         }
     }
+
+    fn leave_out(&mut self, replica: Option<ReplicaId>, samples: &[Sample]) {
+        self.outcome.duplicates.samples += samples.len() as u64;
+        self.hearing.count_duplicates(replica, samples.len() as u64);
+    }
+
+    /// Histograms and exemplars go by the series' name: they are few.
+    fn rare(&mut self) {
+        let request = self.request;
+        let mut faulty = HashSet::new();
+        for of_one in request.histograms.chunk_by(|a, b| a.0 == b.0) {
+            let Some(place) = of_one.first().map(|(place, _)| *place) else {
+                continue;
+            };
+            match self.rare_series(place, &mut faulty) {
+                Some(Rare::Series(series)) => {
+                    let mut good = Vec::with_capacity(of_one.len());
+                    for (_, sample) in of_one {
+                        match sample.value.validate() {
+                            Ok(()) => good.push(sample.clone()),
+                            Err(error) => self.outcome.fault(|| format!("{}: {error}", series.labels())),
+                        }
+                    }
+                    self.batch.push_histograms(series, good);
+                }
+                Some(Rare::Duplicate(replica)) => {
+                    self.outcome.duplicates.histograms += of_one.len() as u64;
+                    self.hearing.count_duplicates(replica, of_one.len() as u64);
+                }
+                None => {}
+            }
+        }
+        for (place, exemplar) in &request.exemplars {
+            match self.rare_series(*place, &mut faulty) {
+                Some(Rare::Series(series)) => self.batch.push_exemplar(series, exemplar.clone()),
+                Some(Rare::Duplicate(_)) => self.outcome.duplicates.exemplars += 1,
+                None => {}
+            }
+        }
+    }
+
+    /// The series at a place of the request; `None` where it is faulty, which is told once.
+    fn rare_series(&mut self, place: usize, faulty: &mut HashSet<usize>) -> Option<Rare> {
+        let row = self.request.series.get(place)?;
+        let fault = match self.request.labels(row, self.version) {
+            Err(fault) => fault,
+            Ok(labels) => {
+                let (labels, replica) = self.hearing.identify(self.batch.tenant, labels);
+                match self.hearing.judge(replica) {
+                    Judgement::Duplicate => return Some(Rare::Duplicate(replica)),
+                    Judgement::Refuse(reason) => reason,
+                    Judgement::Take | Judgement::Forgotten => return Some(Rare::Series(Series::new(labels))),
+                }
+            }
+        };
+        if faulty.insert(place) {
+            self.outcome.fault(|| fault);
+        }
+        None
+    }
+}
+
+/// Whom a histogram or an exemplar belongs to.
+enum Rare {
+    Series(Series),
+    Duplicate(Option<ReplicaId>),
 }
 
 impl Request<'_> {
@@ -215,44 +331,6 @@ impl Request<'_> {
             return Err(format!("{labels}: the metric has no name"));
         }
         Ok(labels)
-    }
-}
-
-/// Histograms and exemplars go by the series' name: they are few.
-fn push_rare(request: &Request<'_>, version: Version, batch: &mut SeriesBatch, outcome: &mut Outcome) {
-    let mut faulty = HashSet::new();
-    let mut series_of = |place: usize, outcome: &mut Outcome| {
-        let row = request.series.get(place)?;
-        match request.labels(row, version) {
-            Ok(labels) => Some(Series::new(labels)),
-            Err(fault) => {
-                if faulty.insert(place) {
-                    outcome.fault(|| fault);
-                }
-                None
-            }
-        }
-    };
-    for of_one in request.histograms.chunk_by(|a, b| a.0 == b.0) {
-        let Some(place) = of_one.first().map(|(place, _)| *place) else {
-            continue;
-        };
-        let Some(series) = series_of(place, outcome) else {
-            continue;
-        };
-        let mut good = Vec::with_capacity(of_one.len());
-        for (_, sample) in of_one {
-            match sample.value.validate() {
-                Ok(()) => good.push(sample.clone()),
-                Err(error) => outcome.fault(|| format!("{}: {error}", series.labels())),
-            }
-        }
-        batch.push_histograms(series, good);
-    }
-    for (place, exemplar) in &request.exemplars {
-        if let Some(series) = series_of(*place, outcome) {
-            batch.push_exemplar(series, exemplar.clone());
-        }
     }
 }
 

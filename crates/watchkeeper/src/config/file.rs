@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use ingest::config::{OtlpConfig, RemoteRead, RemoteWrite, TracingConfig};
+use ingest::config::{OtlpConfig, PushConfig, RemoteRead, RemoteWrite, TracingConfig};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
@@ -48,6 +48,9 @@ pub(crate) struct ConfigFile {
     /// Stores that are asked beside this one.
     #[serde(deserialize_with = "entries")]
     pub(super) remote_read: Vec<RemoteRead>,
+    /// What becomes of series that others send.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) push: PushConfig,
     /// How OpenTelemetry metrics become series.
     pub(crate) otlp: Option<OtlpConfig>,
     /// Where Prometheus sends spans of its own.
@@ -113,6 +116,7 @@ impl ConfigFile {
         messages.extend(ingest::config::validate(&self.global, &self.scrape_configs));
         messages.extend(self.remote_faults());
         messages.extend(self.statsd.validate());
+        messages.extend(self.push.validate());
         // Channels can be tried only where their settings are sound.
         let alerting = self
             .alerting

@@ -408,7 +408,7 @@ impl Translator<'_> {
         } else {
             None
         };
-        if let Some(number) = known {
+        if let Some(number) = known.and_then(|known| known.number) {
             self.batch.push_numbered(number, place.at_ms, value);
             return Ok(());
         }
@@ -416,7 +416,7 @@ impl Translator<'_> {
         self.push.telemetry.series_parsed.inc();
         match self.push.writer.number(self.batch.tenant, &series) {
             Ok(Some(number)) => {
-                self.push.known.write().learn(alias, number);
+                self.push.known.write().learn(alias, number.into());
                 self.batch.push_numbered(number, place.at_ms, value);
             }
             Ok(None) => {
@@ -431,7 +431,8 @@ impl Translator<'_> {
 
     fn end_where_known(&mut self, place: Place<'_>, role: Role) {
         let alias = role.alias(place.alias, self.push.seed);
-        if let Some(number) = self.push.known.read().find(alias).filter(|_| self.trust_numbers) {
+        let known = self.push.known.read().find(alias).filter(|_| self.trust_numbers);
+        if let Some(number) = known.and_then(|known| known.number) {
             self.batch.push_numbered(number, place.at_ms, STALE_NAN);
         }
     }
