@@ -165,3 +165,9 @@ pub const HA_CLUSTER_IDLE_MS: i64 = 30 * 60_000;
 pub const HA_REPLICAS_KNOWN_MAX: usize = 1 << 16;
 /// Bytes of the file that elections of replicas are kept in.
 pub const HA_FILE_BYTES_MAX: u64 = 16 << 20;
+/// A zero at the moment in which a counter was created is written where it lies no longer ago than this (milliseconds).
+pub const PUSH_CREATED_AGE_MAX_MS: i64 = 3_600_000;
+/// Tenants that the configuration may name.
+pub const TENANTS_MAX: usize = 10_000;
+/// Bytes of a tenant's name.
+pub const TENANT_NAME_BYTES_MAX: usize = 150;

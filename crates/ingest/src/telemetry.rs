@@ -171,12 +171,25 @@ pub struct PushTelemetry {
     pub series_parsed: Counter,
     /// Series of OTLP deltas whose totals are kept.
     pub otlp_delta_series: Gauge,
+    /// Zeros written at the moments in which counters were created.
+    pub created_zeros: Counter,
+    /// Samples refused because a tenant may not send more.
+    pub limited: Family<LimitLabels, Counter>,
     /// 1 for the replica that is heard of each cluster.
     pub ha_elected: Family<ReplicaLabels, Gauge>,
     /// How often another replica took over.
     pub ha_changes: Family<ClusterLabels, Counter>,
     /// Samples left out because another replica sends them.
     pub ha_deduplicated: Family<ClusterLabels, Counter>,
+}
+
+/// A tenant's limit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitLabels {
+    /// The tenant.
+    pub tenant: u32,
+    /// The key of the limit.
+    pub limit: &'static str,
 }
 
 /// A cluster of servers that send the same.
@@ -248,6 +261,16 @@ impl PushTelemetry {
             "otlp_delta_series",
             "Series of OTLP deltas whose totals are kept",
             self.otlp_delta_series.clone(),
+        );
+        room.register(
+            "created_zeros",
+            "Zeros written at the moments in which pushed counters were created",
+            self.created_zeros.clone(),
+        );
+        room.register(
+            "limited_samples",
+            "Pushed samples refused because their tenant may not send more, by limit",
+            self.limited.clone(),
         );
         room.register(
             "ha_elected_replica",

@@ -366,6 +366,7 @@ fn control_parts(
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
             push: Arc::clone(&services.push),
+            series: engines.db.clone(),
             forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),
             takes_vitals: services.host.is_some(),

@@ -12,7 +12,7 @@ mod support;
 use std::time::Duration;
 
 use serde_json::json;
-use support::remote::{Answer, Message, V1, V2, now_ms, sample, samples_of, send, v1_series};
+use support::remote::{Answer, Message, V1, V2, ask, now_ms, sample, samples_of, send, v1_series};
 use support::{Server, client};
 
 const CONFIG: &str = "
@@ -136,13 +136,9 @@ async fn histograms_and_servers_without_a_partner_are_told_apart_series_by_serie
             answer.body
         );
     }
-    let all = samples_of(&server, "{__name__!=\"\"}").await;
-    let mut stored: Vec<String> = all
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one["metric"].to_string())
-        .collect();
+    let all = ask(&server, "/api/v1/series?match[]={__name__!=%22%22}").await;
+    let all = all["data"].as_array().unwrap();
+    let mut stored: Vec<String> = all.iter().map(ToString::to_string).collect();
     stored.sort();
     assert_eq!(
         stored,

@@ -10,6 +10,8 @@ use stdx::HumanDuration;
 pub struct PushConfig {
     /// Pairs of servers that send the same.
     pub ha_pairs: HaPairs,
+    /// Whether a zero is written where a sender says when a counter was created.
+    pub created_zero_samples: bool,
 }
 
 /// Whose series are stored where several servers send the same.

@@ -14,16 +14,19 @@ mod v1;
 mod v2;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use model::{
     Exemplar, HistogramSample, Labels, LabelsBuilder, METRIC_NAME, MetricMetadata, Sample, Series,
-    SeriesBatch, TenantId, WriteError,
+    SeriesBatch, SeriesNumber, WriteError,
 };
 
+use super::births::Births;
 use super::ha::{Hearing, Judgement, ReplicaId};
 use super::known::{Alias, Known};
 use super::protobuf::Malformed;
-use super::{Encoding, Outcome, Push, PushError};
+use super::policy::Policy;
+use super::{Encoding, Origin, Outcome, Push, PushError};
 
 /// Which message a body holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +81,8 @@ struct Row<'a> {
     message: &'a [u8],
     /// Where its samples end; they start where those of the row before end.
     samples_end: usize,
+    /// When what it counts began, milliseconds since the Unix epoch; 0 where that is not said.
+    created_ms: i64,
 }
 
 impl Push {
@@ -88,12 +93,12 @@ impl Push {
         body: &[u8],
         encoding: Encoding,
         version: Version,
-        now_ms: i64,
+        origin: Origin,
     ) -> Result<Outcome, PushError> {
         self.unpacked(body, encoding, |bytes| {
             self.telemetry.body_bytes.inc_by(bytes.len() as u64);
-            let mut hearing = self.ha.hearing(&self.telemetry, now_ms);
-            let seed = self.seed ^ hearing.rules.generation;
+            let mut hearing = self.ha.hearing(&self.telemetry, origin.now_ms);
+            let seed = self.seed_of(origin.tenant) ^ hearing.rules.generation;
             let request = match version {
                 Version::V1 => v1::walk(bytes, seed),
                 Version::V2 => v2::walk(bytes, seed),
@@ -102,7 +107,7 @@ impl Push {
                 protocol: "remote write request",
                 reason: fault.to_string(),
             })?;
-            self.take(&request, version, &mut hearing, now_ms)
+            self.take(&request, version, &mut hearing, origin)
         })
     }
 
@@ -111,13 +116,31 @@ impl Push {
         request: &Request<'_>,
         version: Version,
         hearing: &mut Hearing<'_>,
-        now_ms: i64,
+        origin: Origin,
     ) -> Result<Outcome, PushError> {
+        let policy = Arc::clone(&self.policy.read());
         // A number can be forgotten between being found and being used; the second time every series is asked for anew.
         for trust_numbers in [true, false] {
             let mut outcome = Outcome::default();
-            let batch = self.batch(request, version, trust_numbers, hearing, &mut outcome);
-            match self.write(&batch, &request.metadata, now_ms) {
+            let mut sorter = Sorter {
+                push: self,
+                request,
+                version,
+                hearing: &mut *hearing,
+                policy: &policy,
+                batch: SeriesBatch::new(origin.tenant),
+                births: Births::new(policy.created_zeros, origin.now_ms),
+                outcome: &mut outcome,
+            };
+            sorter.sort(trust_numbers);
+            let (batch, births) = (sorter.batch, sorter.births);
+            if trust_numbers {
+                self.admit(origin, &policy, batch.sample_count() as u64)?;
+            }
+            let written = self
+                .write_births(origin.tenant, births, origin.now_ms)
+                .and_then(|()| self.write(&batch, &request.metadata, origin.now_ms));
+            match written {
                 Ok(accepted) => {
                     for &(reason, count) in &outcome.accepted.refused {
                         self.telemetry.count_refused(reason.as_str(), count);
@@ -132,43 +155,6 @@ impl Push {
         }
         Err(WriteError::Forgotten.into())
     }
-
-    fn batch(
-        &self,
-        request: &Request<'_>,
-        version: Version,
-        trust_numbers: bool,
-        hearing: &mut Hearing<'_>,
-        outcome: &mut Outcome,
-    ) -> SeriesBatch {
-        let mut sorter = Sorter {
-            push: self,
-            request,
-            version,
-            hearing,
-            batch: SeriesBatch::new(TenantId::DEFAULT),
-            outcome,
-        };
-        let mut known: Vec<Option<Known>> = Vec::new();
-        if trust_numbers {
-            let all = self.known.read();
-            known.extend(request.series.iter().map(|row| all.find(row.alias)));
-        } else {
-            known.resize(request.series.len(), None);
-        }
-        sorter.batch.reserve_numbered(request.samples.len());
-        let mut rest = request.samples.as_slice();
-        let mut start = 0;
-        for (row, known) in request.series.iter().zip(known) {
-            let (samples, later) = rest.split_at_checked(row.samples_end - start).unwrap_or_default();
-            (rest, start) = (later, row.samples_end);
-            if !samples.is_empty() {
-                sorter.row(row, known, samples);
-            }
-        }
-        sorter.rare();
-        sorter.batch
-    }
 }
 
 /// Puts the series of a request into a batch.
@@ -177,11 +163,35 @@ struct Sorter<'s, 'h> {
     request: &'s Request<'s>,
     version: Version,
     hearing: &'s mut Hearing<'h>,
+    policy: &'s Policy,
     batch: SeriesBatch,
+    births: Births,
     outcome: &'s mut Outcome,
 }
 
 impl Sorter<'_, '_> {
+    fn sort(&mut self, trust_numbers: bool) {
+        let request = self.request;
+        let mut known: Vec<Option<Known>> = Vec::new();
+        if trust_numbers {
+            let all = self.push.known.read();
+            known.extend(request.series.iter().map(|row| all.find(row.alias)));
+        } else {
+            known.resize(request.series.len(), None);
+        }
+        self.batch.reserve_numbered(request.samples.len());
+        let mut rest = request.samples.as_slice();
+        let mut start = 0;
+        for (row, known) in request.series.iter().zip(known) {
+            let (samples, later) = rest.split_at_checked(row.samples_end - start).unwrap_or_default();
+            (rest, start) = (later, row.samples_end);
+            if !samples.is_empty() {
+                self.row(row, known, samples);
+            }
+        }
+        self.rare();
+    }
+
     fn row(&mut self, row: &Row<'_>, known: Option<Known>, samples: &[Sample]) {
         let judged = known.map(|known| (known, self.hearing.judge(known.replica)));
         match judged {
@@ -191,9 +201,7 @@ impl Sorter<'_, '_> {
                 },
                 Judgement::Take,
             )) => {
-                for sample in samples {
-                    self.batch.push_numbered(number, sample.at_ms, sample.value);
-                }
+                self.push_numbered(number, row.created_ms, samples);
             }
             Some((Known { replica, .. }, Judgement::Duplicate)) => self.leave_out(replica, samples),
             _ => self.new_row(row, samples),
@@ -207,6 +215,9 @@ impl Sorter<'_, '_> {
             Err(fault) => return self.outcome.fault(|| fault),
         };
         self.push.telemetry.series_parsed.inc();
+        if let Some(fault) = self.too_many_labels(&labels, samples.len() as u64) {
+            return self.outcome.fault(|| fault);
+        }
         let judgement = self.hearing.judge(replica);
         if let Judgement::Refuse(reason) = judgement {
             return self.outcome.fault(|| reason);
@@ -227,13 +238,33 @@ impl Sorter<'_, '_> {
                     replica,
                 };
                 self.push.known.write().learn(row.alias, known);
-                for sample in samples {
-                    self.batch.push_numbered(number, sample.at_ms, sample.value);
-                }
+                self.push_numbered(number, row.created_ms, samples);
             }
             Ok(None) => self.batch.push(series, samples),
-            Err(refusal) => self.outcome.accepted.refuse(refusal, samples.len() as u64),
+            Err(refusal) => {
+                let (tenant, metric) = (self.batch.tenant, series.labels().metric_name());
+                let count = samples.len() as u64;
+                self.push.refuse_series(tenant, metric, refusal, count, self.outcome);
+            }
         }
+    }
+
+    fn push_numbered(&mut self, number: SeriesNumber, created_ms: i64, samples: &[Sample]) {
+        if let Some(first) = samples.first()
+            && self.births.may_be(created_ms, first.at_ms)
+        {
+            self.births.note(number, created_ms);
+        }
+        for sample in samples {
+            self.batch.push_numbered(number, sample.at_ms, sample.value);
+        }
+    }
+
+    /// Why a series is refused before the store is asked, if it is; counted by its tenant.
+    fn too_many_labels(&self, labels: &Labels, samples: u64) -> Option<String> {
+        let fault = self.policy.too_many_labels(self.batch.tenant, labels)?;
+        self.push.count_limited(self.batch.tenant, "labels_per_series", samples);
+        Some(fault)
     }
 
     fn leave_out(&mut self, replica: Option<ReplicaId>, samples: &[Sample]) {
@@ -258,6 +289,7 @@ impl Sorter<'_, '_> {
                             Err(error) => self.outcome.fault(|| format!("{}: {error}", series.labels())),
                         }
                     }
+                    self.note_histogram_birth(place, &series, &good);
                     self.batch.push_histograms(series, good);
                 }
                 Some(Rare::Duplicate(replica)) => {
@@ -276,8 +308,21 @@ impl Sorter<'_, '_> {
         }
     }
 
+    fn note_histogram_birth(&mut self, place: usize, series: &Series, samples: &[HistogramSample]) {
+        let created_ms = self.request.series.get(place).map_or(0, |row| row.created_ms);
+        if let Some(first) = samples.first()
+            && self.births.may_be(created_ms, first.at_ms)
+            && let Ok(Some(number)) = self.push.writer.number(self.batch.tenant, series)
+        {
+            self.births.note_histogram(number, series, first, created_ms);
+        }
+    }
+
     /// The series at a place of the request; `None` where it is faulty, which is told once.
     fn rare_series(&mut self, place: usize, faulty: &mut HashSet<usize>) -> Option<Rare> {
+        if faulty.contains(&place) {
+            return None;
+        }
         let row = self.request.series.get(place)?;
         let fault = match self.request.labels(row, self.version) {
             Err(fault) => fault,
@@ -286,13 +331,15 @@ impl Sorter<'_, '_> {
                 match self.hearing.judge(replica) {
                     Judgement::Duplicate => return Some(Rare::Duplicate(replica)),
                     Judgement::Refuse(reason) => reason,
-                    Judgement::Take | Judgement::Forgotten => return Some(Rare::Series(Series::new(labels))),
+                    Judgement::Take | Judgement::Forgotten => match self.too_many_labels(&labels, 1) {
+                        None => return Some(Rare::Series(Series::new(labels))),
+                        Some(fault) => fault,
+                    },
                 }
             }
         };
-        if faulty.insert(place) {
-            self.outcome.fault(|| fault);
-        }
+        faulty.insert(place);
+        self.outcome.fault(|| fault);
         None
     }
 }

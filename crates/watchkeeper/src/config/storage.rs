@@ -11,7 +11,7 @@ use stdx::{HumanBytes, HumanDuration};
 pub(crate) struct Storage {
     /// The series store.
     pub(crate) tsdb: Tsdb,
-    /// How many exemplars are kept; without effect.
+    /// How many exemplars are kept.
     pub(crate) exemplars: Exemplars,
     /// How large the queue of remote write may become.
     pub(crate) remote_write_queue_size: Option<HumanBytes>,
@@ -60,8 +60,15 @@ pub(crate) enum FloatEncoding {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Exemplars {
-    /// How many are kept.
+    /// How many are kept; none where it is 0 or below, as in Prometheus.
     pub(crate) max_exemplars: Option<i64>,
+}
+
+impl Exemplars {
+    fn max(&self, default: usize) -> usize {
+        self.max_exemplars
+            .map_or(default, |max| usize::try_from(max).unwrap_or_default())
+    }
 }
 
 /// `storage.tsdb.retention:`
@@ -112,6 +119,7 @@ impl Storage {
                 .tsdb
                 .series_per_metric_max
                 .unwrap_or(default.series_per_metric_max),
+            exemplars_max: self.exemplars.max(default.exemplars_max),
             ..default
         }
     }

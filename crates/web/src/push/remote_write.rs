@@ -54,8 +54,8 @@ async fn take(app: &Arc<App>, request: Request) -> Result<Outcome, PushRefusal> 
         Encoding::Identity => Encoding::Snappy,
         named => named,
     };
-    on_worker(app, move |push, now_ms| {
-        push.remote_write(&received.body, encoding, version, now_ms)
+    on_worker(app, received.tenant, move |push, origin| {
+        push.remote_write(&received.body, encoding, version, origin)
     })
     .await
 }
