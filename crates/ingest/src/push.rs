@@ -25,8 +25,8 @@ use parking_lot::{Mutex, RwLock};
 
 pub use compression::Encoding;
 use known::KnownSeries;
-use policy::{Policy, Rates};
 pub use policy::{Origin, UnknownTenant};
+use policy::{Policy, Rates};
 
 use crate::config::push::PushConfig;
 use crate::config::tenants::{Limits, MultiTenancy};

@@ -91,7 +91,9 @@ async fn take(
         return (status, answer);
     }
     let version = Version::of_content_type(headers["content-type"].to_str().unwrap()).unwrap();
-    let outcome = push.remote_write(&body, Encoding::Snappy, version, Origin::alone(0)).unwrap();
+    let outcome = push
+        .remote_write(&body, Encoding::Snappy, version, Origin::alone(0))
+        .unwrap();
     // The store of these tests takes everything once; what it has already is told, so that repeats show.
     let status = if outcome.complaint().is_none() {
         StatusCode::NO_CONTENT

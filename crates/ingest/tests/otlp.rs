@@ -553,7 +553,9 @@ fn metadata_tells_kind_help_and_unit() {
 fn bodies_of_another_kind_are_refused_whole() {
     let receiver = Receiver::new(&OtlpConfig::default());
     let refused = |body: &[u8], format| {
-        let result = receiver.push.otlp_metrics(body, Encoding::Identity, format, Origin::alone(0));
+        let result = receiver
+            .push
+            .otlp_metrics(body, Encoding::Identity, format, Origin::alone(0));
         result.unwrap_err().to_string()
     };
     assert!(refused(b"\x0a\xff", Format::Protobuf).contains("OTLP metrics request"));

@@ -79,7 +79,9 @@ fn store_all(version: Version, series: &[Vec<(String, String)>]) -> Vec<(model::
     let push = push_to(&store);
     for step in 0..3 {
         let body = request(version, series, 1000 * step);
-        let outcome = push.remote_write(&body, Encoding::Identity, version, Origin::alone(0)).unwrap();
+        let outcome = push
+            .remote_write(&body, Encoding::Identity, version, Origin::alone(0))
+            .unwrap();
         assert_eq!(outcome.complaint(), None);
     }
     store.dump()

@@ -24,7 +24,9 @@ pub mod sample;
 pub use alert::{AlertEvent, AlertPhase, Verdict, fingerprint, format_fingerprint};
 pub use backfill::{Backfill, Backfilled};
 pub use batch::{Accepted, NumberedSample, Refusal, SeriesBatch, SeriesNumber, TenantId};
-pub use doors::{ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, Tier, WriteError};
+pub use doors::{
+    ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, Tier, WriteError,
+};
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
 pub use matcher::{AnchoredRegex, Matcher, MatcherOp};

@@ -205,7 +205,10 @@ mod tests {
 
     #[test]
     fn a_stretch_is_open_on_its_left() {
-        let rollups = rolled(&[(0, 1.0), (1, 2.0), (10, 4.0), (11, 8.0), (-1, 0.0)], TimeRange::ALL);
+        let rollups = rolled(
+            &[(0, 1.0), (1, 2.0), (10, 4.0), (11, 8.0), (-1, 0.0)],
+            TimeRange::ALL,
+        );
         assert_eq!(rollups.at_ms, [0, 10, 20, 0]);
         assert_eq!(rollups.column(Statistic::Sum), [1.0, 6.0, 8.0, 0.0]);
         assert_eq!(rollups.column(Statistic::Count), [1.0, 2.0, 1.0, 1.0]);

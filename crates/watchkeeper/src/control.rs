@@ -34,6 +34,7 @@ impl Reloadable {
     /// Why a room refuses it; then nothing has changed in any of them.
     pub(crate) fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
         let file = loaded.file;
+        let series_limits = series_limits(&file);
         let external_labels = Labels::from_pairs(file.global.external_labels.clone());
         let setup = alerting::Setup {
             config: file.alerting,
@@ -47,7 +48,7 @@ impl Reloadable {
         let endpoints = self.forwarder.prepare(&file.remote_write, &external_labels)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
         self.push.configure(&file.push, &file.multi_tenancy, &file.limits);
-        self.series.limit_tenants(series_limits(&file));
+        self.series.limit_tenants(series_limits);
         self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);
         if let Err(fault) = self.forwarder.apply(endpoints) {

@@ -7,8 +7,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, StatusCode};
 use model::{
-    Exemplar, Labels, Matcher, MetricMetadata, ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics,
-    TenantId, TimeRange,
+    Exemplar, Labels, Matcher, MetricMetadata, ReadError, SelectedSeries, Selector, SeriesRead,
+    SeriesStatistics, TenantId, Tier, TimeRange,
 };
 
 use crate::app::App;
@@ -60,6 +60,22 @@ impl SeriesRead for TenantReader {
             ..selector.clone()
         };
         self.store.select(&own)
+    }
+
+    fn tiers(&self, _: TenantId) -> Result<Vec<Tier>, ReadError> {
+        self.store.tiers(self.tenant)
+    }
+
+    fn select_in_tier(
+        &self,
+        selector: &Selector,
+        resolution_ms: i64,
+    ) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError> {
+        let own = Selector {
+            tenant: self.tenant,
+            ..selector.clone()
+        };
+        self.store.select_in_tier(&own, resolution_ms)
     }
 
     fn label_names(

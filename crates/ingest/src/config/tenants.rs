@@ -71,7 +71,10 @@ pub fn validate_tenants(tenancy: &MultiTenancy, limits: &Limits) -> Vec<String> 
         // Mimir's characters of a tenant's name.
         let fits = |c: char| c.is_ascii_alphanumeric() || "!-_.*'()".contains(c);
         add(
-            name.is_empty() || name.len() > TENANT_NAME_BYTES_MAX || !name.chars().all(fits) || name == DEFAULT_TENANT,
+            name.is_empty()
+                || name.len() > TENANT_NAME_BYTES_MAX
+                || !name.chars().all(fits)
+                || name == DEFAULT_TENANT,
             format!(
                 "multi_tenancy.tenants has {name:?}, which cannot be a tenant's name; write at most \
                  {TENANT_NAME_BYTES_MAX} letters, digits and !-_.*'(), and not {DEFAULT_TENANT:?}"
@@ -79,19 +82,25 @@ pub fn validate_tenants(tenancy: &MultiTenancy, limits: &Limits) -> Vec<String> 
         );
         add(
             *number == 0,
-            format!("multi_tenancy.tenants gives {name:?} the number 0, which is that of {DEFAULT_TENANT:?}; give it another"),
+            format!(
+                "multi_tenancy.tenants gives {name:?} the number 0, which is that of {DEFAULT_TENANT:?}; give it another"
+            ),
         );
         if let Some(other) = owners.insert(*number, name) {
             add(
                 true,
-                format!("multi_tenancy.tenants gives {other:?} and {name:?} the number {number}; give each its own"),
+                format!(
+                    "multi_tenancy.tenants gives {other:?} and {name:?} the number {number}; give each its own"
+                ),
             );
         }
     }
     for name in limits.tenants.keys() {
         add(
             name != DEFAULT_TENANT && !tenancy.tenants.contains_key(name),
-            format!("limits.tenants has {name:?}, which multi_tenancy.tenants does not list; add it there, or correct the name"),
+            format!(
+                "limits.tenants has {name:?}, which multi_tenancy.tenants does not list; add it there, or correct the name"
+            ),
         );
     }
     faults
@@ -112,7 +121,11 @@ mod tests {
                 fault => assert!(faults.len() == 1 && faults[0].contains(fault), "{faults:?}"),
             }
         };
-        check("tenants: {a: 1, b: 2}", "tenants: {a: {active_series: 1}, default: {}}", "");
+        check(
+            "tenants: {a: 1, b: 2}",
+            "tenants: {a: {active_series: 1}, default: {}}",
+            "",
+        );
         check("tenants: {a: 1, b: 1}", "{}", "give each its own");
         check("tenants: {a: 0}", "{}", "number 0");
         check("tenants: {a/b: 1}", "{}", "cannot be a tenant's name");

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use model::MetricKind;
 
 use super::{Reader, Reading};
-use crate::push::births;
 use crate::exposition::{Entry, Exposed, Exposition, Format, LabelPairs, parse_series};
+use crate::push::births;
 use crate::series_cache::{Known, SlotIndex};
 
 const CREATED: &str = "_created";

@@ -51,7 +51,13 @@ impl Births {
     }
 
     /// The same of a native histogram.
-    pub(super) fn note_histogram(&mut self, number: SeriesNumber, series: &Series, first: &HistogramSample, created_ms: i64) {
+    pub(super) fn note_histogram(
+        &mut self,
+        number: SeriesNumber,
+        series: &Series,
+        first: &HistogramSample,
+        created_ms: i64,
+    ) {
         self.told.push(Birth {
             number,
             created_ms,
@@ -62,7 +68,12 @@ impl Births {
 
 impl Push {
     /// Writes the zeros that lie after everything that is known of their series.
-    pub(super) fn write_births(&self, tenant: TenantId, mut births: Births, now_ms: i64) -> Result<(), WriteError> {
+    pub(super) fn write_births(
+        &self,
+        tenant: TenantId,
+        mut births: Births,
+        now_ms: i64,
+    ) -> Result<(), WriteError> {
         if births.told.is_empty() {
             return Ok(());
         }

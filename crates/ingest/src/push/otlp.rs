@@ -28,8 +28,8 @@ use model::WriteError;
 use parking_lot::{Mutex, RwLock};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::protobuf::Malformed;
 use super::policy::Policy;
+use super::protobuf::Malformed;
 use super::{Encoding, Origin, Outcome, Push, PushError};
 use crate::config::otlp::OtlpConfig;
 use answers::Answers;

@@ -36,7 +36,9 @@ impl Origin {
 
 /// A tenant that the configuration does not list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the tenant {name:?} is not known; list it below multi_tenancy.tenants, or correct the header X-Scope-OrgID")]
+#[error(
+    "the tenant {name:?} is not known; list it below multi_tenancy.tenants, or correct the header X-Scope-OrgID"
+)]
 pub struct UnknownTenant {
     /// What the request says.
     pub name: String,
@@ -145,9 +147,15 @@ impl Rates {
         let per_second = i64::try_from(per_second).unwrap_or(i64::MAX);
         let full = per_second.saturating_mul(1000 * BURST_SECONDS as i64);
         let mut by_tenant = self.by_tenant.lock();
-        let bucket = by_tenant.entry(tenant).or_insert(Bucket { left: full, at_ms: now_ms });
+        let bucket = by_tenant.entry(tenant).or_insert(Bucket {
+            left: full,
+            at_ms: now_ms,
+        });
         let passed_ms = now_ms.saturating_sub(bucket.at_ms).max(0);
-        bucket.left = bucket.left.saturating_add(passed_ms.saturating_mul(per_second)).min(full);
+        bucket.left = bucket
+            .left
+            .saturating_add(passed_ms.saturating_mul(per_second))
+            .min(full);
         bucket.at_ms = now_ms;
         if bucket.left <= 0 {
             return false;
@@ -213,7 +221,10 @@ impl Push {
     }
 
     pub(super) fn count_limited(&self, tenant: TenantId, limit: &'static str, samples: u64) {
-        let labels = LimitLabels { tenant: tenant.0, limit };
+        let labels = LimitLabels {
+            tenant: tenant.0,
+            limit,
+        };
         self.telemetry.limited.get_or_create(&labels).inc_by(samples);
     }
 }
@@ -226,10 +237,15 @@ mod tests {
     fn on_average_no_more_is_taken_than_allowed_and_nothing_is_too_large_for_ever() {
         let rates = Rates::default();
         let take = |samples, now_ms| rates.take(TenantId(1), 100, samples, now_ms);
-        assert!(take(5_000, 0), "larger than the burst of 1000, and there is something left");
+        assert!(
+            take(5_000, 0),
+            "larger than the burst of 1000, and there is something left"
+        );
         assert!(!take(1, 39_000));
         assert!(take(1, 41_000));
-        let taken: u64 = (0..1_000).map(|second| u64::from(take(150, 41_000 + second * 1000)) * 150).sum();
+        let taken: u64 = (0..1_000)
+            .map(|second| u64::from(take(150, 41_000 + second * 1000)) * 150)
+            .sum();
         assert!((99_000..=101_500).contains(&taken), "{taken}");
         assert!(rates.take(TenantId(2), 100, 1, 0), "tenants are apart");
     }

@@ -24,8 +24,8 @@ use model::{
 use super::births::Births;
 use super::ha::{Hearing, Judgement, ReplicaId};
 use super::known::{Alias, Known};
-use super::protobuf::Malformed;
 use super::policy::Policy;
+use super::protobuf::Malformed;
 use super::{Encoding, Origin, Outcome, Push, PushError};
 
 /// Which message a body holds.
@@ -244,7 +244,8 @@ impl Sorter<'_, '_> {
             Err(refusal) => {
                 let (tenant, metric) = (self.batch.tenant, series.labels().metric_name());
                 let count = samples.len() as u64;
-                self.push.refuse_series(tenant, metric, refusal, count, self.outcome);
+                self.push
+                    .refuse_series(tenant, metric, refusal, count, self.outcome);
             }
         }
     }
@@ -263,7 +264,8 @@ impl Sorter<'_, '_> {
     /// Why a series is refused before the store is asked, if it is; counted by its tenant.
     fn too_many_labels(&self, labels: &Labels, samples: u64) -> Option<String> {
         let fault = self.policy.too_many_labels(self.batch.tenant, labels)?;
-        self.push.count_limited(self.batch.tenant, "labels_per_series", samples);
+        self.push
+            .count_limited(self.batch.tenant, "labels_per_series", samples);
         Some(fault)
     }
 

@@ -123,7 +123,10 @@ impl ConfigFile {
         messages.extend(self.remote_faults());
         messages.extend(self.statsd.validate());
         messages.extend(self.push.validate());
-        messages.extend(ingest::config::validate_tenants(&self.multi_tenancy, &self.limits));
+        messages.extend(ingest::config::validate_tenants(
+            &self.multi_tenancy,
+            &self.limits,
+        ));
         // Channels can be tried only where their settings are sound.
         let alerting = self
             .alerting

@@ -26,8 +26,8 @@ use model::{TenantId, WriteError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
-use crate::tenancy::tenant_of;
 use crate::limits::{BODY_READ_TIMEOUT, PUSH_BODY_BYTES_MAX, PUSH_BUDGET_BYTES};
+use crate::tenancy::tenant_of;
 
 /// Bytes of memory that one permit of the budget stands for.
 const PERMIT_BYTES: usize = 1024;

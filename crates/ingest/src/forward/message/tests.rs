@@ -142,7 +142,9 @@ fn received(bytes: &[u8], version: Version) -> Vec<String> {
     let store = Arc::new(Written::default());
     let push = Push::new(Arc::<Written>::clone(&store), PushTelemetry::default());
     let packed = snap::raw::Encoder::new().compress_vec(bytes).unwrap();
-    let outcome = push.remote_write(&packed, Encoding::Snappy, version, Origin::alone(0)).unwrap();
+    let outcome = push
+        .remote_write(&packed, Encoding::Snappy, version, Origin::alone(0))
+        .unwrap();
     assert_eq!(outcome.faults, Vec::<String>::new());
     let mut rows = store.rows.lock().clone();
     rows.sort();

@@ -524,8 +524,7 @@ impl Translator<'_> {
         role.set(name, &mut labels);
         let labels = labels.build();
         if let Some(fault) = self.policy.too_many_labels(self.batch.tenant, &labels) {
-            self.push
-                .count_limited(self.batch.tenant, "labels_per_series", 1);
+            self.push.count_limited(self.batch.tenant, "labels_per_series", 1);
             return Err(Refused::Point(fault));
         }
         Ok(Series::new(labels))

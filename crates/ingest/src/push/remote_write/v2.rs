@@ -91,7 +91,11 @@ fn series<'a>(
         alias: alias.digest128(),
         message,
         samples_end: request.samples.len(),
-        created_ms: if created_ms == 0 { created_of_sample_ms } else { created_ms },
+        created_ms: if created_ms == 0 {
+            created_of_sample_ms
+        } else {
+            created_ms
+        },
     });
     if let Some(message_of_metadata) = described {
         let entry = metadata(message_of_metadata, message, &request.symbols)?;

@@ -21,8 +21,8 @@ use tonic::{Code, Status};
 use super::super::on_worker;
 use super::answer::{self, Failure};
 use crate::app::App;
-use crate::tenancy::tenant_of;
 use crate::limits::{BODY_READ_TIMEOUT, PUSH_BODY_BYTES_MAX};
+use crate::tenancy::tenant_of;
 
 /// The path of the one method.
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
