@@ -54,12 +54,7 @@ impl Drain {
                 self.values.push(row.value);
             }
             if let Some(first) = run.first() {
-                sealed += hand_over(
-                    index,
-                    first.series.slot,
-                    (&mut self.times, &mut self.values),
-                    size,
-                );
+                sealed += hand_over(index, first.series.slot, (&mut self.times, &mut self.values), size);
             }
         }
         sealed
