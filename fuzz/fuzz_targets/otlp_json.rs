@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use ingest::push::Encoding;
 use ingest::push::otlp::Format;
+use ingest::push::{Encoding, Origin};
 use ingest::{Push, PushTelemetry};
 use libfuzzer_sys::fuzz_target;
 use testkit::MemorySeries;
@@ -13,7 +13,7 @@ use testkit::MemorySeries;
 fuzz_target!(|bytes: &[u8]| {
     let store = MemorySeries::new();
     let push = Push::new(Arc::<MemorySeries>::clone(&store), PushTelemetry::default());
-    let _ = push.otlp_metrics(bytes, Encoding::Identity, Format::Json, 0);
+    let _ = push.otlp_metrics(bytes, Encoding::Identity, Format::Json, Origin::alone(0));
     for (labels, _) in store.dump() {
         assert!(!labels.metric_name().is_empty());
     }

@@ -173,3 +173,16 @@ pub const IMPORT_FAMILIES_MAX: usize = 100_000;
 pub const FRAME_BYTES_MAX: usize = 32 << 20;
 /// A frame of series is sent once it holds so many samples.
 pub const FRAME_SAMPLES: usize = 100_000;
+
+/// A cluster of replicas that was silent for so long gives way to a new one where there are too many (milliseconds).
+pub const HA_CLUSTER_IDLE_MS: i64 = 30 * 60_000;
+/// Replicas that are known by number; beyond, all are learned again.
+pub const HA_REPLICAS_KNOWN_MAX: usize = 1 << 16;
+/// Bytes of the file that elections of replicas are kept in.
+pub const HA_FILE_BYTES_MAX: u64 = 16 << 20;
+/// A zero at the moment in which a counter was created is written where it lies no longer ago than this (milliseconds).
+pub const PUSH_CREATED_AGE_MAX_MS: i64 = 3_600_000;
+/// Tenants that the configuration may name.
+pub const TENANTS_MAX: usize = 10_000;
+/// Bytes of a tenant's name.
+pub const TENANT_NAME_BYTES_MAX: usize = 150;

@@ -227,6 +227,55 @@ pub struct PushTelemetry {
     pub series_parsed: Counter,
     /// Series of OTLP deltas whose totals are kept.
     pub otlp_delta_series: Gauge,
+    /// Zeros written at the moments in which counters were created.
+    pub created_zeros: Counter,
+    /// Samples refused because a tenant may not send more.
+    pub limited: Family<LimitLabels, Counter>,
+    /// 1 for the replica that is heard of each cluster.
+    pub ha_elected: Family<ReplicaLabels, Gauge>,
+    /// How often another replica took over.
+    pub ha_changes: Family<ClusterLabels, Counter>,
+    /// Samples left out because another replica sends them.
+    pub ha_deduplicated: Family<ClusterLabels, Counter>,
+}
+
+/// A tenant's limit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitLabels {
+    /// The tenant.
+    pub tenant: u32,
+    /// The key of the limit.
+    pub limit: &'static str,
+}
+
+/// A cluster of servers that send the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ClusterLabels {
+    /// Whose series they are.
+    pub tenant: u32,
+    /// The cluster.
+    pub cluster: String,
+}
+
+/// One of the servers of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReplicaLabels {
+    /// Whose series they are.
+    pub tenant: u32,
+    /// The cluster.
+    pub cluster: String,
+    /// The server.
+    pub replica: String,
+}
+
+impl ReplicaLabels {
+    pub(crate) fn new(cluster: &ClusterLabels, replica: &str) -> Self {
+        Self {
+            tenant: cluster.tenant,
+            cluster: cluster.cluster.clone(),
+            replica: replica.to_owned(),
+        }
+    }
 }
 
 impl PushTelemetry {
@@ -268,6 +317,31 @@ impl PushTelemetry {
             "otlp_delta_series",
             "Series of OTLP deltas whose totals are kept",
             self.otlp_delta_series.clone(),
+        );
+        room.register(
+            "created_zeros",
+            "Zeros written at the moments in which pushed counters were created",
+            self.created_zeros.clone(),
+        );
+        room.register(
+            "limited_samples",
+            "Pushed samples refused because their tenant may not send more, by limit",
+            self.limited.clone(),
+        );
+        room.register(
+            "ha_elected_replica",
+            "1 for the replica that is heard of each cluster of servers that send the same",
+            self.ha_elected.clone(),
+        );
+        room.register(
+            "ha_elected_replica_changes",
+            "How often another replica of a cluster took over",
+            self.ha_changes.clone(),
+        );
+        room.register(
+            "ha_deduplicated_samples",
+            "Pushed samples left out because another replica of the cluster sends them",
+            self.ha_deduplicated.clone(),
         );
     }
 

@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, StatusCode};
 use disk::LocalStorage;
 use ingest::config::RemoteWrite;
 use ingest::forward::{Config, ForwardTelemetry, Forwarder, Tee};
-use ingest::push::Encoding;
 use ingest::push::remote_write::Version;
+use ingest::push::{Encoding, Origin};
 use ingest::{Push, PushTelemetry};
 use model::{Labels, MetricKind, MetricMetadata, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId};
 use parking_lot::Mutex;
@@ -91,7 +91,9 @@ async fn take(
         return (status, answer);
     }
     let version = Version::of_content_type(headers["content-type"].to_str().unwrap()).unwrap();
-    let outcome = push.remote_write(&body, Encoding::Snappy, version, 0).unwrap();
+    let outcome = push
+        .remote_write(&body, Encoding::Snappy, version, Origin::alone(0))
+        .unwrap();
     // The store of these tests takes everything once; what it has already is told, so that repeats show.
     let status = if outcome.complaint().is_none() {
         StatusCode::NO_CONTENT

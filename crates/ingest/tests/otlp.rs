@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ingest::config::otlp::{OtlpConfig, TranslationStrategy};
 use ingest::push::otlp::Format;
-use ingest::push::{Encoding, Outcome};
+use ingest::push::{Encoding, Origin, Outcome};
 use ingest::{Push, PushTelemetry};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -136,14 +136,14 @@ impl Receiver {
     fn send(&self, request: &ExportMetricsServiceRequest) -> Outcome {
         let body = request.encode_to_vec();
         self.push
-            .otlp_metrics(&body, Encoding::Identity, Format::Protobuf, 0)
+            .otlp_metrics(&body, Encoding::Identity, Format::Protobuf, Origin::alone(0))
             .unwrap()
     }
 
     fn send_json(&self, request: &ExportMetricsServiceRequest) -> Outcome {
         let body = serde_json::to_vec(request).unwrap();
         self.push
-            .otlp_metrics(&body, Encoding::Identity, Format::Json, 0)
+            .otlp_metrics(&body, Encoding::Identity, Format::Json, Origin::alone(0))
             .unwrap()
     }
 
@@ -553,7 +553,9 @@ fn metadata_tells_kind_help_and_unit() {
 fn bodies_of_another_kind_are_refused_whole() {
     let receiver = Receiver::new(&OtlpConfig::default());
     let refused = |body: &[u8], format| {
-        let result = receiver.push.otlp_metrics(body, Encoding::Identity, format, 0);
+        let result = receiver
+            .push
+            .otlp_metrics(body, Encoding::Identity, format, Origin::alone(0));
         result.unwrap_err().to_string()
     };
     assert!(refused(b"\x0a\xff", Format::Protobuf).contains("OTLP metrics request"));

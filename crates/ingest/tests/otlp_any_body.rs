@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use ingest::push::Encoding;
 use ingest::push::otlp::Format;
+use ingest::push::{Encoding, Origin};
 use ingest::{Push, PushTelemetry};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ const SEED: &str = r#"{"resourceMetrics": [{
 fn take(body: &[u8], format: Format) -> Arc<MemorySeries> {
     let store = MemorySeries::new();
     let push = Push::new(Arc::<MemorySeries>::clone(&store), PushTelemetry::default());
-    let _ = push.otlp_metrics(body, Encoding::Identity, format, 0);
+    let _ = push.otlp_metrics(body, Encoding::Identity, format, Origin::alone(0));
     for (labels, samples) in store.dump() {
         assert!(!labels.metric_name().is_empty(), "{labels}");
         assert!(!samples.is_empty(), "{labels}");

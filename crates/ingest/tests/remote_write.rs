@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use ingest::push::Encoding;
 use ingest::push::remote_write::Version;
+use ingest::push::{Encoding, Origin};
 use ingest::{Push, PushTelemetry};
 use proptest::prelude::*;
 use testkit::MemorySeries;
@@ -79,7 +79,9 @@ fn store_all(version: Version, series: &[Vec<(String, String)>]) -> Vec<(model::
     let push = push_to(&store);
     for step in 0..3 {
         let body = request(version, series, 1000 * step);
-        let outcome = push.remote_write(&body, Encoding::Identity, version, 0).unwrap();
+        let outcome = push
+            .remote_write(&body, Encoding::Identity, version, Origin::alone(0))
+            .unwrap();
         assert_eq!(outcome.complaint(), None);
     }
     store.dump()
@@ -108,10 +110,10 @@ proptest! {
     fn any_bytes_are_taken_or_refused(body: Vec<u8>) {
         let push = push_to(&MemorySeries::new());
         for version in [Version::V1, Version::V2] {
-            let _ = push.remote_write(&body, Encoding::Identity, version, 0);
+            let _ = push.remote_write(&body, Encoding::Identity, version, Origin::alone(0));
         }
         for encoding in [Encoding::Snappy, Encoding::Zstd, Encoding::Gzip] {
-            let _ = push.remote_write(&body, encoding, Version::V1, 0);
+            let _ = push.remote_write(&body, encoding, Version::V1, Origin::alone(0));
         }
     }
 }

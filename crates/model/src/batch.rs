@@ -187,6 +187,10 @@ pub enum Refusal {
     TooManySeries,
     /// The metric has as many active series as it may.
     TooManySeriesOfMetric,
+    /// The tenant has as many active series as it may.
+    TooManySeriesOfTenant,
+    /// The series has more labels than it may.
+    TooManyLabels,
 }
 
 impl Refusal {
@@ -198,6 +202,8 @@ impl Refusal {
             Self::DuplicateTimestamp => "duplicate_timestamp",
             Self::TooManySeries => "too_many_series",
             Self::TooManySeriesOfMetric => "too_many_series_of_metric",
+            Self::TooManySeriesOfTenant => "too_many_series_of_tenant",
+            Self::TooManyLabels => "too_many_labels",
         }
     }
 }

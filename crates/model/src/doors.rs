@@ -28,6 +28,12 @@ pub trait SeriesWrite: Send + Sync + Debug {
         Ok(None)
     }
 
+    /// Up to when each of these series may have samples already, milliseconds since the Unix epoch: what is newer is new for sure.
+    /// `None` where this store cannot tell, or does not know the number any more.
+    fn newest_ms(&self, numbers: &[SeriesNumber]) -> Vec<Option<i64>> {
+        vec![None; numbers.len()]
+    }
+
     /// Begins to take in old samples in bulk: those that [`append`](Self::append) refuses as too old although they are still
     /// kept. `None`: this store cannot.
     fn backfill(&self, tenant: TenantId, now_ms: i64) -> Option<Box<dyn Backfill>> {

@@ -1,12 +1,14 @@
 //! What the operator may choose about the keeping of series.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use model::Matcher;
+use model::{Matcher, TenantId};
 use serde::{Deserialize, Serialize};
 use stdx::HumanDuration;
 
 use crate::error::TsdbError;
+use crate::limits::EXEMPLARS_MAX_DEFAULT;
 use crate::tiers::{RAW, TierKeep};
 
 /// Settings of the store; the defaults suit one machine.
@@ -38,6 +40,25 @@ pub struct Config {
     pub active_series_max: u64,
     /// How many series of one metric may take samples at a time.
     pub series_per_metric_max: u64,
+    /// How many exemplars are kept in memory; 0 is none.
+    pub exemplars_max: usize,
+}
+
+/// How many series tenants may have that take samples at a time; no limit where none is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TenantLimits {
+    /// Of tenants that are not listed.
+    pub series_max: Option<u64>,
+    /// Of those that are.
+    pub series_max_of: BTreeMap<TenantId, Option<u64>>,
+}
+
+impl TenantLimits {
+    /// What holds for a tenant.
+    pub(crate) fn series_max(&self, tenant: TenantId) -> u64 {
+        let own = self.series_max_of.get(&tenant).copied();
+        own.unwrap_or(self.series_max).unwrap_or(u64::MAX)
+    }
 }
 
 /// What is kept of a coarse tier.
@@ -81,6 +102,7 @@ impl Default for Config {
             future_limit: HumanDuration::from_secs(600),
             active_series_max: 2_000_000,
             series_per_metric_max: 200_000,
+            exemplars_max: EXEMPLARS_MAX_DEFAULT,
         }
     }
 }

@@ -18,7 +18,7 @@ use ulid::Ulid;
 
 use crate::blocks::Blocks;
 use crate::checkpoint::Checkpoint;
-use crate::config::Config;
+use crate::config::{Config, TenantLimits};
 use crate::culprits::Culprits;
 use crate::error::TsdbError;
 use crate::exemplars::Exemplars;
@@ -62,6 +62,7 @@ pub(crate) struct Inner {
     /// The newest time that a writer told.
     latest_ms: AtomicI64,
     culprits: Culprits,
+    tenants: RwLock<TenantLimits>,
     exemplars: Exemplars,
     /// Damaged blocks, which are not merged with others.
     unmergeable: Mutex<BTreeSet<Ulid>>,
@@ -127,7 +128,7 @@ impl Db {
         }
         let head = Head::new();
         let keys = Keys::default();
-        let exemplars = Exemplars::default();
+        let exemplars = Exemplars::keeping(config.exemplars_max);
         let wal_config = WalConfig {
             telemetry: telemetry.log.clone(),
             segment_min: checkpoint.newest_segment().unwrap_or(1),
@@ -152,6 +153,7 @@ impl Db {
             echo: Mutex::default(),
             latest_ms: AtomicI64::new(now_ms),
             culprits: Culprits::counting(telemetry.series_refused.clone()),
+            tenants: RwLock::default(),
             exemplars,
             unmergeable: Mutex::default(),
             hollow: Mutex::default(),
@@ -180,6 +182,11 @@ impl Db {
     /// What fails is tried again at the next call; nothing is lost by a failure.
     pub fn maintain(&self, now_ms: i64) -> Result<(), TsdbError> {
         self.guarded(|inner| inner.maintain(now_ms))
+    }
+
+    /// Limits tenants from now on; series that are there stay.
+    pub fn limit_tenants(&self, limits: TenantLimits) {
+        *self.inner.tenants.write() = limits;
     }
 
     /// Whether memory holds so much that [`maintain`](Self::maintain) should be called before its time.

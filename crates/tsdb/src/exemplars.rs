@@ -7,11 +7,11 @@ use model::{Exemplar, Labels, Matcher, Series, SeriesId, TenantId, TimeRange};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-use crate::limits::EXEMPLARS_MAX;
-
 /// Exemplars of all series, the oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Exemplars {
+    /// How many there may be.
+    max: usize,
     ring: Mutex<Ring>,
 }
 
@@ -30,6 +30,19 @@ struct Entry {
 }
 
 impl Exemplars {
+    /// Keeps the newest `max`.
+    pub(crate) fn keeping(max: usize) -> Self {
+        Self {
+            max,
+            ring: Mutex::default(),
+        }
+    }
+
+    /// Whether any are kept.
+    pub(crate) fn are_kept(&self) -> bool {
+        self.max > 0
+    }
+
     /// Whether an exemplar says something that the newest of its series does not.
     pub(crate) fn is_new(&self, tenant: TenantId, series: &Series, exemplar: &Exemplar) -> bool {
         let ring = self.ring.lock();
@@ -38,8 +51,11 @@ impl Exemplars {
 
     /// Takes an exemplar in; the oldest goes where there is no room.
     pub(crate) fn push(&self, tenant: TenantId, series: &Series, exemplar: Exemplar) {
+        if !self.are_kept() {
+            return;
+        }
         let mut ring = self.ring.lock();
-        if ring.entries.len() >= EXEMPLARS_MAX
+        if ring.entries.len() >= self.max
             && let Some(oldest) = ring.entries.pop_front()
         {
             let key = (oldest.tenant, oldest.series.id());
@@ -91,14 +107,15 @@ mod tests {
 
     #[test]
     fn repeated_exemplars_are_known_and_the_oldest_give_way() {
-        let exemplars = Exemplars::default();
+        let exemplars = Exemplars::keeping(5);
+        assert!(!Exemplars::keeping(0).are_kept());
         let series = Series::new(Labels::from_pairs([("__name__", "d_bucket")]));
         let exemplar = |at_ms: i64| Exemplar {
             labels: Labels::from_pairs([("trace_id", "abc")]),
             value: 0.5,
             at_ms,
         };
-        for at_ms in 0..=EXEMPLARS_MAX as i64 {
+        for at_ms in 0..=5 {
             assert!(exemplars.is_new(TenantId::DEFAULT, &series, &exemplar(at_ms)));
             exemplars.push(TenantId::DEFAULT, &series, exemplar(at_ms));
             assert!(!exemplars.is_new(TenantId::DEFAULT, &series, &exemplar(at_ms)));

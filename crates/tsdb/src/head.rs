@@ -20,6 +20,7 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
+use crate::limits::LABELS_PER_SERIES_MAX;
 use crate::matching::{Postings, matching};
 
 mod drain;
@@ -67,6 +68,8 @@ pub(crate) struct TenantPostings {
 pub(crate) struct SeriesLimits {
     /// In memory, all tenants together.
     pub(crate) active_max: u64,
+    /// In memory of the tenant.
+    pub(crate) per_tenant_max: u64,
     /// In memory of one metric of one tenant.
     pub(crate) per_metric_max: u64,
     /// Samples of a new series up to this time may be in blocks already.
@@ -77,6 +80,7 @@ impl SeriesLimits {
     /// None: for what was taken in before.
     pub(crate) const NONE: Self = Self {
         active_max: u64::MAX,
+        per_tenant_max: u64::MAX,
         per_metric_max: u64::MAX,
         blocks_newest_ms: None,
     };
@@ -147,6 +151,12 @@ impl Head {
             .iter()
             .filter_map(|&slot| index.slots.get(slot as usize)?.clone())
             .collect()
+    }
+
+    /// Up to when series may have samples; `None` where a number is not known any more.
+    pub(crate) fn newest_ms(&self, numbers: &[SeriesNumber]) -> Vec<Option<i64>> {
+        let intake = self.intake.lock();
+        numbers.iter().map(|number| intake.newest_ms(*number)).collect()
     }
 
     /// Notes that something of this time was taken in for a series beside its plain samples.
@@ -278,8 +288,16 @@ impl Index {
         if self.by_id.len() as u64 >= limits.active_max {
             return Err(Refusal::TooManySeries);
         }
+        // More could not be read back from a file.
+        if labels.len() > LABELS_PER_SERIES_MAX {
+            return Err(Refusal::TooManyLabels);
+        }
+        let of_tenant = self.tenants.get(&tenant);
+        if of_tenant.is_some_and(|postings| postings.all.len() >= limits.per_tenant_max) {
+            return Err(Refusal::TooManySeriesOfTenant);
+        }
         let of_metric = || {
-            let names = self.tenants.get(&tenant)?.by_name.get(model::METRIC_NAME)?;
+            let names = of_tenant?.by_name.get(model::METRIC_NAME)?;
             Some(names.get(labels.metric_name())?.len())
         };
         if of_metric().is_some_and(|count| count >= limits.per_metric_max) {

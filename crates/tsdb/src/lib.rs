@@ -29,7 +29,7 @@ pub mod report;
 pub mod telemetry;
 pub mod tiers;
 
-pub use config::{Config, SeriesRetention, TierRetention};
+pub use config::{Config, SeriesRetention, TenantLimits, TierRetention};
 pub use db::Db;
 pub use error::TsdbError;
 pub use report::OpenReport;

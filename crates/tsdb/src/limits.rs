@@ -18,8 +18,8 @@ pub const HEAD_CHUNK_HISTOGRAMS: usize = 32;
 pub const HISTOGRAMS_PER_CHUNK_MAX: usize = 256;
 /// A native histogram in a file has at most so many buckets on each side.
 pub const BUCKETS_PER_HISTOGRAM_MAX: usize = 1 << 16;
-/// Exemplars kept in memory, all series together.
-pub const EXEMPLARS_MAX: usize = 100_000;
+/// Exemplars kept in memory, all series together, where the configuration names no number.
+pub const EXEMPLARS_MAX_DEFAULT: usize = 100_000;
 /// Late chunks of a series are put in order once there are so many.
 pub const LATE_CHUNKS_MAX: usize = 8;
 /// Samples are sorted to their series when there are so many for each series, where nobody asks for them before ...

@@ -373,6 +373,8 @@ fn reason_code(reason: Refusal) -> u8 {
         Refusal::DuplicateTimestamp => 2,
         Refusal::TooManySeries => 3,
         Refusal::TooManySeriesOfMetric => 4,
+        Refusal::TooManySeriesOfTenant => 5,
+        Refusal::TooManyLabels => 6,
     }
 }
 
@@ -383,6 +385,8 @@ fn reason_from(code: u8) -> Option<Refusal> {
         2 => Refusal::DuplicateTimestamp,
         3 => Refusal::TooManySeries,
         4 => Refusal::TooManySeriesOfMetric,
+        5 => Refusal::TooManySeriesOfTenant,
+        6 => Refusal::TooManyLabels,
         _ => return None,
     })
 }

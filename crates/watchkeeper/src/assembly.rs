@@ -78,6 +78,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let engines = open_engines(&data_dir, &loaded, &clock, &mut registry).await?;
     let outlets = Outlets::new();
     let mut services = build_services(&loaded, &engines, &outlets, &clock, address, &mut registry)?;
+    services.push.load_elections(&elections_path(&data_dir))?;
     services.statsd = listen_to_statsd(&loaded, &services.push, &clock, &mut registry).await?;
     let web_telemetry = web::Telemetry::default();
     web_telemetry.register(&mut registry);
@@ -95,6 +96,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let stop = CancellationToken::new();
     start_services(&mut tasks, &services, &outlets, &stop);
     start_forwarding(&mut tasks, &engines, &stop);
+    housekeeping::keep_elections(&mut tasks, &services.push, elections_path(&data_dir), &stop);
     housekeeping::maintain_series(&mut tasks, &engines.db, &clock, &stop);
     if takes_self {
         let writer = engines.watch.for_own(Arc::clone(&engines.writer));
@@ -127,9 +129,17 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     end_tasks(tasks).await;
     web_stop.cancel();
     serving.await.context("the HTTP server panicked")??;
+    services
+        .push
+        .save_elections(&disk::LocalStorage, &elections_path(&data_dir))?;
     close(engines).await?;
     info!("stopped");
     Ok(())
+}
+
+/// Where it is kept which replica is heard of servers that send the same.
+fn elections_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("ha-elections.json")
 }
 
 /// The file that is named, or the default one where it exists.
@@ -364,6 +374,7 @@ fn control_parts(
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
             push: Arc::clone(&services.push),
+            series: engines.db.clone(),
             forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),
             takes_vitals: services.host.is_some(),

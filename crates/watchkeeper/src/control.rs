@@ -21,6 +21,7 @@ use crate::store_watch::StoreWatch;
 pub(crate) struct Reloadable {
     pub(crate) scraper: Arc<ingest::Scraper>,
     pub(crate) push: Arc<ingest::Push>,
+    pub(crate) series: tsdb::Db,
     pub(crate) forwarder: Arc<ingest::Forwarder>,
     pub(crate) alerting: Arc<alerting::Alerting>,
     /// Whether this machine's vitals are taken.
@@ -35,6 +36,7 @@ impl Reloadable {
     /// Why a room refuses it; then nothing has changed in any of them.
     pub(crate) fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
         let file = loaded.file;
+        let series_limits = series_limits(&file);
         let external_labels = Labels::from_pairs(file.global.external_labels.clone());
         let setup = alerting::Setup {
             config: file.alerting,
@@ -47,12 +49,30 @@ impl Reloadable {
         let prepared = self.alerting.prepare(setup)?;
         let endpoints = self.forwarder.prepare(&file.remote_write, &external_labels)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
+        self.push.configure(&file.push, &file.multi_tenancy, &file.limits);
+        self.series.limit_tenants(series_limits);
         self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);
         if let Err(fault) = self.forwarder.apply(endpoints) {
             error!(error = %fault, "remote write cannot use its queue");
         }
         Ok(())
+    }
+}
+
+/// How many series each tenant may have.
+fn series_limits(file: &config::ConfigFile) -> tsdb::TenantLimits {
+    let default = file.limits.default;
+    let number = |name: &String| match file.multi_tenancy.tenants.get(name) {
+        Some(number) => model::TenantId(*number),
+        None => model::TenantId::DEFAULT,
+    };
+    let own = file.limits.tenants.iter();
+    tsdb::TenantLimits {
+        series_max: default.over(default).active_series,
+        series_max_of: own
+            .map(|(name, limits)| (number(name), limits.over(default).active_series))
+            .collect(),
     }
 }
 

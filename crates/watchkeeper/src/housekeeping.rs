@@ -1,5 +1,6 @@
 //! What the process does for itself beside its rooms: maintain the store, keep its own metrics, pass news sideways.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -20,6 +21,9 @@ const MAINTENANCE_INTERVAL_MS: i64 = 60_000;
 
 /// How often the store is asked whether it wants that sooner.
 const MAINTENANCE_LOOK: Duration = Duration::from_secs(1);
+
+/// How often elections of replicas are made durable where they have changed.
+const ELECTIONS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often the process' own metrics become samples.
 const OWN_METRICS_INTERVAL: Duration = Duration::from_secs(15);
@@ -46,6 +50,27 @@ pub(crate) fn maintain_series(
                 error!(
                     error = &error as &dyn std::error::Error,
                     "maintenance of the series store failed"
+                );
+            }
+        })
+    });
+}
+
+/// Keeps on disk which replica is heard of servers that send the same.
+pub(crate) fn keep_elections(
+    tasks: &mut Supervisor,
+    push: &Arc<ingest::Push>,
+    path: PathBuf,
+    stop: &CancellationToken,
+) {
+    let (push, token) = (Arc::clone(push), stop.clone());
+    tasks.watch("elections", stop.clone(), move || {
+        let (push, path) = (Arc::clone(&push), path.clone());
+        every(ELECTIONS_INTERVAL, token.clone(), move || {
+            if let Err(error) = push.save_elections(&disk::LocalStorage, &path) {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "elections of replicas not kept"
                 );
             }
         })

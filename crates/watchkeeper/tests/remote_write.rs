@@ -14,6 +14,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use support::remote::{Message, V1, V2, ask, now_ms, sample, samples_of, send, v1_series};
 use support::{Server, client, unbase64};
 
 const CONFIG: &str = "
@@ -21,74 +22,8 @@ server: { grpc_listen: off, otlp_http_listen: off }
 collect: { host: false, self: false }
 ";
 
-const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
-
-/// Just enough protobuf to write requests with, independent of the code that reads them.
-#[derive(Default, Clone)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn raw_varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn varint(mut self, field: u64, value: u64) -> Self {
-        self.raw_varint(field << 3);
-        self.raw_varint(value);
-        self
-    }
-
-    fn double(mut self, field: u64, value: f64) -> Self {
-        self.raw_varint(field << 3 | 1);
-        self.0.extend(value.to_le_bytes());
-        self
-    }
-
-    fn bytes(mut self, field: u64, value: impl AsRef<[u8]>) -> Self {
-        self.raw_varint(field << 3 | 2);
-        self.raw_varint(value.as_ref().len() as u64);
-        self.0.extend(value.as_ref());
-        self
-    }
-
-    fn message(self, field: u64, value: Self) -> Self {
-        self.bytes(field, value.0)
-    }
-
-    fn packed(self, field: u64, values: &[u64]) -> Self {
-        let mut packed = Self::default();
-        for &value in values {
-            packed.raw_varint(value);
-        }
-        self.message(field, packed)
-    }
-}
-
 fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
-}
-
-fn now_ms() -> i64 {
-    stdx::SystemClock::shared().now_ms()
-}
-
-fn sample(value: f64, at_ms: i64) -> Message {
-    Message::default().double(1, value).varint(2, at_ms as u64)
-}
-
-fn v1_series(labels: &[(&str, &str)], samples: &[(f64, i64)]) -> Message {
-    let mut series = Message::default();
-    for (name, value) in labels {
-        series = series.message(1, Message::default().bytes(1, name).bytes(2, value));
-    }
-    for &(value, at_ms) in samples {
-        series = series.message(2, sample(value, at_ms));
-    }
-    series
 }
 
 /// An integer histogram of schema 1: three observations in bucket 0, five in bucket 1.
@@ -102,53 +37,6 @@ fn histogram(at_ms: i64) -> Message {
         .message(11, Message::default().varint(1, zigzag(0)).varint(2, 2))
         .packed(12, &[zigzag(3), zigzag(2)])
         .varint(15, at_ms as u64)
-}
-
-struct Answer {
-    status: u16,
-    body: String,
-    written: [Option<u64>; 3],
-}
-
-async fn send(server: &Server, body: Message, packing: &str, content_type: &str) -> Answer {
-    let packed = match packing {
-        "snappy" => snap::raw::Encoder::new().compress_vec(&body.0).unwrap(),
-        "zstd" => zstd::stream::encode_all(&*body.0, 1).unwrap(),
-        _ => body.0,
-    };
-    let answer = client()
-        .post(format!("{}/api/v1/write", server.url))
-        .header("content-encoding", packing)
-        .header("content-type", content_type)
-        .body(packed)
-        .send()
-        .await
-        .unwrap();
-    let written = ["samples", "histograms", "exemplars"].map(|what| {
-        let header = answer
-            .headers()
-            .get(format!("x-prometheus-remote-write-{what}-written"))?;
-        header.to_str().ok()?.parse().ok()
-    });
-    Answer {
-        status: answer.status().as_u16(),
-        written,
-        body: answer.text().await.unwrap(),
-    }
-}
-
-async fn ask(server: &Server, path: &str) -> Value {
-    let answer = client()
-        .get(format!("{}{path}", server.url))
-        .send()
-        .await
-        .unwrap();
-    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-}
-
-async fn samples_of(server: &Server, selector: &str) -> Value {
-    let path = format!("/api/v1/query?query={selector}[1h]");
-    ask(server, &path).await["data"]["result"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,7 +66,7 @@ async fn version_1_is_stored_once_however_often_it_comes() {
                 .bytes(5, "s"),
         );
     for packing in ["snappy", "zstd", "snappy"] {
-        let answer = send(&server, body.clone(), packing, "application/x-protobuf").await;
+        let answer = send(&server, body.clone(), packing, V1).await;
         assert_eq!(
             (answer.status, answer.written),
             (204, [Some(3), Some(0), Some(0)]),
@@ -276,7 +164,7 @@ async fn what_makes_no_sense_is_told_and_the_rest_is_stored() {
         )
         .message(1, v1_series(&[("__name__", "ancient")], &[(1.0, 1000)]))
         .message(1, v1_series(&[("__name__", "good")], &[(1.0, now_ms)]));
-    let answer = send(&server, body, "snappy", "application/x-protobuf").await;
+    let answer = send(&server, body, "snappy", V1).await;
     assert_eq!((answer.status, answer.written[0]), (400, Some(1)));
     for part in ["nameless", "comes twice", "too_old"] {
         assert!(answer.body.contains(part), "{part} in {}", answer.body);
@@ -284,8 +172,8 @@ async fn what_makes_no_sense_is_told_and_the_rest_is_stored() {
     assert_eq!(samples_of(&server, "good").await.as_array().unwrap().len(), 1);
     let good = || Message::default().message(1, v1_series(&[("__name__", "good")], &[(2.0, now_ms + 1)]));
     let cases = [
-        (Message(vec![0x0a, 0x50]), "snappy", "application/x-protobuf", 400),
-        (good(), "br", "application/x-protobuf", 415),
+        (Message(vec![0x0a, 0x50]), "snappy", V1, 400),
+        (good(), "br", V1, 415),
         (good(), "snappy", "application/json", 415),
         (
             good(),

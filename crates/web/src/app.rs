@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::TenantId;
+use model::{SeriesRead, TenantId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::limits::{PUSH_WAIT_MAX, TRANSFERS_MAX};
 use crate::page::Page;
 use crate::push::Budget;
+use crate::tenancy::TenantReader;
 use crate::ui_api::interval::IntervalMemory;
 use crate::ui_api::stream::Hub;
 use crate::workers::{Task, Workers};
@@ -46,6 +47,11 @@ impl App {
             deps,
             stop,
         })
+    }
+
+    /// The store as a tenant sees it.
+    pub(crate) fn reader_of(&self, tenant: TenantId) -> Arc<dyn SeriesRead> {
+        TenantReader::shared(&self.deps.reader, tenant)
     }
 
     /// How a query is evaluated on its worker.

@@ -25,6 +25,7 @@ mod push;
 mod router;
 mod server;
 mod telemetry;
+mod tenancy;
 mod text_exposition;
 mod transfer;
 mod ui_api;

@@ -5,11 +5,13 @@ use std::time::Duration;
 use axum::extract::{FromRequest, Request};
 use http::{Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use model::TenantId;
 use stdx::HumanDuration;
 use url::form_urlencoded;
 
 use crate::limits::{BODY_BYTES_MAX, BODY_READ_TIMEOUT};
 use crate::prometheus::answer::ApiError;
+use crate::tenancy::tenant_of;
 
 /// The earliest and latest moments that a parameter can name; what lies beyond is moved here.
 pub(crate) const TIME_MS_MIN: i64 = -9_000_000_000_000_000;
@@ -23,6 +25,7 @@ const TIME_MAX_NAME: &str = "292277025-08-18T07:12:54.999999999Z";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
+    tenant: TenantId,
 }
 
 impl Params {
@@ -32,7 +35,20 @@ impl Params {
             .chain(form_urlencoded::parse(query.as_bytes()))
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
-        Self { pairs }
+        Self {
+            pairs,
+            tenant: TenantId::DEFAULT,
+        }
+    }
+
+    /// The same, as a request of a tenant.
+    pub(crate) fn of(self, tenant: TenantId) -> Self {
+        Self { tenant, ..self }
+    }
+
+    /// Whose series are asked for.
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.tenant
     }
 
     /// The first value of a parameter, or the empty text.
@@ -97,6 +113,7 @@ impl<S: Send + Sync> FromRequest<S> for Params {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
         let query = request.uri().query().unwrap_or_default().to_owned();
+        let tenant = tenant_of(&request);
         let is_form = request
             .headers()
             .get(header::CONTENT_TYPE)
@@ -107,10 +124,10 @@ impl<S: Send + Sync> FromRequest<S> for Params {
                     .starts_with("application/x-www-form-urlencoded")
             });
         if request.method() != Method::POST || !is_form {
-            return Ok(Self::decode(b"", &query));
+            return Ok(Self::decode(b"", &query).of(tenant));
         }
         let form = read_body(request).await?;
-        Ok(Self::decode(&form, &query))
+        Ok(Self::decode(&form, &query).of(tenant))
     }
 }
 

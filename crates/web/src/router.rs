@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::limits::BODY_BYTES_MAX;
 use crate::prometheus::answer::ApiError;
 use crate::telemetry::{RequestLabels, RouteLabels, Telemetry};
-use crate::{guard, operators, page, prometheus, push, transfer, ui_api};
+use crate::{guard, operators, page, prometheus, push, tenancy, transfer, ui_api};
 
 /// Headers of every answer. Scripts, styles and data come from this server alone; nothing may frame a page of it.
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
@@ -67,6 +67,7 @@ pub(crate) fn build(app: &Arc<App>) -> Router {
                 .gzip(true)
                 .quality(CompressionLevel::Fastest),
         )
+        .layer(from_fn_with_state(Arc::clone(app), tenancy::name))
         .layer(from_fn_with_state(Arc::clone(app), guard::check))
         .layer(CatchPanicLayer::custom(PanicAnswer(app.deps.telemetry.clone())))
         .layer(from_fn_with_state(Arc::clone(app), count_and_protect))
@@ -93,6 +94,7 @@ fn around_push(routes: Router<Arc<App>>, app: &Arc<App>, address: SocketAddr) ->
         }),
     };
     routes
+        .layer(from_fn_with_state(Arc::clone(app), tenancy::name))
         .layer(from_fn_with_state(port, guard::check_push))
         .layer(CatchPanicLayer::custom(PanicAnswer(app.deps.telemetry.clone())))
         .layer(from_fn_with_state(Arc::clone(app), count_and_protect))

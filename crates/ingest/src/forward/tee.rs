@@ -73,6 +73,10 @@ impl SeriesWrite for Tee {
         Ok(number)
     }
 
+    fn newest_ms(&self, numbers: &[SeriesNumber]) -> Vec<Option<i64>> {
+        self.store.newest_ms(numbers)
+    }
+
     /// Old samples in bulk are taken in here and not sent: other stores would refuse them as too old.
     fn backfill(&self, tenant: TenantId, now_ms: i64) -> Option<Box<dyn Backfill>> {
         self.store.backfill(tenant, now_ms)

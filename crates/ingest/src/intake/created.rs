@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use model::{Histogram, MetricKind, ResetHint};
+use model::MetricKind;
 
 use super::{Reader, Reading};
 use crate::exposition::{Entry, Exposed, Exposition, Format, LabelPairs, parse_series};
+use crate::push::births;
 use crate::series_cache::{Known, SlotIndex};
 
 const CREATED: &str = "_created";
@@ -106,13 +107,7 @@ impl Reader<'_> {
         match value {
             Reading::Float(_) => self.add(slot, created_ms, Reading::Float(0.0)),
             Reading::Histogram(first) => {
-                let empty = Arc::new(Histogram {
-                    reset_hint: ResetHint::Yes,
-                    schema: first.schema,
-                    zero_threshold: first.zero_threshold,
-                    custom_bounds: Arc::clone(&first.custom_bounds),
-                    ..Histogram::default()
-                });
+                let empty = Arc::new(births::empty(first));
                 self.add(slot, created_ms, Reading::Histogram(&empty));
             }
         }

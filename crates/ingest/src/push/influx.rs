@@ -16,11 +16,12 @@ mod scanner;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 use model::labels::METRIC_NAME;
-use model::{Accepted, LabelsBuilder, Series, SeriesBatch, TenantId};
+use model::{Accepted, Labels, LabelsBuilder, Series, SeriesBatch, TenantId};
 
-use super::{Encoding, Push, PushError};
+use super::{Encoding, Origin, Push, PushError};
 use crate::limits::INFLUX_FAULTS_NAMED_MAX;
 use scanner::{Line, Value};
 
@@ -95,11 +96,23 @@ impl Push {
         body: &[u8],
         encoding: Encoding,
         frame: &Frame<'_>,
+        tenant: TenantId,
     ) -> Result<(Lines, Accepted), PushError> {
         self.unpacked(body, encoding, |bytes| {
             self.telemetry.body_bytes.inc_by(bytes.len() as u64);
-            let mut batch = SeriesBatch::new(TenantId::DEFAULT);
-            let lines = read(bytes, frame, &mut batch);
+            let policy = Arc::clone(&self.policy.read());
+            let mut batch = SeriesBatch::new(tenant);
+            let mut too_many_labels = |labels: &Labels| {
+                let fault = policy.too_many_labels(tenant, labels)?;
+                self.count_limited(tenant, "labels_per_series", 1);
+                Some(fault)
+            };
+            let lines = read_judged(bytes, frame, &mut batch, &mut too_many_labels);
+            let origin = Origin {
+                tenant,
+                now_ms: frame.now_ms,
+            };
+            self.admit(origin, &policy, batch.sample_count() as u64)?;
             self.telemetry.count_refused("line_faulty", lines.lines_refused);
             self.telemetry.count_refused("text_field", lines.texts_skipped);
             self.telemetry.series_parsed.inc_by(batch.series_count() as u64);
@@ -136,8 +149,15 @@ impl Precision {
     }
 }
 
+/// Says what is wrong with the labels of a series, if anything.
+type Judge<'j> = dyn FnMut(&Labels) -> Option<String> + 'j;
+
 /// Reads a body into `batch`; faulty lines are left out and named.
 pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Lines {
+    read_judged(body, frame, batch, &mut |_| None)
+}
+
+fn read_judged(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch, judge: &mut Judge<'_>) -> Lines {
     let mut outcome = Lines::default();
     let mut rest = body;
     let mut number = 0;
@@ -151,7 +171,7 @@ pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Lines {
         if matches!(line.iter().find(|byte| !b" \t".contains(byte)), None | Some(b'#')) {
             continue;
         }
-        match take_line(line, frame, batch) {
+        match take_line(line, frame, batch, judge) {
             Ok(taken) => {
                 outcome.lines += 1;
                 outcome.samples += taken.samples;
@@ -178,7 +198,12 @@ struct Taken {
     texts: u64,
 }
 
-fn take_line(bytes: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Result<Taken, (usize, String)> {
+fn take_line(
+    bytes: &[u8],
+    frame: &Frame<'_>,
+    batch: &mut SeriesBatch,
+    judge: &mut Judge<'_>,
+) -> Result<Taken, (usize, String)> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| (error.valid_up_to(), "the line is not UTF-8".to_owned()))?;
     let line = Line::parse(text)?;
@@ -197,6 +222,8 @@ fn take_line(bytes: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Result
         labels.set(name, value);
     }
     let mut taken = Taken { samples: 0, texts: 0 };
+    // The series of a line have as many labels, each.
+    let mut judged = false;
     for (field, value) in line.fields {
         let Value::Number(value) = value else {
             taken.texts += 1;
@@ -208,7 +235,12 @@ fn take_line(bytes: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Result
         };
         let mut own = labels.clone();
         own.set(METRIC_NAME, name);
-        batch.push_one(Series::new(own.build()), at_ms, value);
+        let own = own.build();
+        if !judged && let Some(fault) = judge(&own) {
+            return Err((0, fault));
+        }
+        judged = true;
+        batch.push_one(Series::new(own), at_ms, value);
         taken.samples += 1;
     }
     Ok(taken)

@@ -6,10 +6,20 @@ use std::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashMap;
 use model::SeriesNumber;
 
+use super::ha::ReplicaId;
 use crate::limits::KNOWN_SERIES_MAX;
 
 /// What a sender calls a series: XXH3-128 over the bytes it sends, seeded per process.
 pub type Alias = u128;
+
+/// What is known of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Its number; none where nothing of it was stored yet.
+    pub number: Option<SeriesNumber>,
+    /// The replica that sends it, where it is one of several that send the same.
+    pub(super) replica: Option<ReplicaId>,
+}
 
 /// The memory of all senders: two generations, so that what is not asked for any more is forgotten.
 #[derive(Debug, Default)]
@@ -18,21 +28,21 @@ pub struct KnownSeries {
     old: Numbers,
 }
 
-type Numbers = HashMap<Alias, SeriesNumber, BuildHasherDefault<AliasHasher>>;
+type Numbers = HashMap<Alias, Known, BuildHasherDefault<AliasHasher>>;
 
 impl KnownSeries {
-    /// The number that belongs to an alias.
+    /// What is known of an alias.
     #[inline]
-    pub fn find(&self, alias: Alias) -> Option<SeriesNumber> {
+    pub fn find(&self, alias: Alias) -> Option<Known> {
         self.young.get(&alias).or_else(|| self.old.get(&alias)).copied()
     }
 
-    /// Remembers a number.
-    pub fn learn(&mut self, alias: Alias, number: SeriesNumber) {
+    /// Remembers what is known of a series.
+    pub fn learn(&mut self, alias: Alias, known: Known) {
         if self.young.len() >= KNOWN_SERIES_MAX / 2 && !self.young.contains_key(&alias) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(alias, number);
+        self.young.insert(alias, known);
     }
 
     /// Forgets an alias.
@@ -51,6 +61,18 @@ impl KnownSeries {
         self.len() == 0
     }
 }
+
+impl From<SeriesNumber> for Known {
+    fn from(number: SeriesNumber) -> Self {
+        Self {
+            number: Some(number),
+            replica: None,
+        }
+    }
+}
+
+/// A known series takes no more room than its alias asks for anyway.
+const _: () = assert!(size_of::<(Alias, Known)>() == 2 * size_of::<Alias>());
 
 /// An alias is a hash already.
 #[derive(Debug, Default, Clone, Copy)]
@@ -78,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_not_asked_for_is_forgotten_in_the_end() {
-        let number = |slot| SeriesNumber { slot, generation: 1 };
+        let number = |slot| Known::from(SeriesNumber { slot, generation: 1 });
         let mut known = KnownSeries::default();
         known.learn(7, number(7));
         assert_eq!((known.find(7), known.find(8)), (Some(number(7)), None));

@@ -28,8 +28,9 @@ use model::WriteError;
 use parking_lot::{Mutex, RwLock};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+use super::policy::Policy;
 use super::protobuf::Malformed;
-use super::{Encoding, Outcome, Push, PushError};
+use super::{Encoding, Origin, Outcome, Push, PushError};
 use crate::config::otlp::OtlpConfig;
 use answers::Answers;
 use delta::Deltas;
@@ -85,12 +86,14 @@ impl Push {
         body: &[u8],
         encoding: Encoding,
         format: Format,
-        now_ms: i64,
+        origin: Origin,
     ) -> Result<Outcome, PushError> {
         self.unpacked(body, encoding, |bytes| {
             self.telemetry.body_bytes.inc_by(bytes.len() as u64);
             let rules = Arc::clone(&self.otlp.rules.read());
-            let named = || xxh3_128_with_seed(bytes, self.seed ^ rules.generation);
+            let policy = Arc::clone(&self.policy.read());
+            let now_ms = origin.now_ms;
+            let named = || xxh3_128_with_seed(bytes, self.seed_of(origin.tenant) ^ rules.generation);
             if !self.otlp.answers.is_empty()
                 && let Some(answered) = self.otlp.answers.find(named(), now_ms)
             {
@@ -98,8 +101,14 @@ impl Push {
             }
             // A number can be forgotten between being found and being used; the second time every series is asked for anew.
             for trust_numbers in [true, false] {
-                let translated = self.translate(bytes, format, &rules, trust_numbers, now_ms)?;
-                match self.write(&translated.batch, &translated.metadata, now_ms) {
+                let translated = self.translate(bytes, format, (&rules, &policy), trust_numbers, origin)?;
+                if trust_numbers {
+                    self.admit(origin, &policy, translated.batch.sample_count() as u64)?;
+                }
+                let written = self
+                    .write_births(origin.tenant, translated.births, now_ms)
+                    .and_then(|()| self.write(&translated.batch, &translated.metadata, now_ms));
+                match written {
                     Ok(accepted) => {
                         let delta_series = translated.deltas.commit();
                         let outcome = self.settle(translated.outcome, accepted);
@@ -121,12 +130,12 @@ impl Push {
         &'t self,
         bytes: &[u8],
         format: Format,
-        rules: &'t Rules,
+        (rules, policy): (&'t Rules, &'t Policy),
         trust_numbers: bool,
-        now_ms: i64,
+        origin: Origin,
     ) -> Result<Translated<'t>, PushError> {
-        let deltas = self.otlp.deltas.session(now_ms);
-        let mut translator = Translator::new(self, rules, deltas, trust_numbers);
+        let deltas = self.otlp.deltas.session(origin.now_ms);
+        let mut translator = Translator::new(self, (rules, policy), deltas, trust_numbers, origin);
         match format {
             Format::Protobuf => wire::walk(bytes, &mut translator)?,
             Format::Json => json::walk(bytes, &mut translator)?,

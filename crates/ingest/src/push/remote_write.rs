@@ -14,15 +14,19 @@ mod v1;
 mod v2;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use model::{
     Exemplar, HistogramSample, Labels, LabelsBuilder, METRIC_NAME, MetricMetadata, Sample, Series,
-    SeriesBatch, SeriesNumber, TenantId, WriteError,
+    SeriesBatch, SeriesNumber, WriteError,
 };
 
-use super::known::Alias;
+use super::births::Births;
+use super::ha::{Hearing, Judgement, ReplicaId};
+use super::known::{Alias, Known};
+use super::policy::Policy;
 use super::protobuf::Malformed;
-use super::{Encoding, Outcome, Push, PushError};
+use super::{Encoding, Origin, Outcome, Push, PushError};
 
 /// Which message a body holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +81,8 @@ struct Row<'a> {
     message: &'a [u8],
     /// Where its samples end; they start where those of the row before end.
     samples_end: usize,
+    /// When what it counts began, milliseconds since the Unix epoch; 0 where that is not said.
+    created_ms: i64,
 }
 
 impl Push {
@@ -87,28 +93,54 @@ impl Push {
         body: &[u8],
         encoding: Encoding,
         version: Version,
-        now_ms: i64,
+        origin: Origin,
     ) -> Result<Outcome, PushError> {
         self.unpacked(body, encoding, |bytes| {
             self.telemetry.body_bytes.inc_by(bytes.len() as u64);
+            let mut hearing = self.ha.hearing(&self.telemetry, origin.now_ms);
+            let seed = self.seed_of(origin.tenant) ^ hearing.rules.generation;
             let request = match version {
-                Version::V1 => v1::walk(bytes, self.seed),
-                Version::V2 => v2::walk(bytes, self.seed),
+                Version::V1 => v1::walk(bytes, seed),
+                Version::V2 => v2::walk(bytes, seed),
             };
             let request = request.map_err(|fault| PushError::Malformed {
                 protocol: "remote write request",
                 reason: fault.to_string(),
             })?;
-            self.take(&request, version, now_ms)
+            self.take(&request, version, &mut hearing, origin)
         })
     }
 
-    fn take(&self, request: &Request<'_>, version: Version, now_ms: i64) -> Result<Outcome, PushError> {
+    fn take(
+        &self,
+        request: &Request<'_>,
+        version: Version,
+        hearing: &mut Hearing<'_>,
+        origin: Origin,
+    ) -> Result<Outcome, PushError> {
+        let policy = Arc::clone(&self.policy.read());
         // A number can be forgotten between being found and being used; the second time every series is asked for anew.
         for trust_numbers in [true, false] {
             let mut outcome = Outcome::default();
-            let batch = self.batch(request, version, trust_numbers, &mut outcome);
-            match self.write(&batch, &request.metadata, now_ms) {
+            let mut sorter = Sorter {
+                push: self,
+                request,
+                version,
+                hearing: &mut *hearing,
+                policy: &policy,
+                batch: SeriesBatch::new(origin.tenant),
+                births: Births::new(policy.created_zeros, origin.now_ms),
+                outcome: &mut outcome,
+            };
+            sorter.sort(trust_numbers);
+            let (batch, births) = (sorter.batch, sorter.births);
+            if trust_numbers {
+                self.admit(origin, &policy, batch.sample_count() as u64)?;
+            }
+            let written = self
+                .write_births(origin.tenant, births, origin.now_ms)
+                .and_then(|()| self.write(&batch, &request.metadata, origin.now_ms));
+            match written {
                 Ok(accepted) => {
                     for &(reason, count) in &outcome.accepted.refused {
                         self.telemetry.count_refused(reason.as_str(), count);
@@ -123,68 +155,201 @@ impl Push {
         }
         Err(WriteError::Forgotten.into())
     }
+}
 
-    fn batch(
-        &self,
-        request: &Request<'_>,
-        version: Version,
-        trust_numbers: bool,
-        outcome: &mut Outcome,
-    ) -> SeriesBatch {
-        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
-        let mut numbers: Vec<Option<SeriesNumber>> = Vec::new();
+/// Puts the series of a request into a batch.
+struct Sorter<'s, 'h> {
+    push: &'s Push,
+    request: &'s Request<'s>,
+    version: Version,
+    hearing: &'s mut Hearing<'h>,
+    policy: &'s Policy,
+    batch: SeriesBatch,
+    births: Births,
+    outcome: &'s mut Outcome,
+}
+
+impl Sorter<'_, '_> {
+    fn sort(&mut self, trust_numbers: bool) {
+        let request = self.request;
+        let mut known: Vec<Option<Known>> = Vec::new();
         if trust_numbers {
-            let known = self.known.read();
-            numbers.extend(request.series.iter().map(|row| known.find(row.alias)));
+            let all = self.push.known.read();
+            known.extend(request.series.iter().map(|row| all.find(row.alias)));
         } else {
-            numbers.resize(request.series.len(), None);
+            known.resize(request.series.len(), None);
         }
-        batch.reserve_numbered(request.samples.len());
+        self.batch.reserve_numbered(request.samples.len());
         let mut rest = request.samples.as_slice();
         let mut start = 0;
-        for (row, number) in request.series.iter().zip(numbers) {
+        for (row, known) in request.series.iter().zip(known) {
             let (samples, later) = rest.split_at_checked(row.samples_end - start).unwrap_or_default();
             (rest, start) = (later, row.samples_end);
-            match number {
-                Some(number) => {
-                    for sample in samples {
-                        batch.push_numbered(number, sample.at_ms, sample.value);
-                    }
-                }
-                None if samples.is_empty() => {}
-                None => self.push_new(request, row, samples, version, &mut batch, outcome),
+            if !samples.is_empty() {
+                self.row(row, known, samples);
             }
         }
-        push_rare(request, version, &mut batch, outcome);
-        batch
+        self.rare();
+    }
+
+    fn row(&mut self, row: &Row<'_>, known: Option<Known>, samples: &[Sample]) {
+        let judged = known.map(|known| (known, self.hearing.judge(known.replica)));
+        match judged {
+            Some((
+                Known {
+                    number: Some(number), ..
+                },
+                Judgement::Take,
+            )) => {
+                self.push_numbered(number, row.created_ms, samples);
+            }
+            Some((Known { replica, .. }, Judgement::Duplicate)) => self.leave_out(replica, samples),
+            _ => self.new_row(row, samples),
+        }
     }
 
     /// A series whose number is not known: its labels are parsed, and the store is asked for the number.
-    fn push_new(
-        &self,
-        request: &Request<'_>,
-        row: &Row<'_>,
-        samples: &[Sample],
-        version: Version,
-        batch: &mut SeriesBatch,
-        outcome: &mut Outcome,
-    ) {
-        let series = match request.labels(row, version) {
-            Ok(labels) => Series::new(labels),
-            Err(fault) => return outcome.fault(|| fault),
+    fn new_row(&mut self, row: &Row<'_>, samples: &[Sample]) {
+        let (labels, replica) = match self.request.labels(row, self.version) {
+            Ok(labels) => self.hearing.identify(self.batch.tenant, labels),
+            Err(fault) => return self.outcome.fault(|| fault),
         };
-        self.telemetry.series_parsed.inc();
-        match self.writer.number(batch.tenant, &series) {
+        self.push.telemetry.series_parsed.inc();
+        if let Some(fault) = self.too_many_labels(&labels, samples.len() as u64) {
+            return self.outcome.fault(|| fault);
+        }
+        let judgement = self.hearing.judge(replica);
+        if let Judgement::Refuse(reason) = judgement {
+            return self.outcome.fault(|| reason);
+        }
+        if judgement == Judgement::Duplicate {
+            let known = Known {
+                number: None,
+                replica,
+            };
+            self.push.known.write().learn(row.alias, known);
+            return self.leave_out(replica, samples);
+        }
+        let series = Series::new(labels);
+        match self.push.writer.number(self.batch.tenant, &series) {
             Ok(Some(number)) => {
-                self.known.write().learn(row.alias, number);
-                for sample in samples {
-                    batch.push_numbered(number, sample.at_ms, sample.value);
-                }
+                let known = Known {
+                    number: Some(number),
+                    replica,
+                };
+                self.push.known.write().learn(row.alias, known);
+                self.push_numbered(number, row.created_ms, samples);
             }
-            Ok(None) => batch.push(series, samples),
-            Err(refusal) => outcome.accepted.refuse(refusal, samples.len() as u64),
+            Ok(None) => self.batch.push(series, samples),
+            Err(refusal) => {
+                let (tenant, metric) = (self.batch.tenant, series.labels().metric_name());
+                let count = samples.len() as u64;
+                self.push
+                    .refuse_series(tenant, metric, refusal, count, self.outcome);
+            }
         }
     }
+
+    fn push_numbered(&mut self, number: SeriesNumber, created_ms: i64, samples: &[Sample]) {
+        if let Some(first) = samples.first()
+            && self.births.may_be(created_ms, first.at_ms)
+        {
+            self.births.note(number, created_ms);
+        }
+        for sample in samples {
+            self.batch.push_numbered(number, sample.at_ms, sample.value);
+        }
+    }
+
+    /// Why a series is refused before the store is asked, if it is; counted by its tenant.
+    fn too_many_labels(&self, labels: &Labels, samples: u64) -> Option<String> {
+        let fault = self.policy.too_many_labels(self.batch.tenant, labels)?;
+        self.push
+            .count_limited(self.batch.tenant, "labels_per_series", samples);
+        Some(fault)
+    }
+
+    fn leave_out(&mut self, replica: Option<ReplicaId>, samples: &[Sample]) {
+        self.outcome.duplicates.samples += samples.len() as u64;
+        self.hearing.count_duplicates(replica, samples.len() as u64);
+    }
+
+    /// Histograms and exemplars go by the series' name: they are few.
+    fn rare(&mut self) {
+        let request = self.request;
+        let mut faulty = HashSet::new();
+        for of_one in request.histograms.chunk_by(|a, b| a.0 == b.0) {
+            let Some(place) = of_one.first().map(|(place, _)| *place) else {
+                continue;
+            };
+            match self.rare_series(place, &mut faulty) {
+                Some(Rare::Series(series)) => {
+                    let mut good = Vec::with_capacity(of_one.len());
+                    for (_, sample) in of_one {
+                        match sample.value.validate() {
+                            Ok(()) => good.push(sample.clone()),
+                            Err(error) => self.outcome.fault(|| format!("{}: {error}", series.labels())),
+                        }
+                    }
+                    self.note_histogram_birth(place, &series, &good);
+                    self.batch.push_histograms(series, good);
+                }
+                Some(Rare::Duplicate(replica)) => {
+                    self.outcome.duplicates.histograms += of_one.len() as u64;
+                    self.hearing.count_duplicates(replica, of_one.len() as u64);
+                }
+                None => {}
+            }
+        }
+        for (place, exemplar) in &request.exemplars {
+            match self.rare_series(*place, &mut faulty) {
+                Some(Rare::Series(series)) => self.batch.push_exemplar(series, exemplar.clone()),
+                Some(Rare::Duplicate(_)) => self.outcome.duplicates.exemplars += 1,
+                None => {}
+            }
+        }
+    }
+
+    fn note_histogram_birth(&mut self, place: usize, series: &Series, samples: &[HistogramSample]) {
+        let created_ms = self.request.series.get(place).map_or(0, |row| row.created_ms);
+        if let Some(first) = samples.first()
+            && self.births.may_be(created_ms, first.at_ms)
+            && let Ok(Some(number)) = self.push.writer.number(self.batch.tenant, series)
+        {
+            self.births.note_histogram(number, series, first, created_ms);
+        }
+    }
+
+    /// The series at a place of the request; `None` where it is faulty, which is told once.
+    fn rare_series(&mut self, place: usize, faulty: &mut HashSet<usize>) -> Option<Rare> {
+        if faulty.contains(&place) {
+            return None;
+        }
+        let row = self.request.series.get(place)?;
+        let fault = match self.request.labels(row, self.version) {
+            Err(fault) => fault,
+            Ok(labels) => {
+                let (labels, replica) = self.hearing.identify(self.batch.tenant, labels);
+                match self.hearing.judge(replica) {
+                    Judgement::Duplicate => return Some(Rare::Duplicate(replica)),
+                    Judgement::Refuse(reason) => reason,
+                    Judgement::Take | Judgement::Forgotten => match self.too_many_labels(&labels, 1) {
+                        None => return Some(Rare::Series(Series::new(labels))),
+                        Some(fault) => fault,
+                    },
+                }
+            }
+        };
+        faulty.insert(place);
+        self.outcome.fault(|| fault);
+        None
+    }
+}
+
+/// Whom a histogram or an exemplar belongs to.
+enum Rare {
+    Series(Series),
+    Duplicate(Option<ReplicaId>),
 }
 
 impl Request<'_> {
@@ -215,44 +380,6 @@ impl Request<'_> {
             return Err(format!("{labels}: the metric has no name"));
         }
         Ok(labels)
-    }
-}
-
-/// Histograms and exemplars go by the series' name: they are few.
-fn push_rare(request: &Request<'_>, version: Version, batch: &mut SeriesBatch, outcome: &mut Outcome) {
-    let mut faulty = HashSet::new();
-    let mut series_of = |place: usize, outcome: &mut Outcome| {
-        let row = request.series.get(place)?;
-        match request.labels(row, version) {
-            Ok(labels) => Some(Series::new(labels)),
-            Err(fault) => {
-                if faulty.insert(place) {
-                    outcome.fault(|| fault);
-                }
-                None
-            }
-        }
-    };
-    for of_one in request.histograms.chunk_by(|a, b| a.0 == b.0) {
-        let Some(place) = of_one.first().map(|(place, _)| *place) else {
-            continue;
-        };
-        let Some(series) = series_of(place, outcome) else {
-            continue;
-        };
-        let mut good = Vec::with_capacity(of_one.len());
-        for (_, sample) in of_one {
-            match sample.value.validate() {
-                Ok(()) => good.push(sample.clone()),
-                Err(error) => outcome.fault(|| format!("{}: {error}", series.labels())),
-            }
-        }
-        batch.push_histograms(series, good);
-    }
-    for (place, exemplar) in &request.exemplars {
-        if let Some(series) = series_of(*place, outcome) {
-            batch.push_exemplar(series, exemplar.clone());
-        }
     }
 }
 

@@ -40,6 +40,10 @@ impl SeriesWrite for Db {
             .map(Some)
     }
 
+    fn newest_ms(&self, numbers: &[SeriesNumber]) -> Vec<Option<i64>> {
+        self.inner.head.newest_ms(numbers)
+    }
+
     fn backfill(&self, tenant: TenantId, now_ms: i64) -> Option<Box<dyn model::Backfill>> {
         Some(Box::new(Self::backfill(self, tenant, now_ms)))
     }
@@ -154,6 +158,7 @@ impl Inner {
         }
         let limits = SeriesLimits {
             active_max: self.config.active_series_max,
+            per_tenant_max: self.tenants.read().series_max(tenant),
             per_metric_max: self.config.series_per_metric_max,
             blocks_newest_ms: self.blocks.newest_ms(tenant),
         };

@@ -101,7 +101,7 @@ impl Inner {
                 Err(refusal) => judged.accepted.refuse(refusal, samples.len() as u64),
             }
         }
-        for (series, exemplar) in batch.exemplars() {
+        for (series, exemplar) in batch.exemplars().iter().filter(|_| self.exemplars.are_kept()) {
             if self.exemplars.is_new(batch.tenant, series, exemplar) {
                 judged.exemplars.push((series.clone(), exemplar.clone()));
             } else {

@@ -179,6 +179,13 @@ impl Intake {
         }
     }
 
+    /// Up to when a series may have samples, here or in blocks.
+    pub(super) fn newest_ms(&self, number: SeriesNumber) -> Option<i64> {
+        let place = self.places.get(number.slot as usize)?;
+        (place.generation == number.generation)
+            .then(|| place.newest_ms.max(place.blocks_ms).max(place.other_ms))
+    }
+
     /// Notes that there is a sample of this time.
     pub(super) fn note_newest(&mut self, slot: u32, at_ms: i64) {
         if let Some(place) = self.places.get_mut(slot as usize) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use ingest::config::{OtlpConfig, RemoteRead, RemoteWrite, TracingConfig};
+use ingest::config::{Limits, MultiTenancy, OtlpConfig, PushConfig, RemoteRead, RemoteWrite, TracingConfig};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
@@ -48,6 +48,15 @@ pub(crate) struct ConfigFile {
     /// Stores that are asked beside this one.
     #[serde(deserialize_with = "entries")]
     pub(super) remote_read: Vec<RemoteRead>,
+    /// What becomes of series that others send.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) push: PushConfig,
+    /// Whose series there are.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) multi_tenancy: MultiTenancy,
+    /// How much each tenant may send.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) limits: Limits,
     /// How OpenTelemetry metrics become series.
     pub(crate) otlp: Option<OtlpConfig>,
     /// Where Prometheus sends spans of its own.
@@ -113,6 +122,11 @@ impl ConfigFile {
         messages.extend(ingest::config::validate(&self.global, &self.scrape_configs));
         messages.extend(self.remote_faults());
         messages.extend(self.statsd.validate());
+        messages.extend(self.push.validate());
+        messages.extend(ingest::config::validate_tenants(
+            &self.multi_tenancy,
+            &self.limits,
+        ));
         // Channels can be tried only where their settings are sound.
         let alerting = self
             .alerting

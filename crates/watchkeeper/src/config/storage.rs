@@ -13,7 +13,7 @@ use super::retention::Retention;
 pub(crate) struct Storage {
     /// The series store.
     pub(crate) tsdb: Tsdb,
-    /// How many exemplars are kept; without effect.
+    /// How many exemplars are kept.
     pub(crate) exemplars: Exemplars,
     /// How large the queue of remote write may become.
     pub(crate) remote_write_queue_size: Option<HumanBytes>,
@@ -64,8 +64,15 @@ pub(crate) enum FloatEncoding {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Exemplars {
-    /// How many are kept.
+    /// How many are kept; none where it is 0 or below, as in Prometheus.
     pub(crate) max_exemplars: Option<i64>,
+}
+
+impl Exemplars {
+    fn max(&self, default: usize) -> usize {
+        self.max_exemplars
+            .map_or(default, |max| usize::try_from(max).unwrap_or_default())
+    }
 }
 
 /// A number from 0 to 100.
@@ -104,6 +111,7 @@ impl Storage {
                 .tsdb
                 .series_per_metric_max
                 .unwrap_or(default.series_per_metric_max),
+            exemplars_max: self.exemplars.max(default.exemplars_max),
             ..default
         }
     }

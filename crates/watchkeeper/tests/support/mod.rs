@@ -6,6 +6,8 @@
     reason = "a test ends at its first fault"
 )]
 
+pub(crate) mod remote;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -29,7 +29,7 @@ pub(crate) async fn query_exemplars(
         .iter()
         .map(|asked| asked.matchers.to_vec())
         .collect();
-    read(&app, move |reader| {
+    read(&app, params.tenant(), move |reader| {
         let found = reader.exemplars(TenantId::DEFAULT, range, &any_of)?;
         let found: Vec<OfSeries> = found
             .into_iter()

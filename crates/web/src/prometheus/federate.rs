@@ -64,7 +64,7 @@ async fn answer(
         lookback_ms: app.config.query_lookback.as_millis_i64(),
         series_max: app.config.query_samples_max,
     };
-    let reader = Arc::clone(&app.deps.reader);
+    let reader = app.reader_of(params.tenant());
     let body = app
         .workers
         .run(app.config.query_timeout.0, move |task| {

@@ -21,7 +21,7 @@ pub(crate) async fn metadata(State(app): State<Arc<App>>, params: Params) -> Res
     let limit = number(&params, "limit")?;
     let limit_per_metric = number(&params, "limit_per_metric")?;
     let metric = params.get("metric").to_owned();
-    super::series::read(&app, move |reader| {
+    super::series::read(&app, params.tenant(), move |reader| {
         let all = reader.metadata(TenantId::DEFAULT, (!metric.is_empty()).then_some(&*metric))?;
         let kept = limit.map_or(all.len(), |limit| limit.min(all.len()));
         let all = all.into_iter().take(kept).collect();
@@ -56,7 +56,7 @@ pub(crate) async fn target_metadata(
     let lookback_ms = app.config.query_lookback.as_millis_i64();
     let range = TimeRange::new(now_ms.saturating_sub(lookback_ms), now_ms)
         .map_err(|error| ApiError::bad_data(error.to_string()))?;
-    let found = read_targets(&app, move |reader| {
+    let found = read_targets(&app, params.tenant(), move |reader| {
         let known = KnownMetadata::read(reader, &metric)?;
         let mut found = Vec::new();
         for target in targets {
@@ -83,9 +83,10 @@ pub(crate) async fn target_metadata(
 
 async fn read_targets(
     app: &App,
+    tenant: TenantId,
     ask: impl FnOnce(&dyn SeriesRead) -> Result<Vec<TargetMetadata>, ReadError> + Send + 'static,
 ) -> Result<Vec<TargetMetadata>, ApiError> {
-    let reader = Arc::clone(&app.deps.reader);
+    let reader = app.reader_of(tenant);
     let answer = app
         .workers
         .run(app.config.query_timeout.0, move |_| ask(&*reader))

@@ -23,7 +23,7 @@ pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Resu
     let at_ms = params.time_or("time", app.deps.clock.now_ms())?;
     let terms = Terms::read(&app, &params)?;
     let expr = parse_query(&params)?;
-    let reader = Arc::clone(&app.deps.reader);
+    let reader = app.reader_of(params.tenant());
     let evaluate = move |options: &promql::Options| promql::instant(&expr, &*reader, at_ms, options);
     answer(&app, terms, limit, evaluate).await
 }
@@ -40,7 +40,7 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
             expr.value_type().as_str()
         )));
     }
-    let reader = Arc::clone(&app.deps.reader);
+    let reader = app.reader_of(params.tenant());
     let evaluate =
         move |options: &promql::Options| promql::range(&expr, &*reader, from_ms, to_ms, step_ms, options);
     answer(&app, terms, limit, evaluate).await

@@ -26,7 +26,7 @@ pub(crate) async fn series(State(app): State<Arc<App>>, params: Params) -> Resul
     if any_of.is_empty() {
         return Err(ApiError::bad_data("no match[] parameter provided".to_owned()));
     }
-    read(&app, move |reader| {
+    read(&app, params.tenant(), move |reader| {
         let found = select_any(reader, range, &any_of)?;
         Ok(Success::truncated(found.into_iter().map(SeriesLabels).collect(), limit).into_response())
     })
@@ -38,7 +38,7 @@ pub(crate) async fn label_names(State(app): State<Arc<App>>, params: Params) -> 
     let limit = params.limit()?;
     let range = range(&params)?;
     let any_of = selectors(&params, "match[]")?;
-    read(&app, move |reader| {
+    read(&app, params.tenant(), move |reader| {
         let names = reader.label_names(TenantId::DEFAULT, range, &any_of)?;
         Ok(Success::truncated(names, limit).into_response())
     })
@@ -55,7 +55,7 @@ pub(crate) async fn label_values(
     let limit = params.limit()?;
     let range = range(&params)?;
     let any_of = selectors(&params, "match[]")?;
-    read(&app, move |reader| {
+    read(&app, params.tenant(), move |reader| {
         let values = reader.label_values(TenantId::DEFAULT, &name, range, &any_of)?;
         Ok(Success::truncated(values, limit).into_response())
     })
@@ -65,9 +65,10 @@ pub(crate) async fn label_values(
 /// Runs a question to the store on a worker, answer written included.
 pub(super) async fn read(
     app: &App,
+    tenant: TenantId,
     ask: impl FnOnce(&dyn SeriesRead) -> Result<Response, ReadError> + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let reader = Arc::clone(&app.deps.reader);
+    let reader = app.reader_of(tenant);
     let answer = app
         .workers
         .run(app.config.query_timeout.0, move |_| ask(&*reader))

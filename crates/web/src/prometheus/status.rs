@@ -77,7 +77,7 @@ pub(crate) async fn tsdb(State(app): State<Arc<App>>, params: Params) -> Result<
             .filter(|limit| (1..=TOP_ENTRIES_MAX).contains(limit))
             .ok_or_else(|| ApiError::bad_data(format!("limit must be between 1 and {TOP_ENTRIES_MAX}")))?,
     };
-    super::series::read(&app, move |reader| {
+    super::series::read(&app, params.tenant(), move |reader| {
         let statistics = reader.statistics(TenantId::DEFAULT, limit)?;
         Ok(Success::of(TsdbStatus::new(&statistics)).into_response())
     })

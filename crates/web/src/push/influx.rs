@@ -89,13 +89,13 @@ async fn take(app: &Arc<App>, request: Request, dialect: Dialect) -> Result<(Lin
     };
     let database = database.to_owned();
     let received = receive(app, request).await?;
-    on_worker(app, move |push, now_ms| {
+    on_worker(app, received.tenant, move |push, origin| {
         let frame = Frame {
             precision,
-            now_ms,
+            now_ms: origin.now_ms,
             database: &database,
         };
-        push.influx(&received.body, received.encoding, &frame)
+        push.influx(&received.body, received.encoding, &frame, origin.tenant)
     })
     .await
 }

@@ -21,12 +21,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ingest::PushError;
-use ingest::push::Encoding;
-use model::WriteError;
+use ingest::push::{Encoding, Origin};
+use model::{TenantId, WriteError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::limits::{BODY_READ_TIMEOUT, PUSH_BODY_BYTES_MAX, PUSH_BUDGET_BYTES};
+use crate::tenancy::tenant_of;
 
 /// Bytes of memory that one permit of the budget stands for.
 const PERMIT_BYTES: usize = 1024;
@@ -53,6 +54,7 @@ pub(crate) struct Budget {
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
+    pub(crate) tenant: TenantId,
     pub(crate) body: Bytes,
     pub(crate) encoding: Encoding,
     _share: OwnedSemaphorePermit,
@@ -103,6 +105,7 @@ pub(crate) async fn receive(app: &App, request: Request) -> Result<Received, Pus
             message: "the server is starting; try again shortly".to_owned(),
         });
     }
+    let tenant = tenant_of(&request);
     let (parts, body) = request.into_parts();
     let named = parts
         .headers
@@ -131,6 +134,7 @@ pub(crate) async fn receive(app: &App, request: Request) -> Result<Received, Pus
     match whole.await {
         Ok(Ok(whole)) => Ok(Received {
             headers: parts.headers,
+            tenant,
             body: whole.to_bytes(),
             encoding,
             _share: share,
@@ -150,10 +154,15 @@ pub(crate) async fn receive(app: &App, request: Request) -> Result<Received, Pus
 /// Runs the work on a body on a blocking thread.
 pub(crate) async fn on_worker<T: Send + 'static>(
     app: &Arc<App>,
-    work: impl FnOnce(&ingest::Push, i64) -> Result<T, PushError> + Send + 'static,
+    tenant: TenantId,
+    work: impl FnOnce(&ingest::Push, Origin) -> Result<T, PushError> + Send + 'static,
 ) -> Result<T, PushRefusal> {
-    let (push, now_ms) = (Arc::clone(&app.deps.push), app.deps.clock.now_ms());
-    match tokio::task::spawn_blocking(move || work(&push, now_ms)).await {
+    let push = Arc::clone(&app.deps.push);
+    let origin = Origin {
+        tenant,
+        now_ms: app.deps.clock.now_ms(),
+    };
+    match tokio::task::spawn_blocking(move || work(&push, origin)).await {
         Ok(result) => result.map_err(PushRefusal::from),
         Err(error) => {
             tracing::error!(%error, "push panicked");
@@ -190,6 +199,7 @@ impl From<PushError> for PushRefusal {
         let status = match &error {
             PushError::Encoding { .. } | PushError::Malformed { .. } => StatusCode::BAD_REQUEST,
             PushError::TooLarge { .. } | PushError::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            PushError::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
             PushError::Store(WriteError::Log { .. }) => StatusCode::INTERNAL_SERVER_ERROR,
             PushError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };

@@ -63,8 +63,8 @@ async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn take(app: &Arc<App>, request: Request, format: Format) -> Result<Outcome, Failure> {
     let received = receive(app, request).await?;
-    let taken = on_worker(app, move |push, now_ms| {
-        Ok(push.otlp_metrics(&received.body, received.encoding, format, now_ms))
+    let taken = on_worker(app, received.tenant, move |push, origin| {
+        Ok(push.otlp_metrics(&received.body, received.encoding, format, origin))
     });
     taken.await?.map_err(Failure::from)
 }

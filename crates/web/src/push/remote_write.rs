@@ -16,7 +16,7 @@ const HISTOGRAMS_WRITTEN: HeaderName =
     HeaderName::from_static("x-prometheus-remote-write-histograms-written");
 const EXEMPLARS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-exemplars-written");
 
-/// Takes in a request. 204: all of it; 400: what was refused is told, and must not be sent again; 5xx: nothing was taken, try
+/// Takes in a request. 204: all of it; 202: all of it is what another replica of the sender's cluster sends; 400: what was refused is told, and must not be sent again; 5xx: nothing was taken, try
 /// again (remote write specification 2.0, sections "Retries & Backoff" and "Required Written Response Headers").
 pub(crate) async fn write(State(app): State<Arc<App>>, request: Request) -> Response {
     match take(&app, request).await {
@@ -54,14 +54,15 @@ async fn take(app: &Arc<App>, request: Request) -> Result<Outcome, PushRefusal> 
         Encoding::Identity => Encoding::Snappy,
         named => named,
     };
-    on_worker(app, move |push, now_ms| {
-        push.remote_write(&received.body, encoding, version, now_ms)
+    on_worker(app, received.tenant, move |push, origin| {
+        push.remote_write(&received.body, encoding, version, origin)
     })
     .await
 }
 
 fn answer(outcome: &Outcome) -> Response {
     let mut response = match outcome.complaint() {
+        None if outcome.is_all_duplicate() => StatusCode::ACCEPTED.into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
         Some(complaint) => (StatusCode::BAD_REQUEST, format!("{complaint}\n")).into_response(),
     };
@@ -69,16 +70,21 @@ fn answer(outcome: &Outcome) -> Response {
     response
 }
 
-/// What was stored, told in the headers that version 2.0 asks for.
+/// What was stored, told in the headers that version 2.0 asks for. What another replica sends is stored from there: a sender that
+/// was told otherwise would count and log it as lost.
 fn written(response: &mut Response, outcome: &Outcome) {
-    let accepted = &outcome.accepted;
+    let (accepted, duplicates) = (&outcome.accepted, outcome.duplicates);
+    let samples = accepted.stored - accepted.histograms_stored.min(accepted.stored);
     let counts = [
+        (SAMPLES_WRITTEN, samples + duplicates.samples),
         (
-            SAMPLES_WRITTEN,
-            accepted.stored - accepted.histograms_stored.min(accepted.stored),
+            HISTOGRAMS_WRITTEN,
+            accepted.histograms_stored + duplicates.histograms,
         ),
-        (HISTOGRAMS_WRITTEN, accepted.histograms_stored),
-        (EXEMPLARS_WRITTEN, accepted.exemplars_stored),
+        (
+            EXEMPLARS_WRITTEN,
+            accepted.exemplars_stored + duplicates.exemplars,
+        ),
     ];
     for (name, count) in counts {
         response.headers_mut().insert(name, HeaderValue::from(count));

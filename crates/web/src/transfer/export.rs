@@ -92,7 +92,7 @@ fn give(
 ) -> Result<Response, ApiError> {
     let place = take_place(app)?;
     let wanted = wanted(params)?;
-    let reader = Arc::clone(&app.deps.reader);
+    let reader = app.reader_of(params.tenant());
     let (sender, mut receiver) = mpsc::channel(TRANSFER_PIECES_WAITING);
     tokio::task::spawn_blocking(move || {
         let _place = place;

@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use ingest::import::{ImportError, Wanted};
-use model::{Backfill, SeriesBatch, TenantId, WriteError};
+use ingest::push::Origin;
+use model::{Backfill, SeriesBatch, WriteError};
 use tokio::sync::mpsc;
 
 use super::{ImportAnswer, take_place, wanted};
@@ -16,13 +17,15 @@ use crate::app::App;
 use crate::limits::{TRANSFER_IDLE_MAX, TRANSFER_PIECES_WAITING};
 use crate::params::Params;
 use crate::prometheus::answer::{ApiError, Success};
+use crate::tenancy::tenant_of;
 
 /// `POST /api/v1/import/openmetrics`: a text with a time stamp on every sample, `# EOF` at its end, packed by gzip or not.
 pub(super) async fn openmetrics(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    take(&app, request, |push, body, wanted, into| {
+    let tenant = tenant_of(&request);
+    take(&app, request, move |push, body, wanted, into| {
         let (reading, described) =
             ingest::import::openmetrics::import("body", body, wanted, into, &mut |_| ())?;
-        push.write(&SeriesBatch::new(TenantId::DEFAULT), &described.metadata(), 0)?;
+        push.write(&SeriesBatch::new(tenant), &described.metadata(), 0)?;
         Ok(reading)
     })
     .await
@@ -49,12 +52,13 @@ async fn take(
     + 'static,
 ) -> Result<Response, ApiError> {
     let place = take_place(app)?;
+    let tenant = tenant_of(&request);
     let query = request.uri().query().unwrap_or_default();
     let wanted = wanted(&Params::decode(b"", query))?;
     let now_ms = app.deps.clock.now_ms();
     let push = Arc::clone(&app.deps.push);
     let mut into = push
-        .backfill(now_ms)
+        .backfill(Origin { tenant, now_ms })
         .ok_or_else(|| ApiError::execution("this store takes no old samples".to_owned()))?;
     let (sender, receiver) = mpsc::channel(TRANSFER_PIECES_WAITING);
     let work = tokio::task::spawn_blocking(move || {

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::record::{self, Named};
 use super::*;
 use crate::push::remote_write::Version;
-use crate::push::{Encoding, Push};
+use crate::push::{Encoding, Origin, Push};
 use crate::telemetry::PushTelemetry;
 
 /// A store that keeps what it is given as text.
@@ -142,7 +142,9 @@ fn received(bytes: &[u8], version: Version) -> Vec<String> {
     let store = Arc::new(Written::default());
     let push = Push::new(Arc::<Written>::clone(&store), PushTelemetry::default());
     let packed = snap::raw::Encoder::new().compress_vec(bytes).unwrap();
-    let outcome = push.remote_write(&packed, Encoding::Snappy, version, 0).unwrap();
+    let outcome = push
+        .remote_write(&packed, Encoding::Snappy, version, Origin::alone(0))
+        .unwrap();
     assert_eq!(outcome.faults, Vec::<String>::new());
     let mut rows = store.rows.lock().clone();
     rows.sort();

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use model::{
     Exemplar, Histogram, HistogramSample, LabelsBuilder, METRIC_NAME, MetricKind, MetricMetadata, STALE_NAN,
-    Series, SeriesBatch, SeriesId, TenantId,
+    Series, SeriesBatch, SeriesId, SeriesNumber,
 };
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::super::{Outcome, Push, PushError};
+use super::super::births::Births;
+use super::super::policy::Policy;
+use super::super::{Origin, Outcome, Push, PushError};
 use super::delta::{Interval, Session};
 use super::exponential::{self, Sparse};
 use super::labels::{ResourceLabels, Rules, ScopeLabels, push_text};
@@ -53,6 +55,7 @@ pub(super) struct Translated<'t> {
     pub(super) metadata: Vec<MetricMetadata>,
     pub(super) outcome: Outcome,
     pub(super) deltas: Session<'t>,
+    pub(super) births: Births,
 }
 
 /// Takes resources, scopes, metrics and points in the order of a request.
@@ -60,6 +63,10 @@ pub(super) struct Translated<'t> {
 pub(super) struct Translator<'t> {
     push: &'t Push,
     rules: &'t Rules,
+    policy: &'t Policy,
+    /// What series are hashed with.
+    seed: u64,
+    births: Births,
     /// Whether numbers that the store gave earlier are used.
     trust_numbers: bool,
     batch: SeriesBatch,
@@ -105,17 +112,28 @@ struct Place<'p> {
     attributes: &'p [Attribute<'p>],
     alias: u128,
     at_ms: i64,
+    /// When what it counts began, milliseconds since the Unix epoch; 0 where that is not said.
+    created_ms: i64,
 }
 
 // === impl Translator: the order of a request ===
 
 impl<'t> Translator<'t> {
-    pub(super) fn new(push: &'t Push, rules: &'t Rules, deltas: Session<'t>, trust_numbers: bool) -> Self {
+    pub(super) fn new(
+        push: &'t Push,
+        (rules, policy): (&'t Rules, &'t Policy),
+        deltas: Session<'t>,
+        trust_numbers: bool,
+        origin: Origin,
+    ) -> Self {
         Self {
             push,
             rules,
+            policy,
+            seed: push.seed_of(origin.tenant),
+            births: Births::new(policy.created_zeros, origin.now_ms),
             trust_numbers,
-            batch: SeriesBatch::new(TenantId::DEFAULT),
+            batch: SeriesBatch::new(origin.tenant),
             bytes: 0,
             metadata: Vec::new(),
             described: HashSet::new(),
@@ -141,6 +159,7 @@ impl<'t> Translator<'t> {
             metadata: self.metadata,
             outcome: self.outcome,
             deltas: self.deltas,
+            births: self.births,
         }
     }
 
@@ -184,7 +203,7 @@ impl<'t> Translator<'t> {
             given: metric.name.to_string(),
             kind: metric.kind,
             name,
-            alias: xxh3_128_with_seed(&self.scratch, self.push.seed),
+            alias: xxh3_128_with_seed(&self.scratch, self.seed),
         };
         self.count_bytes(0)
     }
@@ -243,7 +262,11 @@ impl<'t> Translator<'t> {
 impl Translator<'_> {
     fn take_number(&mut self, point: &mut NumberPoint<'_>) -> Result<(), Refused> {
         let alias = self.admit(&mut point.head)?;
-        let place = Place::new(&point.head, alias);
+        let mut place = Place::new(&point.head, alias);
+        // What is no counter did not begin at 0.
+        if !matches!(self.metric.kind, Kind::Sum { monotonic: true, .. }) {
+            place.created_ms = 0;
+        }
         let temporality = match self.metric.kind {
             Kind::Sum { temporality, .. } => temporality,
             _ => Temporality::Cumulative,
@@ -397,41 +420,55 @@ impl Translator<'_> {
             push_text(&mut self.scratch, &attribute.key);
             push_text(&mut self.scratch, &attribute.value);
         }
-        Ok(xxh3_128_with_seed(&self.scratch, self.push.seed))
+        Ok(xxh3_128_with_seed(&self.scratch, self.seed))
     }
 
     fn sample(&mut self, place: Place<'_>, role: Role, value: f64) -> Result<(), Refused> {
         self.count_bytes(0).map_err(Refused::Request)?;
-        let alias = role.alias(place.alias, self.push.seed);
+        let alias = role.alias(place.alias, self.seed);
         let known = if self.trust_numbers {
             self.push.known.read().find(alias)
         } else {
             None
         };
-        if let Some(number) = known {
-            self.batch.push_numbered(number, place.at_ms, value);
+        if let Some(number) = known.and_then(|known| known.number) {
+            self.numbered(number, place, role, value);
             return Ok(());
         }
         let series = self.series(place, role)?;
         self.push.telemetry.series_parsed.inc();
         match self.push.writer.number(self.batch.tenant, &series) {
             Ok(Some(number)) => {
-                self.push.known.write().learn(alias, number);
-                self.batch.push_numbered(number, place.at_ms, value);
+                self.push.known.write().learn(alias, number.into());
+                self.numbered(number, place, role, value);
             }
             Ok(None) => {
                 self.count_bytes(series.labels().heap_bytes())
                     .map_err(Refused::Request)?;
                 self.batch.push_one(series, place.at_ms, value);
             }
-            Err(refusal) => self.outcome.accepted.refuse(refusal, 1),
+            Err(refusal) => {
+                let (tenant, metric) = (self.batch.tenant, series.labels().metric_name());
+                self.push
+                    .refuse_series(tenant, metric, refusal, 1, &mut self.outcome);
+            }
         }
         Ok(())
     }
 
+    /// A sample of a series that the store knows, and where its counter began.
+    fn numbered(&mut self, number: SeriesNumber, place: Place<'_>, role: Role, value: f64) {
+        let counts = !matches!(role, Role::Quantile(_)) && !model::is_stale(value);
+        if counts && self.births.may_be(place.created_ms, place.at_ms) {
+            self.births.note(number, place.created_ms);
+        }
+        self.batch.push_numbered(number, place.at_ms, value);
+    }
+
     fn end_where_known(&mut self, place: Place<'_>, role: Role) {
-        let alias = role.alias(place.alias, self.push.seed);
-        if let Some(number) = self.push.known.read().find(alias).filter(|_| self.trust_numbers) {
+        let alias = role.alias(place.alias, self.seed);
+        let known = self.push.known.read().find(alias).filter(|_| self.trust_numbers);
+        if let Some(number) = known.and_then(|known| known.number) {
             self.batch.push_numbered(number, place.at_ms, STALE_NAN);
         }
     }
@@ -445,6 +482,13 @@ impl Translator<'_> {
             at_ms: place.at_ms,
             value: Arc::new(histogram),
         };
+        if self.births.may_be(place.created_ms, place.at_ms)
+            && !model::is_stale(sample.value.sum)
+            && let Ok(Some(number)) = self.push.writer.number(self.batch.tenant, &series)
+        {
+            self.births
+                .note_histogram(number, &series, &sample, place.created_ms);
+        }
         self.batch.push_histograms(series, vec![sample]);
         Ok(())
     }
@@ -478,7 +522,12 @@ impl Translator<'_> {
         };
         let mut labels = self.rules.point(resource, scope, place.attributes)?;
         role.set(name, &mut labels);
-        Ok(Series::new(labels.build()))
+        let labels = labels.build();
+        if let Some(fault) = self.policy.too_many_labels(self.batch.tenant, &labels) {
+            self.push.count_limited(self.batch.tenant, "labels_per_series", 1);
+            return Err(Refused::Point(fault));
+        }
+        Ok(Series::new(labels))
     }
 
     fn count_bytes(&mut self, label_bytes: usize) -> Result<(), PushError> {
@@ -507,6 +556,7 @@ impl<'p> Place<'p> {
             attributes: &head.attributes,
             alias,
             at_ms: head.at_ms(),
+            created_ms: (head.start_ns / 1_000_000) as i64,
         }
     }
 }

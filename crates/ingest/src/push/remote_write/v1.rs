@@ -84,6 +84,7 @@ fn series<'a>(message: &'a [u8], seed: u64, request: &mut Request<'a>) -> Result
         alias: xxh3_128_with_seed(named, seed),
         message,
         samples_end: request.samples.len(),
+        created_ms: 0,
     });
     Ok(())
 }

@@ -9,6 +9,11 @@ use super::super::protobuf::{Fields, Malformed, Value, packed_varints};
 use super::v1::{metric_kind, sample};
 use super::{Request, Row, WalkError, histogram};
 
+/// `Sample.start_timestamp`.
+const SAMPLE_START: u32 = 3;
+/// `Histogram.start_timestamp`.
+const HISTOGRAM_START: u32 = 17;
+
 /// Walks a request: first the symbols, wherever they lie, then the series.
 pub(super) fn walk(body: &[u8], seed: u64) -> Result<Request<'_>, WalkError> {
     let mut request = Request::default();
@@ -42,6 +47,9 @@ fn series<'a>(
     let mut alias = Xxh3::with_seed(seed);
     let mut unknown = None;
     let mut described = None;
+    // First for the whole series, and in later drafts of the specification with every sample.
+    let mut created_ms = 0;
+    let mut created_of_sample_ms = 0;
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next_field()? {
         match number {
@@ -49,15 +57,26 @@ fn series<'a>(
                 Some(hash) => alias.update(&hash.to_le_bytes()),
                 None => unknown = Some(symbol),
             })?,
-            2 => request.samples.push(sample(value.bytes()?)?),
-            3 => request
-                .histograms
-                .push((place, histogram::decode(value.bytes()?)?)),
+            2 => {
+                let message = value.bytes()?;
+                request.samples.push(sample(message)?);
+                if created_of_sample_ms == 0 {
+                    created_of_sample_ms = start_ms(message, SAMPLE_START)?;
+                }
+            }
+            3 => {
+                let message = value.bytes()?;
+                request.histograms.push((place, histogram::decode(message)?));
+                if created_of_sample_ms == 0 {
+                    created_of_sample_ms = start_ms(message, HISTOGRAM_START)?;
+                }
+            }
             4 => {
                 let exemplar = exemplar(value.bytes()?, &request.symbols)?;
                 request.exemplars.push((place, exemplar));
             }
             5 => described = Some(value.bytes()?),
+            6 => created_ms = value.varint()? as i64,
             _ => {}
         }
     }
@@ -72,12 +91,29 @@ fn series<'a>(
         alias: alias.digest128(),
         message,
         samples_end: request.samples.len(),
+        created_ms: if created_ms == 0 {
+            created_of_sample_ms
+        } else {
+            created_ms
+        },
     });
     if let Some(message_of_metadata) = described {
         let entry = metadata(message_of_metadata, message, &request.symbols)?;
         request.metadata.extend(entry);
     }
     Ok(())
+}
+
+/// When what a sample counts began; 0 where it does not say.
+fn start_ms(message: &[u8], field: u32) -> Result<i64, Malformed> {
+    let mut at_ms = 0;
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next_field()? {
+        if number == field {
+            at_ms = value.varint()? as i64;
+        }
+    }
+    Ok(at_ms)
 }
 
 /// Calls `set` for every label of a series.

@@ -97,8 +97,8 @@ fn runs_go_in_whole_and_doubled_samples_once() {
     let series = series();
     let times: Vec<i64> = (0..1000).collect();
     let values: Vec<f64> = times.iter().map(|&at_ms| at_ms as f64).collect();
-    series.take(&times[..700], &values[..700]);
-    series.take(&times[500..], &values[500..]);
+    series.take(&times[..700], &values[..700], HEAD_CHUNK_SAMPLES);
+    series.take(&times[500..], &values[500..], HEAD_CHUNK_SAMPLES);
     series.take(&[2000, 2000, 2001], &[2000.0, -1.0, 2001.0], HEAD_CHUNK_SAMPLES);
     let expected: Vec<i64> = (0..1000).chain([2000, 2001]).collect();
     assert_eq!(read(&series), expected);

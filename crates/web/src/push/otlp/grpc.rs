@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use http::header;
 use ingest::push::Encoding;
 use ingest::push::otlp::Format;
+use model::TenantId;
 use tonic::codec::{BufferSettings, Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
@@ -21,6 +22,7 @@ use super::super::on_worker;
 use super::answer::{self, Failure};
 use crate::app::App;
 use crate::limits::{BODY_READ_TIMEOUT, PUSH_BODY_BYTES_MAX};
+use crate::tenancy::tenant_of;
 
 /// The path of the one method.
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
@@ -34,6 +36,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 }
 
 async fn export(State(app): State<Arc<App>>, request: Request) -> Response {
+    let tenant = tenant_of(&request);
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -51,7 +54,7 @@ async fn export(State(app): State<Arc<App>>, request: Request) -> Response {
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(PUSH_BODY_BYTES_MAX);
-    let answer = tokio::time::timeout(BODY_READ_TIMEOUT * 2, grpc.unary(Export { app }, request));
+    let answer = tokio::time::timeout(BODY_READ_TIMEOUT * 2, grpc.unary(Export { app, tenant }, request));
     match answer.await {
         Ok(response) => into_response(response),
         Err(_) => into_response(Status::deadline_exceeded("the request took too long").into_http()),
@@ -75,6 +78,7 @@ fn status_of(failure: &Failure) -> Status {
 #[derive(Debug)]
 struct Export {
     app: Arc<App>,
+    tenant: TenantId,
 }
 
 impl UnaryService<Bytes> for Export {
@@ -82,7 +86,7 @@ impl UnaryService<Bytes> for Export {
     type Future = BoxFuture<'static, Result<tonic::Response<Bytes>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let app = Arc::clone(&self.app);
+        let (app, tenant) = (Arc::clone(&self.app), self.tenant);
         async move {
             if !app.deps.control.is_ready() {
                 return Err(Status::new(
@@ -91,8 +95,8 @@ impl UnaryService<Bytes> for Export {
                 ));
             }
             let message = request.into_inner();
-            let taken = on_worker(&app, move |push, now_ms| {
-                Ok(push.otlp_metrics(&message, Encoding::Identity, Format::Protobuf, now_ms))
+            let taken = on_worker(&app, tenant, move |push, origin| {
+                Ok(push.otlp_metrics(&message, Encoding::Identity, Format::Protobuf, origin))
             });
             let outcome = match taken.await.map_err(Failure::from) {
                 Ok(taken) => taken.map_err(Failure::from),
