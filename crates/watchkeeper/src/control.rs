@@ -64,8 +64,8 @@ impl Reloadable {
 fn series_limits(file: &config::ConfigFile) -> tsdb::TenantLimits {
     let default = file.limits.default;
     let number = |name: &String| match file.multi_tenancy.tenants.get(name) {
-        Some(number) => model::TenantId(*number),
-        None => model::TenantId::DEFAULT,
+        Some(number) => TenantId(*number),
+        None => TenantId::DEFAULT,
     };
     let own = file.limits.tenants.iter();
     tsdb::TenantLimits {
