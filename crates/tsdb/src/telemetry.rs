@@ -103,6 +103,19 @@ impl Telemetry {
         for (name, help, counter) in counters {
             registry.register(format!("watchkeeper_tsdb_{name}"), help, counter.clone());
         }
+        self.register_families(registry);
+        let gauges = [
+            ("head_series", "Series in memory", &self.head_series),
+            ("blocks", "Blocks that answer", &self.blocks),
+            ("disk_bytes", "Bytes on disk, log included", &self.disk_bytes),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(format!("watchkeeper_tsdb_{name}"), help, gauge.clone());
+        }
+        self.log.register(registry);
+    }
+
+    fn register_families(&self, registry: &mut Registry) {
         registry.register(
             "watchkeeper_tsdb_samples_refused",
             "Samples refused, by reason",
@@ -123,15 +136,6 @@ impl Telemetry {
             "Bytes read from blocks, by tier",
             self.bytes_read.clone(),
         );
-        let gauges = [
-            ("head_series", "Series in memory", &self.head_series),
-            ("blocks", "Blocks that answer", &self.blocks),
-            ("disk_bytes", "Bytes on disk, log included", &self.disk_bytes),
-        ];
-        for (name, help, gauge) in gauges {
-            registry.register(format!("watchkeeper_tsdb_{name}"), help, gauge.clone());
-        }
-        self.log.register(registry);
     }
 }
 

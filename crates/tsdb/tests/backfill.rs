@@ -77,8 +77,8 @@ fn old_samples_lie_in_the_blocks_of_their_days_and_what_retention_leaves_is_refu
     backfill.add(&labels("b"), &columns(hours.clone())).unwrap();
     backfill.add(&labels("a"), &columns(hours.clone().rev())).unwrap();
     let outside = [
-        (NOW - 15 * DAY - 1, 1.0),
-        (NOW - 16 * DAY, 1.0),
+        (NOW - 365 * DAY - 1, 1.0),
+        (NOW - 366 * DAY, 1.0),
         (NOW + 600_001, 1.0),
     ];
     backfill.add(&labels("a"), &columns(outside)).unwrap();
@@ -170,7 +170,7 @@ fn native_histograms_go_the_same_way() {
     let mut given = old.clone();
     given.extend([
         histogram(NOW, 2.0),
-        histogram(NOW - 20 * DAY, 1.0),
+        histogram(NOW - 370 * DAY, 1.0),
         old[7].clone(),
     ]);
     for known in [1, 101] {

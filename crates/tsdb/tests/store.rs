@@ -14,7 +14,7 @@ use model::{
     SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId, TimeRange,
 };
 use stdx::HumanDuration;
-use tsdb::{Config, Db, OpenReport};
+use tsdb::{Config, Db, OpenReport, TierRetention};
 
 /// A time on a block's edge.
 const T0: i64 = 1_700_006_400_000;
@@ -265,11 +265,19 @@ fn samples_survive_where_the_whole_log_was_removed_before() {
     assert_eq!(read(&open(dir.path(), T0).0, "a").last(), Some(&(T0 + 9, 2.0)));
 }
 
+const NOT_KEPT: TierRetention = TierRetention {
+    keep: HumanDuration::from_secs(0),
+    bytes: None,
+};
+
 #[test]
 fn a_selection_keeps_reading_what_is_flushed_and_expired_under_it() {
     let dir = tempfile::tempdir().unwrap();
     let config = Config {
         retention: HumanDuration::from_secs(2 * 3600),
+        // Else samples stay until they are rolled up.
+        minutes: NOT_KEPT,
+        hours: NOT_KEPT,
         ..Config::in_dir(dir.path())
     };
     let (db, _) = Db::open(config, T0).unwrap();

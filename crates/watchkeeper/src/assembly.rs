@@ -66,10 +66,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let started_at_ms = clock.now_ms();
     let config_path = config_path(args);
     let loaded = load(config_path.as_deref(), args.listen)?;
-    let data_dir = args
-        .data_dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT));
+    let data_dir = data_dir(args);
     let mut signals = signals::listen()?;
     let listener = web::bind(&loaded.file.server)?;
     let address = listener.address();
@@ -129,12 +126,23 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     end_tasks(tasks).await;
     web_stop.cancel();
     serving.await.context("the HTTP server panicked")??;
+    put_away(engines, &services, &data_dir).await
+}
+
+/// Keeps what the next start needs.
+async fn put_away(engines: Engines, services: &Services, data_dir: &Path) -> anyhow::Result<()> {
     services
         .push
-        .save_elections(&disk::LocalStorage, &elections_path(&data_dir))?;
+        .save_elections(&disk::LocalStorage, &elections_path(data_dir))?;
     close(engines).await?;
     info!("stopped");
     Ok(())
+}
+
+/// The folder that everything is kept in.
+fn data_dir(args: &ServeArgs) -> PathBuf {
+    let named = args.data_dir.clone();
+    named.unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT))
 }
 
 /// Where it is kept which replica is heard of servers that send the same.

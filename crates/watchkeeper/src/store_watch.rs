@@ -179,6 +179,10 @@ impl SeriesWrite for Watched {
         self.store.number(tenant, series)
     }
 
+    fn newest_ms(&self, numbers: &[SeriesNumber]) -> Vec<Option<i64>> {
+        self.store.newest_ms(numbers)
+    }
+
     fn backfill(&self, tenant: TenantId, now_ms: i64) -> Option<Box<dyn Backfill>> {
         self.store.backfill(tenant, now_ms)
     }

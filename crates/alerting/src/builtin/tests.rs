@@ -94,7 +94,7 @@ fn fill(store: &MemorySeries, labels: &[(&str, &str)], until_ms: i64, value: imp
 fn the_rules_are_sound() {
     let file = rule_file().unwrap();
     let alerts: usize = file.groups.iter().map(|group| group.rules.len()).sum();
-    assert_eq!(alerts, 17);
+    assert_eq!(alerts, 20);
     assert_eq!(inhibitions().len(), 1);
 }
 

@@ -24,7 +24,7 @@ fn defaults_are_those_of_prometheus() {
         (job.scheme.as_str(), job.metrics_path.as_str()),
         ("http", "/metrics")
     );
-    assert_eq!(job.body_bytes_max, 50 * 1024 * 1024);
+    assert_eq!(job.body_bytes_max, 256 * 1024 * 1024);
     assert!(!job.legacy_names && !job.extra_metrics);
     assert_eq!(job.protocols, ScrapeProtocol::DEFAULT);
 }

@@ -39,6 +39,10 @@ pub(in crate::forward) fn sample_count(record: &[u8]) -> Option<u64> {
     record.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
+/// Snappy cannot say more than this many bytes with one: a copy of 64 bytes takes three (google/snappy, format_description).
+/// Whoever claims more would have memory taken for nothing.
+const SNAPPY_RATIO_MAX: usize = 22;
+
 /// The body of a record with a batch.
 pub(in crate::forward) fn encode(batch: &SeriesBatch, named: Named<'_>) -> Vec<u8> {
     let mut request = Request::new();
@@ -96,6 +100,10 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
 /// Reads a record as it lies in the queue: its rows, and its metadata.
 pub(in crate::forward) fn decode(record: &[u8]) -> Result<(Vec<Row>, Vec<MetricMetadata>), Malformed> {
     let packed = record.get(COUNT_BYTES..).ok_or(Malformed)?;
+    let claimed = snap::raw::decompress_len(packed).map_err(|_| Malformed)?;
+    if claimed > packed.len().saturating_mul(SNAPPY_RATIO_MAX) {
+        return Err(Malformed);
+    }
     let bytes = snap::raw::Decoder::new()
         .decompress_vec(packed)
         .map_err(|_| Malformed)?;
