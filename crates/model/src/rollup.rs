@@ -195,9 +195,9 @@ mod tests {
 
     fn rolled(samples: &[(i64, f64)], ends: TimeRange) -> Rollups {
         let mut columns = SampleColumns::default();
-        samples
-            .iter()
-            .for_each(|&(at_ms, value)| columns.push(at_ms, value));
+        for &(at_ms, value) in samples {
+            columns.push(at_ms, value);
+        }
         let mut rollups = Rollups::of(&Statistic::ALL);
         rollups.roll_up(&columns, 10, ends);
         rollups

@@ -88,7 +88,9 @@ fn fill(tiers: &Db, raw: &Db, step_ms: i64) {
                 bulk.add(&labels, &columns).unwrap();
             }
         }
-        bulks.into_iter().for_each(|bulk| drop(bulk.finish().unwrap()));
+        for bulk in bulks {
+            bulk.finish().unwrap();
+        }
         tiers.maintain(now_ms + HOUR).unwrap();
     }
 }
@@ -148,5 +150,7 @@ fn main() {
         let bytes = tiers.telemetry().tier_bytes.get_or_create(&label).get();
         println!("tier {tier}: {bytes} bytes");
     }
-    NAMES.iter().for_each(|name| ask(&tiers, &raw, name));
+    for name in NAMES {
+        ask(&tiers, &raw, name);
+    }
 }
