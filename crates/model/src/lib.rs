@@ -32,5 +32,5 @@ pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
 pub use matcher::{AnchoredRegex, Matcher, MatcherOp};
 pub use metadata::{MetricKind, MetricMetadata};
 pub use range::TimeRange;
-pub use rollup::{Rollups, Statistic, stretch_end};
+pub use rollup::{RAW, Rollups, Statistic, stretch_end, tier_name};
 pub use sample::{Exemplar, STALE_NAN, Sample, SampleColumns, is_stale};

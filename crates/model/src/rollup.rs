@@ -3,8 +3,21 @@
 //! A rollup stands at the end of its stretch, which is open on its left as the windows of range selectors are: the rollup at
 //! `t` holds what was measured in `(t - resolution, t]`.
 
+use stdx::HumanDuration;
+
 use crate::range::TimeRange;
 use crate::sample::{STALE_NAN, SampleColumns, is_stale};
+
+/// The resolution, in milliseconds, of samples as they were measured.
+pub const RAW: i64 = 0;
+
+/// What people call a tier: `raw`, or how much time a rollup covers.
+pub fn tier_name(resolution_ms: i64) -> String {
+    match u64::try_from(resolution_ms) {
+        Ok(ms @ 1..) => HumanDuration::from_millis(ms).to_string(),
+        _ => "raw".to_owned(),
+    }
+}
 
 /// One number that a rollup holds. Stale markers are no samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use disk::{DiskError, SharedStorage};
-use model::{ReadError, TenantId, TimeRange};
+use model::{RAW, ReadError, TenantId, TimeRange, tier_name};
 use parking_lot::{Mutex, RwLock};
 use ulid::Ulid;
 
 use crate::block::{Block, ColumnCache, ENDING};
 use crate::limits::DAMAGE_REMEMBERED_MAX;
-use crate::telemetry::{Telemetry, tier_name};
-use crate::tiers::{RAW, RESOLUTIONS, TierKeep};
+use crate::telemetry::Telemetry;
+use crate::tiers::{RESOLUTIONS, TierKeep};
 
 /// The folder of blocks.
 #[derive(Debug)]
@@ -187,11 +187,13 @@ impl Blocks {
         may_go: impl Fn(&Block) -> bool,
     ) {
         // Nearest to the end of its time last; what no setting names is over.
-        let age = |block: &Block| {
-            let keep_ms = keeps
+        let keep_of = |block: &Block| {
+            keeps
                 .iter()
                 .find(|keep| keep.resolution_ms == block.resolution_ms())
-                .map_or(0, |keep| keep.keep_ms);
+        };
+        let age = |block: &Block| {
+            let keep_ms = keep_of(block).map_or(0, |keep| keep.keep_ms);
             now_ms.saturating_sub(block.range().to_ms()) as f64 / keep_ms.max(1) as f64
         };
         let mut by_age: Vec<Arc<Block>> = self.list().to_vec();
@@ -203,10 +205,7 @@ impl Blocks {
             let of_tier = tiers.entry(block.resolution_ms()).or_default();
             *of_tier = of_tier.saturating_add(block.byte_len());
             bytes = bytes.saturating_add(block.byte_len());
-            let tier_bytes_max = keeps
-                .iter()
-                .find(|keep| keep.resolution_ms == block.resolution_ms())
-                .and_then(|keep| keep.bytes_max);
+            let tier_bytes_max = keep_of(&block).and_then(|keep| keep.bytes_max);
             let too_large =
                 bytes_max.is_some_and(|max| bytes > max) || tier_bytes_max.is_some_and(|max| *of_tier > max);
             if too_large || (age(&block) > 1.0 && may_go(&block)) {

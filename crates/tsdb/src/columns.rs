@@ -45,10 +45,7 @@ pub(crate) fn settle_rollups(rollups: &mut Rollups, start: usize, range: TimeRan
         // Stable: of those of one time the first gathered stays.
         order.sort_by_key(at_ms);
         order.dedup_by_key(|place| at_ms(place));
-        pick(&mut rollups.at_ms, start, &order);
-        for (_, column) in &mut rollups.columns {
-            pick(column, start, &order);
-        }
+        pick_rollups(rollups, start, &order);
     }
     keep_rollups(rollups, start, |at_ms| range.contains(at_ms));
 }
@@ -64,9 +61,14 @@ pub(crate) fn keep_rollups(rollups: &mut Rollups, start: usize, wanted: impl Fn(
         .filter(|(_, end_ms)| wanted(**end_ms))
         .map(|(place, _)| place)
         .collect();
-    pick(&mut rollups.at_ms, start, &order);
+    pick_rollups(rollups, start, &order);
+}
+
+/// Leaves of rollups from `start` on those at the `places`, in their order.
+fn pick_rollups(rollups: &mut Rollups, start: usize, places: &[usize]) {
+    pick(&mut rollups.at_ms, start, places);
     for (_, column) in &mut rollups.columns {
-        pick(column, start, &order);
+        pick(column, start, places);
     }
 }
 

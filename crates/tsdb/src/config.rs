@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use model::{Matcher, TenantId};
+use model::{Matcher, RAW, TenantId};
 use serde::{Deserialize, Serialize};
 use stdx::HumanDuration;
 
 use crate::error::TsdbError;
 use crate::limits::EXEMPLARS_MAX_DEFAULT;
-use crate::tiers::{RAW, TierKeep};
+use crate::tiers::{HOURS, MINUTES, TierKeep};
 
 /// Settings of the store; the defaults suit one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,8 +120,8 @@ impl Config {
     pub(crate) fn tiers(&self) -> Vec<TierKeep> {
         let tiers = [
             (RAW, self.retention, self.raw_bytes),
-            (60_000, self.minutes.keep, self.minutes.bytes),
-            (3_600_000, self.hours.keep, self.hours.bytes),
+            (MINUTES, self.minutes.keep, self.minutes.bytes),
+            (HOURS, self.hours.keep, self.hours.bytes),
         ];
         tiers
             .into_iter()

@@ -1,5 +1,6 @@
 //! The store's own metrics, counted where the fact happens.
 
+use model::tier_name;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -141,14 +142,6 @@ impl Telemetry {
 
 fn tier_label(resolution_ms: i64) -> Vec<(String, String)> {
     vec![("tier".to_owned(), tier_name(resolution_ms))]
-}
-
-/// What people call a tier: `raw`, or how much time a rollup covers.
-pub fn tier_name(resolution_ms: i64) -> String {
-    match u64::try_from(resolution_ms) {
-        Ok(ms @ 1..) => stdx::HumanDuration::from_millis(ms).to_string(),
-        _ => "raw".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! The tiers: how coarse they are, how long they are kept, into how large blocks they are merged.
 
+use model::RAW;
+
 use crate::limits::DAY_MS;
 
-/// The resolution of samples as they were measured.
-pub const RAW: i64 = 0;
+/// The resolution of rollups over a minute, in milliseconds.
+pub const MINUTES: i64 = 60_000;
+/// The resolution of rollups over an hour, in milliseconds.
+pub const HOURS: i64 = 3_600_000;
 /// The resolutions of all tiers in milliseconds, finest first.
-pub const RESOLUTIONS: [i64; 3] = [RAW, 60_000, 3_600_000];
+pub const RESOLUTIONS: [i64; 3] = [RAW, MINUTES, HOURS];
 
 /// The blocks of a coarse tier are merged into blocks of so many milliseconds, aligned to the epoch, one size after the
 /// other; the largest has 4320 rollups a series, as a raw block has samples at 20 s.
 pub(crate) fn merged_spans(resolution_ms: i64) -> &'static [i64] {
     match resolution_ms {
-        60_000 => &[3 * DAY_MS],
-        3_600_000 => &[12 * DAY_MS, 60 * DAY_MS, 180 * DAY_MS],
+        MINUTES => &[3 * DAY_MS],
+        HOURS => &[12 * DAY_MS, 60 * DAY_MS, 180 * DAY_MS],
         _ => &[],
     }
 }

@@ -12,8 +12,8 @@ mod support;
 use std::time::Duration;
 
 use serde_json::json;
-use support::remote::{Answer, Message, V1, V2, ask, now_ms, sample, samples_of, send, v1_series};
-use support::{Server, client};
+use support::Server;
+use support::remote::{Answer, Message, V1, V2, ask, metrics, now_ms, sample, samples_of, send, v1_series};
 
 const CONFIG: &str = "
 server: { grpc_listen: off, otlp_http_listen: off }
@@ -34,15 +34,6 @@ async fn values(server: &Server, cluster: &str) -> Vec<String> {
     assert!(series.len() <= 1, "{found}");
     let samples = series.iter().flat_map(|one| one["values"].as_array().unwrap());
     samples.map(|pair| pair[1].as_str().unwrap().to_owned()).collect()
-}
-
-async fn metrics(server: &Server) -> String {
-    let answer = client()
-        .get(format!("{}/metrics", server.url))
-        .send()
-        .await
-        .unwrap();
-    answer.text().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::remote::{Message, V1, V2, now_ms, sample, samples_of, send, v1_series};
+use support::remote::{Message, V1, V2, metrics, now_ms, sample, samples_of, send, v1_series};
 use support::{Server, client};
 
 const QUIET: &str = "
@@ -57,15 +57,6 @@ async fn ask(server: &Server, tenant: &str, path: &str) -> (u16, Value) {
         .await
         .unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
-}
-
-async fn metrics(server: &Server) -> String {
-    let answer = client()
-        .get(format!("{}/metrics", server.url))
-        .send()
-        .await
-        .unwrap();
-    answer.text().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,6 +13,8 @@ pub(crate) mod histogram;
 mod v1;
 mod v2;
 
+pub(crate) use v1::{metric_kind, sample};
+
 use std::collections::HashSet;
 use std::sync::Arc;
 

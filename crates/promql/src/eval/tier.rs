@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use model::{Rollups, SelectedSeries, Selector, Tier, TimeRange};
+use model::{RAW, Rollups, SelectedSeries, Selector, Tier, TimeRange};
 
 use super::column::{ABSENT, Column, Evaluated};
 use super::select::shifted_ends;
@@ -14,9 +14,6 @@ use crate::error::EvalError;
 use crate::functions::rolled_up::{RolledUp, RollupWindow};
 use crate::options::Windows;
 use crate::plan::{SelectorPlan, Shift, WindowPlan};
-
-/// Samples as they were measured.
-pub(super) const RAW: i64 = 0;
 
 impl Evaluator<'_> {
     /// The resolution of the tier that a selector reads. `windows`: the answer is the same from any tier whose stretches fill

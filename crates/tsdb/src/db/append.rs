@@ -13,6 +13,7 @@ use model::{
 };
 use rustc_hash::FxHashMap;
 
+use super::deletions::Deletions;
 use super::{Db, Inner, SegmentFacts};
 use crate::block::{Block, Session};
 use crate::columns::settle;
@@ -264,6 +265,7 @@ impl Inner {
         // One look for all series: they share the pages of the index.
         let sessions: Vec<(&Arc<Block>, Session<'_>)> =
             blocks.iter().map(|block| (block, Session::new(block))).collect();
+        let deletions = self.deletions(self.latest_ms());
         let mut verdicts = in_memory.into_iter();
         for of_one in sorted.chunk_by(|a, b| a.series == b.series) {
             let mut in_blocks: Option<SampleColumns> = None;
@@ -278,7 +280,8 @@ impl Inner {
                     None => verdict,
                 };
                 if verdict == Verdict::Store && blocks.iter().any(|block| block.range().contains(row.at_ms)) {
-                    let known = in_blocks.get_or_insert_with(|| self.samples_in_blocks(of_one, &sessions));
+                    let known = in_blocks
+                        .get_or_insert_with(|| self.samples_in_blocks(of_one, &sessions, &deletions));
                     verdict = compare(known, sample);
                 }
                 match verdict {
@@ -315,6 +318,7 @@ impl Inner {
         &self,
         of_one: &[NumberedSample],
         sessions: &[(&Arc<Block>, Session<'_>)],
+        deletions: &Deletions,
     ) -> SampleColumns {
         let mut columns = SampleColumns::default();
         let range = range_of(of_one);
@@ -323,7 +327,8 @@ impl Inner {
         };
         for (block, session) in sessions {
             if block.range().overlaps(&range) {
-                self.gather_known(block, session, series.series().labels(), range, &mut columns);
+                let labels = series.series().labels();
+                self.gather_known((block, session), labels, range, (deletions, &mut columns));
             }
         }
         settle(&mut columns, 0, range);

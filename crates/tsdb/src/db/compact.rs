@@ -5,15 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{ReadError, TenantId, TimeRange};
+use model::{RAW, ReadError, TenantId, TimeRange};
 use ulid::Ulid;
 
 use super::Inner;
-use super::series_walk::SeriesWalk;
-use crate::block::{Block, Heading};
+use super::series_walk::{Gathered, SeriesWalk};
+use crate::block::{Block, BlockWriter, Heading};
 use crate::error::TsdbError;
 use crate::limits::{BLOCKS_PER_DAY_MAX, DAY_MS, MERGE_SHARE};
-use crate::tiers::RAW;
 
 /// Which blocks are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +24,15 @@ pub(super) enum Merge {
     },
     /// All that can be.
     Everything,
+}
+
+/// What became of a block made of others.
+#[derive(Debug)]
+pub(super) enum Walked {
+    /// It is written, and does not answer yet; `None` where there was nothing to write.
+    Whole(Option<Box<Block>>),
+    /// One of the others is damaged; nothing was written.
+    Damaged,
 }
 
 impl Inner {
@@ -102,11 +110,33 @@ impl Inner {
         walk: &mut SeriesWalk<'_>,
         now_ms: i64,
     ) -> Result<(), TsdbError> {
+        let written = self.write_walked(heading, walk, now_ms, |writer, gathered| {
+            writer.add(&gathered.labels, gathered.added())
+        })?;
+        match written {
+            Walked::Whole(written) => self.blocks.replace(blocks, written.map(|block| *block)),
+            // What can be read of a damaged block goes on answering; merging would lose what cannot.
+            Walked::Damaged => self
+                .unmergeable
+                .lock()
+                .extend(blocks.iter().map(|block| block.id())),
+        }
+        Ok(())
+    }
+
+    /// Writes a block of what is walked, as `add` has it. Damage met on the way is named.
+    pub(super) fn write_walked(
+        &self,
+        heading: Heading,
+        walk: &mut SeriesWalk<'_>,
+        now_ms: i64,
+        mut add: impl FnMut(&mut BlockWriter<'_>, &Gathered) -> std::io::Result<()>,
+    ) -> Result<Walked, TsdbError> {
         let mut damage = None;
         let written = self.publish_block(heading, now_ms, |writer| {
             loop {
                 match walk.next() {
-                    Ok(Some(gathered)) => writer.add(&gathered.labels, gathered.added())?,
+                    Ok(Some(gathered)) => add(writer, gathered)?,
                     Ok(None) => return Ok(()),
                     Err(error) => {
                         let text = error.to_string();
@@ -117,17 +147,10 @@ impl Inner {
             }
         });
         match (written, damage) {
-            (Ok(written), _) => {
-                self.blocks.replace(blocks, written);
-                Ok(())
-            }
-            // What can be read of a damaged block goes on answering; merging would lose what cannot.
+            (Ok(written), _) => Ok(Walked::Whole(written.map(Box::new))),
             (Err(_), Some(error @ ReadError::Damaged { .. })) => {
                 self.blocks.name_damage(error.to_string());
-                self.unmergeable
-                    .lock()
-                    .extend(blocks.iter().map(|block| block.id()));
-                Ok(())
+                Ok(Walked::Damaged)
             }
             (Err(error), _) => Err(error),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::{HistogramSample, SampleColumns, TenantId, TimeRange};
+use model::{HistogramSample, RAW, SampleColumns, TenantId, TimeRange};
 
 use super::Inner;
 use super::compact::Merge;
@@ -18,7 +18,7 @@ use crate::limits::{
     BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, DAY_MS, HEAD_BYTES_MAX, HEAD_BYTES_PER_SERIES,
     IDLE_SERIES_MS, LATE_FLUSH_MS, LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX, ROLL_UP_GRACE_MS,
 };
-use crate::tiers::{RAW, TierKeep};
+use crate::tiers::TierKeep;
 
 /// The series of one tenant that are being flushed, in the order of a block.
 type AllFlushing = Vec<(Arc<MemSeries>, Flushing)>;

@@ -8,8 +8,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use model::{
-    Exemplar, HistogramSample, Labels, Matcher, MetricMetadata, ReadError, SampleColumns, SelectedSeries,
-    Selector, SeriesRead, SeriesStatistics, TenantId, Tier, TimeRange,
+    Exemplar, HistogramSample, Labels, Matcher, MetricMetadata, RAW, ReadError, SampleColumns,
+    SelectedSeries, Selector, SeriesRead, SeriesStatistics, TenantId, Tier, TimeRange,
 };
 use ulid::Ulid;
 
@@ -18,7 +18,7 @@ use super::{Db, Inner};
 use crate::block::{Block, BlockSeries, Session};
 use crate::columns::{remove, settle, settle_histograms};
 use crate::head::MemSeries;
-use crate::tiers::{RAW, RESOLUTIONS};
+use crate::tiers::RESOLUTIONS;
 
 /// A series that was selected.
 #[derive(Debug)]
@@ -272,10 +272,15 @@ impl Inner {
     }
 
     /// What a block holds of a series; what cannot be read is named and left out.
-    fn find(&self, block: &Arc<Block>, session: &Session<'_>, labels: &Labels) -> Option<Found> {
+    fn find(
+        &self,
+        (block, session): (&Arc<Block>, &Session<'_>),
+        labels: &Labels,
+        deletions: &Deletions,
+    ) -> Option<Found> {
         let series = self.forgive(block, session.find(labels), true).ok()???;
         Some(Found {
-            deleted: self.deletions(self.latest_ms()).of(block, labels),
+            deleted: deletions.of(block, labels),
             block: Arc::clone(block),
             series,
         })
@@ -289,19 +294,19 @@ impl Inner {
         range: TimeRange,
         out: &mut SampleColumns,
     ) {
-        self.gather_known(&block, &Session::new(&block), labels, range, out);
+        let deletions = self.deletions(self.latest_ms());
+        self.gather_known((&block, &Session::new(&block)), labels, range, (&deletions, out));
     }
 
-    /// The same with what was read of the block's index before.
+    /// The same with what was read of the block's index before, and what is deleted.
     pub(super) fn gather_known(
         &self,
-        block: &Arc<Block>,
-        session: &Session<'_>,
+        of_block: (&Arc<Block>, &Session<'_>),
         labels: &Labels,
         range: TimeRange,
-        out: &mut SampleColumns,
+        (deletions, out): (&Deletions, &mut SampleColumns),
     ) {
-        if let Some(found) = self.find(block, session, labels)
+        if let Some(found) = self.find(of_block, labels, deletions)
             && let Err(error) = self.gather(&found, range, out)
         {
             tracing::warn!(%error, "block not read");
@@ -327,7 +332,8 @@ impl Inner {
         range: TimeRange,
         out: &mut Vec<HistogramSample>,
     ) {
-        if let Some(found) = self.find(&block, &Session::new(&block), labels)
+        let deletions = self.deletions(self.latest_ms());
+        if let Some(found) = self.find((&block, &Session::new(&block)), labels, &deletions)
             && let Err(error) = self.gather_histograms(&found, range, out)
         {
             tracing::warn!(%error, "block not read");

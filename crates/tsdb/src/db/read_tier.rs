@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    HistogramSample, Labels, ReadError, Rollups, SampleColumns, SelectedSeries, Selector, Statistic,
+    HistogramSample, Labels, RAW, ReadError, Rollups, SampleColumns, SelectedSeries, Selector, Statistic,
     TenantId, Tier, TimeRange,
 };
 
@@ -12,7 +12,6 @@ use super::read::{Found, Selected, Sources};
 use super::roll_up::{days_of, ends_of, span};
 use super::{Db, Inner};
 use crate::columns::settle_rollups;
-use crate::tiers::RAW;
 
 /// A series that was selected in a tier.
 #[derive(Debug)]

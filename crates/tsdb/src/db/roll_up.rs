@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{ReadError, Rollups, Statistic, TenantId, TimeRange, stretch_end};
+use model::{RAW, Rollups, Statistic, TenantId, TimeRange, stretch_end};
 use ulid::Ulid;
 
 use super::Inner;
+use super::compact::Walked;
 use super::series_walk::SeriesWalk;
 use crate::block::{Added, Block, Heading};
 use crate::error::TsdbError;
 use crate::limits::{DAY_MS, ROLL_UP_AFTER_MS};
-use crate::tiers::{RAW, merged_spans};
+use crate::tiers::merged_spans;
 
 /// The blocks of samples of a tenant's day, counted since the epoch.
 type Days = BTreeMap<(TenantId, i64), Vec<Arc<Block>>>;
@@ -86,46 +87,25 @@ impl Inner {
             sources: Vec::new(),
             rolled_up: ids().collect(),
         };
-        let mut damage = None;
-        let written = self.publish_block(heading, now_ms, |writer| {
-            loop {
-                let gathered = match walk.next() {
-                    Ok(Some(gathered)) => gathered,
-                    Ok(None) => return Ok(()),
-                    Err(error) => {
-                        let text = error.to_string();
-                        damage = Some(error);
-                        return Err(std::io::Error::other(text));
-                    }
-                };
-                rollups.clear();
-                rollups.roll_up(&gathered.samples, resolution_ms, ends);
-                let histograms = last_of_stretches(&gathered.histograms, resolution_ms, ends);
-                let added = Added {
-                    samples: None,
-                    histograms: &histograms,
-                    rollups: Some(&rollups),
-                };
-                writer.add(&gathered.labels, added)?;
-            }
-        });
-        match (written, damage) {
-            (Ok(Some(block)), _) => {
-                self.blocks.add(block);
-                Ok(())
-            }
-            (Ok(None), _) => {
+        let written = self.write_walked(heading, &mut walk, now_ms, |writer, gathered| {
+            rollups.clear();
+            rollups.roll_up(&gathered.samples, resolution_ms, ends);
+            let histograms = last_of_stretches(&gathered.histograms, resolution_ms, ends);
+            let added = Added {
+                samples: None,
+                histograms: &histograms,
+                rollups: Some(&rollups),
+            };
+            writer.add(&gathered.labels, added)
+        })?;
+        match written {
+            Walked::Whole(Some(block)) => self.blocks.add(*block),
+            // What can be read of a damaged day goes on being rolled up for whoever asks.
+            Walked::Whole(None) | Walked::Damaged => {
                 self.hollow.lock().extend(ids().map(|id| (id, resolution_ms)));
-                Ok(())
             }
-            // What can be read of the day goes on being rolled up for whoever asks.
-            (Err(_), Some(error @ ReadError::Damaged { .. })) => {
-                self.blocks.name_damage(error.to_string());
-                self.hollow.lock().extend(ids().map(|id| (id, resolution_ms)));
-                Ok(())
-            }
-            (Err(error), _) => Err(error),
         }
+        Ok(())
     }
 
     fn merge_rollups(
@@ -163,7 +143,7 @@ impl Inner {
         rolled_up.intersection(&there).copied().collect()
     }
 
-    /// The days in `range` whose samples a tier does not have yet, as ranges of rollups' ends.
+    /// The days, counted since the epoch, of samples in `range` that a tier does not have yet.
     pub(super) fn not_rolled_up(
         &self,
         tenant: TenantId,

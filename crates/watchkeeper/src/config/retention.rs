@@ -3,11 +3,11 @@
 
 use std::fmt;
 
-use model::Matcher;
+use model::{Matcher, RAW, tier_name};
 use serde::de::{self, MapAccess, SeqAccess, Visitor, value};
 use serde::{Deserialize, Deserializer, Serialize};
 use stdx::{HumanBytes, HumanDuration};
-use tsdb::tiers::RESOLUTIONS;
+use tsdb::tiers::{HOURS, MINUTES, RESOLUTIONS};
 
 use super::storage::Percentage;
 
@@ -78,7 +78,7 @@ impl TryFrom<String> for Tier {
     fn try_from(text: String) -> Result<Self, String> {
         let known = RESOLUTIONS
             .into_iter()
-            .find(|&resolution_ms| tsdb::telemetry::tier_name(resolution_ms) == text);
+            .find(|&resolution_ms| tier_name(resolution_ms) == text);
         known
             .map(|resolution_ms| Self { resolution_ms })
             .ok_or_else(|| format!("{text:?} is no tier; write raw, 1m or 1h"))
@@ -87,7 +87,7 @@ impl TryFrom<String> for Tier {
 
 impl From<Tier> for String {
     fn from(tier: Tier) -> Self {
-        tsdb::telemetry::tier_name(tier.resolution_ms)
+        tier_name(tier.resolution_ms)
     }
 }
 
@@ -169,9 +169,9 @@ impl Retention {
                 keep: rule.keep,
                 bytes,
             };
-            match rule.tier.map_or(0, |tier| tier.resolution_ms) {
-                60_000 => config.minutes = tier,
-                3_600_000 => config.hours = tier,
+            match rule.tier.map_or(RAW, |tier| tier.resolution_ms) {
+                MINUTES => config.minutes = tier,
+                HOURS => config.hours = tier,
                 _ => (config.retention, config.raw_bytes) = (tier.keep, tier.bytes),
             }
         }

@@ -117,3 +117,13 @@ pub(crate) async fn samples_of(server: &Server, selector: &str) -> Value {
     let path = format!("/api/v1/query?query={selector}[1h]");
     ask(server, &path).await["data"]["result"].clone()
 }
+
+/// The process' own metrics, as text.
+pub(crate) async fn metrics(server: &Server) -> String {
+    let answer = client()
+        .get(format!("{}/metrics", server.url))
+        .send()
+        .await
+        .unwrap();
+    answer.text().await.unwrap()
+}

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use model::tier_name;
 use promql::{Answer, Expr, Value, ValueType};
 use serde::Serialize;
-use stdx::HumanDuration;
 
 use crate::app::App;
 use crate::limits::POINTS_PER_SERIES_MAX;
@@ -200,13 +200,6 @@ impl Timings {
             exec_queue_time: queued.as_secs_f64(),
             exec_total_time: (queued + evaluated).as_secs_f64(),
         }
-    }
-}
-
-fn tier_name(resolution_ms: i64) -> String {
-    match u64::try_from(resolution_ms) {
-        Ok(ms @ 1..) => HumanDuration::from_millis(ms).to_string(),
-        _ => "raw".to_owned(),
     }
 }
 

@@ -1,14 +1,12 @@
 //! Records of the queue: how many samples, and then a remote write 2.0 request with them, packed by Snappy
 //! (docs/formats/remote-write-queue.md).
 
-use model::{
-    Exemplar, Labels, LabelsBuilder, MetricKind, MetricMetadata, Sample, Series, SeriesBatch, SeriesNumber,
-};
+use model::{Exemplar, Labels, LabelsBuilder, MetricMetadata, Sample, Series, SeriesBatch, SeriesNumber};
 
 use super::Row;
 use super::v2::Request;
 use crate::push::protobuf::{Fields, Malformed, packed_varints};
-use crate::push::remote_write::histogram;
+use crate::push::remote_write::{histogram, metric_kind, sample};
 
 /// What a record holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,19 +160,6 @@ fn labels(value: crate::push::protobuf::Value<'_>, symbols: &[&str]) -> Result<L
     Ok(builder.build())
 }
 
-fn sample(message: &[u8]) -> Result<Sample, Malformed> {
-    let mut sample = Sample { at_ms: 0, value: 0.0 };
-    let mut fields = Fields::new(message);
-    while let Some((number, value)) = fields.next_field()? {
-        match number {
-            1 => sample.value = value.double()?,
-            2 => sample.at_ms = value.varint()? as i64,
-            _ => {}
-        }
-    }
-    Ok(sample)
-}
-
 fn exemplar(message: &[u8], symbols: &[&str]) -> Result<Exemplar, Malformed> {
     let mut exemplar = Exemplar {
         labels: Labels::empty(),
@@ -206,21 +191,8 @@ fn metadata(message: &[u8], name: &str, symbols: &[&str]) -> Result<MetricMetada
     }
     Ok(MetricMetadata {
         name: name.into(),
-        kind: kind_of(kind),
+        kind: metric_kind(kind),
         help: help.into(),
         unit: unit.into(),
     })
-}
-
-fn kind_of(number: u64) -> MetricKind {
-    match number {
-        1 => MetricKind::Counter,
-        2 => MetricKind::Gauge,
-        3 => MetricKind::Histogram,
-        4 => MetricKind::GaugeHistogram,
-        5 => MetricKind::Summary,
-        6 => MetricKind::Info,
-        7 => MetricKind::StateSet,
-        _ => MetricKind::Unknown,
-    }
 }

@@ -89,7 +89,7 @@ fn series<'a>(message: &'a [u8], seed: u64, request: &mut Request<'a>) -> Result
     Ok(())
 }
 
-pub(super) fn sample(message: &[u8]) -> Result<Sample, Malformed> {
+pub(crate) fn sample(message: &[u8]) -> Result<Sample, Malformed> {
     let mut sample = Sample { at_ms: 0, value: 0.0 };
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next_field()? {
@@ -170,7 +170,7 @@ fn metadata(message: &[u8]) -> Result<Option<MetricMetadata>, Malformed> {
 }
 
 /// `MetricMetadata.MetricType`, the same in both versions.
-pub(super) fn metric_kind(number: u64) -> MetricKind {
+pub(crate) fn metric_kind(number: u64) -> MetricKind {
     match number {
         1 => MetricKind::Counter,
         2 => MetricKind::Gauge,
