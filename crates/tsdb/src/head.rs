@@ -9,7 +9,7 @@
 //! Start at: [`Head::number`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hashbrown::HashMap;
 use model::{
@@ -42,7 +42,7 @@ pub(crate) struct Head {
     index: RwLock<Index>,
     intake: Mutex<Intake>,
     /// Memory of sealed chunks.
-    sealed_bytes: AtomicU64,
+    sealed_bytes: AtomicI64,
 }
 
 /// The series by number, by identity and by label.
@@ -211,12 +211,13 @@ impl Head {
 
     /// Bytes of memory that sealed chunks take.
     pub(crate) fn sealed_bytes(&self) -> u64 {
-        self.sealed_bytes.load(Ordering::Relaxed)
+        self.sealed_bytes.load(Ordering::Relaxed).max(0) as u64
     }
 
     /// Notes that sealed chunks were given back.
     pub(crate) fn note_freed(&self, bytes: u64) {
-        let less = |known: u64| Some(known.saturating_sub(bytes));
+        // Late chunks are freed without having been counted: never below nothing.
+        let less = |known: i64| Some(known.saturating_sub(bytes as i64).max(0));
         let _ = self
             .sealed_bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);

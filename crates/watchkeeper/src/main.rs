@@ -13,6 +13,7 @@ mod config;
 mod control;
 mod housekeeping;
 mod logging;
+mod memory;
 mod offline;
 mod query;
 mod signals;
@@ -30,10 +31,8 @@ use stdx::SystemClock;
 
 use crate::cli::{CONFIG_FILE_DEFAULT, Cli, Command};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    memory::give_back_soon();
     let cli = Cli::parse();
     let result = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve(&args),

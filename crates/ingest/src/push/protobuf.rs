@@ -54,6 +54,20 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
+    /// Passes over the next fields as long as they are length-delimited, of this number (below 16) and shorter than 128 bytes: a
+    /// series' labels mostly need not be looked at, and they are most of a message.
+    #[inline]
+    pub fn pass_short(&mut self, number: u8) {
+        let key = number << 3 | 2;
+        while let [first, length, rest @ ..] = self.rest
+            && *first == key
+            && *length < 0x80
+            && let Some(rest) = rest.get(usize::from(*length)..)
+        {
+            self.rest = rest;
+        }
+    }
+
     #[inline]
     fn varint(&mut self) -> Result<u64, Malformed> {
         match *self.rest {
@@ -188,6 +202,30 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn passing_over_fields_is_walking_them(
+            lengths in prop::collection::vec((1_u8..4, 0_u8..100), 0..20),
+            cut in 0_usize..40,
+        ) {
+            let mut message = Vec::new();
+            for (number, length) in lengths {
+                message.extend([number << 3 | 2, length]);
+                message.extend(std::iter::repeat_n(b'x', usize::from(length)));
+            }
+            message.truncate(message.len().saturating_sub(cut));
+            let mut passed = Fields::new(&message);
+            passed.pass_short(1);
+            let mut walked = Fields::new(&message);
+            loop {
+                let before = walked;
+                if !matches!(walked.next_field(), Ok(Some((1, _)))) {
+                    walked = before;
+                    break;
+                }
+            }
+            prop_assert_eq!(passed.rest, walked.rest);
+        }
+
         #[test]
         fn any_bytes_are_walked_or_refused(bytes: Vec<u8>) {
             let mut fields = Fields::new(&bytes);

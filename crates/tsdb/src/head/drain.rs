@@ -27,8 +27,8 @@ impl Drain {
         intake.swap_pending(&mut self.rows);
     }
 
-    /// Hands the samples to their series. Says how many bytes of memory chunks that were sealed meanwhile take.
-    pub(super) fn distribute(&mut self, index: &RwLock<Index>) -> u64 {
+    /// Hands the samples to their series. Says by how many bytes of memory their sealed chunks grew.
+    pub(super) fn distribute(&mut self, index: &RwLock<Index>) -> i64 {
         if self.rows.is_empty() {
             return 0;
         }
@@ -42,7 +42,7 @@ impl Drain {
         sealed
     }
 
-    fn by_sorting(&mut self, index: &Index) -> u64 {
+    fn by_sorting(&mut self, index: &Index) -> i64 {
         let (mut sealed, size) = (0, chunk_samples(index));
         // Stable: what a replay finds twice stays in the order of the log.
         self.rows.sort_by_key(|row| (row.series.slot, row.at_ms));
@@ -66,7 +66,7 @@ impl Drain {
     }
 
     /// A counting sort by slot, which keeps the order of arrival.
-    fn by_counting(&mut self, index: &Index) -> u64 {
+    fn by_counting(&mut self, index: &Index) -> i64 {
         let (mut sealed, size) = (0, chunk_samples(index));
         self.ends.clear();
         self.ends.resize(index.slots.len(), 0);
@@ -120,7 +120,7 @@ fn chunk_samples(index: &Index) -> usize {
 }
 
 /// Requests of several senders may have overtaken each other between being judged and reaching the log.
-fn hand_over(index: &Index, slot: u32, (times, values): (&mut [i64], &mut [f64]), size: usize) -> u64 {
+fn hand_over(index: &Index, slot: u32, (times, values): (&mut [i64], &mut [f64]), size: usize) -> i64 {
     let Some(series) = index.slots.get(slot as usize).and_then(Option::as_ref) else {
         // The log has them: they are back after the next start.
         tracing::error!(slot, "a series left memory while samples of it were written");

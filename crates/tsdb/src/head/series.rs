@@ -104,25 +104,24 @@ impl MemSeries {
         self.kept.lock().compare(sample)
     }
 
-    /// Takes samples in, in order of time; of two at one time the first stays. Chunks are sealed at `size` samples; says how
-    /// many bytes of memory those that were sealed meanwhile take.
-    pub(crate) fn take(&self, times: &[i64], values: &[f64], size: usize) -> u64 {
+    /// Takes samples in, in order of time; of two at one time the first stays. Chunks are sealed at `size` samples; says by how
+    /// many bytes of memory the sealed ones grew.
+    pub(crate) fn take(&self, times: &[i64], values: &[f64], size: usize) -> i64 {
         let mut kept = self.kept.lock();
-        let sealed_before = kept.sealed.len();
+        let mut grown = 0;
         let newer = match (kept.newest_ms, times.first()) {
             (Some(newest_ms), Some(&first_ms)) => first_ms > newest_ms,
             _ => true,
         };
         if newer && times.is_sorted_by(|a, b| a < b) {
             kept.newest_ms = times.last().copied().or(kept.newest_ms);
-            kept.push_run(times, values, size);
+            grown += kept.push_run(times, values, size);
         } else {
             for (&at_ms, &value) in times.iter().zip(values) {
                 kept.insert(Sample { at_ms, value });
             }
         }
-        let sealed = kept.sealed.get(sealed_before..).unwrap_or_default();
-        sealed.iter().map(HeadChunk::memory_bytes).sum()
+        grown
     }
 
     /// Takes a sample in, whatever its age.
@@ -317,16 +316,18 @@ impl Kept {
         verdict
     }
 
-    /// Adds samples that are newer than all others.
-    fn push_run(&mut self, mut times: &[i64], mut values: &[f64], size: usize) {
+    /// Adds samples that are newer than all others. Says by how many bytes the sealed chunks grew.
+    fn push_run(&mut self, mut times: &[i64], mut values: &[f64], size: usize) -> i64 {
+        let mut grown = 0;
         while let Some(&first_ms) = times.first() {
             if self.open.values.len() >= size || !self.open.reaches(first_ms) {
-                self.seal_open();
+                grown += self.seal_open();
             }
             let taken = self.open.push_run(times, values, size);
             times = times.get(taken..).unwrap_or_default();
             values = values.get(taken..).unwrap_or_default();
         }
+        grown
     }
 
     fn push_late(&mut self, sample: Sample) {
@@ -340,12 +341,33 @@ impl Kept {
         }
     }
 
-    fn seal_open(&mut self) {
+    /// Seals the open chunk, together with small ones before it once they make a whole one. Says by how many bytes the
+    /// sealed chunks grew.
+    fn seal_open(&mut self) -> i64 {
         let open = std::mem::take(&mut self.open);
         let mut columns = SampleColumns::default();
+        let mut given_back = 0;
+        let (small, samples) = self.small_at_end();
+        if small > 0 && samples + open.values.len() >= HEAD_CHUNK_SAMPLES {
+            for chunk in self.sealed.drain(self.sealed.len() - small..) {
+                given_back += chunk.memory_bytes();
+                chunk.decode(&mut columns);
+            }
+        }
         open.decode(&mut columns);
-        self.sealed
-            .extend(HeadChunk::seal(&columns.at_ms, &columns.values));
+        let sealed = HeadChunk::seal(&columns.at_ms, &columns.values);
+        let taken = sealed.as_ref().map_or(0, HeadChunk::memory_bytes);
+        self.sealed.extend(sealed);
+        taken as i64 - given_back as i64
+    }
+
+    /// How many small chunks there are at the end, and how many samples they have.
+    fn small_at_end(&self) -> (usize, usize) {
+        let small = |chunk: &&HeadChunk| !chunk.flushing && (chunk.count as usize) < HEAD_CHUNK_SAMPLES / 2;
+        let at_end = self.sealed.iter().rev().take_while(small);
+        at_end.fold((0, 0), |(chunks, samples), chunk| {
+            (chunks + 1, samples + chunk.count as usize)
+        })
     }
 
     fn seal_late(&mut self) {

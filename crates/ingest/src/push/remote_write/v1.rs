@@ -55,7 +55,8 @@ pub(super) fn each_series(body: &[u8], each: &mut EachSeries<'_>) -> Result<(), 
 
 fn series<'a>(message: &'a [u8], seed: u64, request: &mut Request<'a>) -> Result<(), Malformed> {
     let mut fields = Fields::new(message);
-    let mut labels_end = 0;
+    fields.pass_short(1);
+    let mut labels_end = message.len() - fields.remaining();
     let mut labels_only = true;
     while let Some((number, value)) = fields.next_field()? {
         match number {

@@ -51,6 +51,43 @@ fn samples_in_any_order_read_back_in_order() {
 }
 
 #[test]
+fn small_chunks_become_whole_ones_unless_they_are_being_flushed() {
+    let series = series();
+    let take = |from: i64, count: i64| {
+        let times: Vec<i64> = (from..from + count).collect();
+        let values: Vec<f64> = times.iter().map(|&at_ms| at_ms as f64).collect();
+        series.take(&times, &values, 40)
+    };
+    let counts = || -> Vec<u32> {
+        let kept = series.kept.lock();
+        kept.sealed.iter().map(|chunk| chunk.count).collect()
+    };
+    let mut grown = take(0, 120);
+    assert_eq!(counts(), [40, 40]);
+    grown += take(120, 120);
+    assert_eq!(counts(), [160, 40]);
+    let memory: u64 = series
+        .kept
+        .lock()
+        .sealed
+        .iter()
+        .map(HeadChunk::memory_bytes)
+        .sum();
+    assert_eq!(grown, memory as i64);
+    assert_eq!(series.begin_flush(200).chunks.len(), 2);
+    take(240, 200);
+    let of_flush = counts();
+    assert_eq!(
+        of_flush.get(..2),
+        Some(&[160, 40][..]),
+        "being flushed: {of_flush:?}"
+    );
+    assert_eq!(read(&series), (0..440).collect::<Vec<i64>>());
+    series.end_flush(true);
+    assert_eq!(read(&series), (200..440).collect::<Vec<i64>>());
+}
+
+#[test]
 fn what_arrives_during_a_flush_stays() {
     let series = series();
     for at_ms in 0..1000 {
