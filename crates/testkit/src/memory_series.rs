@@ -93,6 +93,18 @@ impl MemorySeries {
             .collect()
     }
 
+    /// Deletes the samples in `range` of the default tenant's series that meet all `matchers`; samples that come later are not
+    /// concerned.
+    pub fn delete(&self, matchers: &[Matcher], range: TimeRange) {
+        let mut kept = self.kept.write();
+        for ((tenant, labels), samples) in &mut kept.series {
+            let meets = matchers.iter().all(|matcher| matcher.matches_labels(labels));
+            if *tenant == TenantId::DEFAULT && meets {
+                samples.retain(|&at_ms, _| !range.contains(at_ms));
+            }
+        }
+    }
+
     fn take_in(&self, batch: &SeriesBatch) -> Accepted {
         let mut kept = self.kept.write();
         let mut accepted = Accepted::default();

@@ -11,21 +11,34 @@
 mod faulty;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use disk::SharedStorage;
 use faulty::{Faults, FaultyStorage};
 use model::{
-    Labels, Matcher, Sample, SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId,
-    TimeRange,
+    Labels, Matcher, Rollups, Sample, SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite,
+    Statistic, TenantId, TimeRange,
 };
 use stdx::HumanDuration;
 use testkit::MemorySeries;
 use tsdb::{Config, Db};
 
 const T0: i64 = 1_700_006_400_000;
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+/// Says how many lives to live; a dozen takes a few seconds, a million appends some minutes of a release build.
+const LIVES: &str = "WATCHKEEPER_SIMULATION_LIVES";
+const LIVES_DEFAULT: u64 = 12;
+/// Statistics that samples outside of the asked range say nothing about.
+const STATISTICS: [Statistic; 5] = [
+    Statistic::Count,
+    Statistic::Sum,
+    Statistic::Min,
+    Statistic::Max,
+    Statistic::Last,
+];
 
 /// A small deterministic generator (PCG, XSH-RR by shift).
 struct Random(u64);
@@ -52,6 +65,17 @@ struct World {
     /// Batches that were not acknowledged: they may be there or not, so they are given again until they are.
     unsure: Vec<SeriesBatch>,
     now_ms: i64,
+    /// Deleting leaves names of series in indexes until blocks are written again.
+    deletes: bool,
+    counts: Counts,
+}
+
+/// What lives came to.
+#[derive(Debug, Default)]
+struct Counts {
+    appended: usize,
+    rollups: usize,
+    flips_noticed: usize,
 }
 
 impl World {
@@ -61,6 +85,8 @@ impl World {
             random: Random(seed),
             config: Config {
                 out_of_order_window: HumanDuration::from_secs(2 * 3600),
+                // Longer than a life.
+                retention: HumanDuration::from_secs(120 * 86_400),
                 ..Config::in_dir(dir)
             },
             storage,
@@ -70,6 +96,8 @@ impl World {
             newest: BTreeMap::new(),
             unsure: Vec::new(),
             now_ms: T0,
+            deletes: seed % 2 == 1,
+            counts: Counts::default(),
         };
         world.reopen();
         world
@@ -136,6 +164,7 @@ impl World {
     }
 
     fn append(&mut self, batch: SeriesBatch) {
+        self.counts.appended += batch.sample_count();
         match self.db().append(&batch, self.now_ms) {
             Ok(accepted) => assert_eq!(accepted, self.model.append(&batch, self.now_ms).unwrap()),
             Err(_) => self.unsure.push(batch),
@@ -169,8 +198,22 @@ impl World {
         self.reopen();
     }
 
+    /// Deletes whole hours, so that the stretches of coarse tiers are deleted whole or not at all.
+    fn delete(&mut self) {
+        self.settle();
+        let from_ms = self.now_ms.div_euclid(HOUR) * HOUR - HOUR * self.random.below(30) as i64;
+        let to_ms = from_ms + HOUR * (1 + self.random.below(12)) as i64;
+        let range = TimeRange::new(from_ms + 1, to_ms).unwrap();
+        let name = ["cpu", "memory", "disk"][self.random.below(3) as usize];
+        let matchers = [Matcher::equal("__name__", name)];
+        self.db()
+            .delete(TenantId::DEFAULT, &matchers, range, self.now_ms)
+            .unwrap();
+        self.model.delete(&matchers, range);
+    }
+
     fn step(&mut self, dir: &Path) {
-        match self.random.below(24) {
+        match self.random.below(28) {
             0 => {
                 self.settle();
                 self.db().flush(self.now_ms).unwrap();
@@ -195,6 +238,14 @@ impl World {
             9 => {
                 let short = self.random.below(2) * 700;
                 self.faults.short_write_bytes.store(short, Ordering::SeqCst);
+            }
+            10 if self.deletes => self.delete(),
+            11 => {
+                // A day goes by: the one before it is rolled up.
+                self.settle();
+                self.now_ms += DAY;
+                self.newest.clear();
+                self.db().maintain(self.now_ms).unwrap();
             }
             _ => {
                 let batch = self.batch();
@@ -228,6 +279,10 @@ impl World {
             dump(&*self.model, &selector),
             "seed {seed}"
         );
+        self.compare_tiers(&matchers, seed);
+        if self.deletes {
+            return;
+        }
         let values = |store: &dyn SeriesRead| {
             store
                 .label_values(
@@ -243,6 +298,123 @@ impl World {
             |store: &dyn SeriesRead| store.label_names(TenantId::DEFAULT, TimeRange::ALL, &[]).unwrap();
         assert_eq!(names(self.db()), names(&*self.model), "seed {seed}");
     }
+
+    /// Coarse tiers say what the samples come to, whether their days are rolled up already or not.
+    fn compare_tiers(&mut self, matchers: &[Matcher], seed: u64) {
+        let resolution_ms = [60_000, HOUR][self.random.below(2) as usize];
+        let hours = (self.now_ms - T0).div_euclid(HOUR) as u64 + 2;
+        let from_ms = T0 + HOUR * self.random.below(hours) as i64;
+        let range = TimeRange::new(from_ms, from_ms + HOUR * self.random.below(72) as i64).unwrap();
+        let selector = Selector {
+            tenant: TenantId::DEFAULT,
+            matchers: matchers.to_vec(),
+            range,
+        };
+        let rolled_up = in_tier(self.db(), &selector, resolution_ms);
+        let expected = of_samples(&*self.model, &selector, resolution_ms);
+        assert!(
+            rolled_up == expected,
+            "seed {seed}: {range:?} by {resolution_ms} ms of {matchers:?}: {} and {} series",
+            rolled_up.len(),
+            expected.len()
+        );
+        self.counts.rollups += rolled_up.iter().map(|(_, rollups)| rollups.len()).sum::<usize>();
+    }
+
+    /// Turns one bit of a random file over. What is read then was written once, and where something is missing it is said.
+    fn flip_a_bit(&mut self, dir: &Path, seed: u64) {
+        self.settle();
+        self.db().flush(self.now_ms).unwrap();
+        self.db = None;
+        let mut files = files_below(&dir.join("blocks"));
+        files.extend(files_below(&dir.join("log")));
+        let Some(path) = files.get(self.random.below(files.len().max(1) as u64) as usize) else {
+            return;
+        };
+        let mut bytes = std::fs::read(path).unwrap();
+        if bytes.is_empty() {
+            return;
+        }
+        let place = self.random.below(bytes.len() as u64) as usize;
+        bytes[place] ^= 1 << self.random.below(8);
+        std::fs::write(path, bytes).unwrap();
+        let opened = Db::open_on(
+            SharedStorage::clone(&self.storage),
+            self.config.clone(),
+            self.now_ms,
+        );
+        let (db, report) = opened.unwrap();
+        let selector = Selector {
+            tenant: TenantId::DEFAULT,
+            matchers: Vec::new(),
+            range: TimeRange::ALL,
+        };
+        let (found, written) = (dump(&db, &selector), dump(&*self.model, &selector));
+        let written: BTreeMap<_, BTreeMap<i64, u64>> = written
+            .into_iter()
+            .map(|(labels, samples)| (labels, samples.into_iter().collect()))
+            .collect();
+        let mut count = 0;
+        for (labels, samples) in found {
+            let known = written.get(&labels).expect("a series that was written");
+            count += samples.len();
+            let right = |(at_ms, value): &(i64, u64)| known.get(at_ms) == Some(value);
+            assert!(
+                samples.iter().all(right),
+                "seed {seed}: {labels} in {}",
+                path.display()
+            );
+        }
+        let all: usize = written.values().map(BTreeMap::len).sum();
+        let noticed = !report.damage.is_empty() || !db.damage().is_empty();
+        self.counts.flips_noticed += usize::from(noticed);
+        assert!(
+            count == all || noticed,
+            "seed {seed}: {count} of {all} samples, and nobody says so: {} at {place}",
+            path.display()
+        );
+    }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+type OfTier = Vec<(String, Rollups)>;
+
+fn in_tier(store: &Db, selector: &Selector, resolution_ms: i64) -> OfTier {
+    let selected = store.select_in_tier(selector, resolution_ms).unwrap();
+    let rollups = selected.iter().map(|series| {
+        let mut rollups = Rollups::of(&STATISTICS);
+        series.read_rollups(selector.range, &mut rollups).unwrap();
+        (series.labels().to_string(), rollups)
+    });
+    rollups.filter(|(_, rollups)| !rollups.is_empty()).collect()
+}
+
+fn of_samples(store: &dyn SeriesRead, selector: &Selector, resolution_ms: i64) -> OfTier {
+    let selected = store.select(&Selector {
+        range: TimeRange::ALL,
+        ..selector.clone()
+    });
+    let rollups = selected.unwrap().into_iter().map(|series| {
+        let mut samples = SampleColumns::default();
+        series.read(TimeRange::ALL, &mut samples).unwrap();
+        let mut rollups = Rollups::of(&STATISTICS);
+        rollups.roll_up(&samples, resolution_ms, selector.range);
+        (series.labels().to_string(), rollups)
+    });
+    rollups.filter(|(_, rollups)| !rollups.is_empty()).collect()
 }
 
 /// Every selected series that has samples in the range, with their bits.
@@ -264,7 +436,9 @@ fn dump(store: &dyn SeriesRead, selector: &Selector) -> Vec<(String, Vec<(i64, u
 
 #[test]
 fn a_random_life_reads_as_the_model_does() {
-    for seed in 0..6 {
+    let lives = std::env::var(LIVES).map_or(LIVES_DEFAULT, |lives| lives.parse().unwrap());
+    let mut counts = Counts::default();
+    for seed in 0..lives {
         let dir = tempfile::tempdir().unwrap();
         let mut world = World::new(seed, dir.path());
         for step in 0..120 {
@@ -274,5 +448,11 @@ fn a_random_life_reads_as_the_model_does() {
             }
         }
         world.compare(seed);
+        world.flip_a_bit(dir.path(), seed);
+        counts.appended += world.counts.appended;
+        counts.rollups += world.counts.rollups;
+        counts.flips_noticed += world.counts.flips_noticed;
     }
+    println!("simulation: {lives} lives, {counts:?}");
+    assert!(counts.rollups > 0 && counts.flips_noticed > 0);
 }
