@@ -33,6 +33,7 @@ pub(crate) use column_cache::ColumnCache;
 pub use contents::Contents;
 pub(crate) use contents::{Part, TRAILER_BYTES};
 pub(crate) use index::{BlockSeries, Session, Walk};
+pub use index::{pairs_on_page, series_on_page};
 pub(crate) use order::block_order;
 pub(crate) use writer::{Added, BlockWriter, Heading};
 

@@ -142,32 +142,13 @@ impl<'a> Session<'a> {
         let part = place
             .ok_or_else(|| self.broken("dictionary", "page is missing"))?
             .part;
-        self.load(part, "dictionary page", |reader| {
-            let mut pairs = Vec::new();
-            while reader.remaining() > 0 {
-                let (name, value) = (reader.text()?.into(), reader.text()?.into());
-                let postings = Part::take(reader)?;
-                pairs.push(Pair {
-                    name,
-                    value,
-                    postings,
-                });
-            }
-            Ok(pairs)
-        })
+        self.load(part, "dictionary page", take_pairs)
     }
 
     fn load_rows(&self, page: usize) -> Result<Vec<Row>, ReadError> {
         let part = self.block.contents.series_pages.get(page).copied();
         let part = part.ok_or_else(|| self.broken("series", "page is missing"))?;
-        self.load(part, "series page", |reader| {
-            let mut rows: Vec<Row> = Vec::new();
-            while reader.remaining() > 0 {
-                let row = take_row(reader, rows.last())?;
-                rows.push(row);
-            }
-            Ok(rows)
-        })
+        self.load(part, "series page", take_rows)
     }
 
     fn load<T>(
@@ -304,6 +285,43 @@ fn cached<T>(
     let loaded = Arc::new(load()?);
     pages.borrow_mut().insert(page, Arc::clone(&loaded));
     Ok(loaded)
+}
+
+/// How many series an unpacked series page holds.
+pub fn series_on_page(page: &[u8]) -> Result<usize, Malformed> {
+    take_rows(&mut Reader::new(page)).map(|rows| rows.len())
+}
+
+/// How many label pairs an unpacked page of the dictionary holds.
+pub fn pairs_on_page(page: &[u8]) -> Result<usize, Malformed> {
+    take_pairs(&mut Reader::new(page)).map(|pairs| pairs.len())
+}
+
+fn take_pairs(reader: &mut Reader<'_>) -> Result<Vec<Pair>, Malformed> {
+    let mut pairs = Vec::new();
+    while reader.remaining() > 0 {
+        if pairs.len() == PAIRS_PER_PAGE {
+            return Err(Malformed("too many label pairs on a page"));
+        }
+        pairs.push(Pair {
+            name: reader.text()?.into(),
+            value: reader.text()?.into(),
+            postings: Part::take(reader)?,
+        });
+    }
+    Ok(pairs)
+}
+
+fn take_rows(reader: &mut Reader<'_>) -> Result<Vec<Row>, Malformed> {
+    let mut rows: Vec<Row> = Vec::new();
+    while reader.remaining() > 0 {
+        // Chunks lean on those of the row before: the bound keeps such chains short.
+        if rows.len() == SERIES_PER_PAGE {
+            return Err(Malformed("too many series on a page"));
+        }
+        rows.push(take_row(reader, rows.last())?);
+    }
+    Ok(rows)
 }
 
 fn take_row(reader: &mut Reader<'_>, before: Option<&Row>) -> Result<Row, Malformed> {

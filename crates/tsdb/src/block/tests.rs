@@ -226,3 +226,11 @@ fn buckets_of_a_histogram_lean_on_each_other_and_read_back_alone() {
     };
     assert!(leaning("1") && leaning("+Inf") && !leaning("0.5"));
 }
+
+#[test]
+fn a_page_holds_no_more_than_it_may() {
+    // A series without labels and chunks takes four zeros, a label pair without texts and postings more.
+    assert_eq!(series_on_page(&[0; 4 * 64]), Ok(64));
+    assert!(series_on_page(&[0; 4 * 65]).is_err());
+    assert!(pairs_on_page(&[0; 1 << 12]).is_err());
+}
