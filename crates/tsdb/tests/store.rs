@@ -564,3 +564,43 @@ fn a_metric_without_end_is_cut_and_named_and_others_are_not_disturbed() {
     let statistics = db.statistics(TenantId::DEFAULT, 5).unwrap();
     assert_eq!(statistics.series_refused_by_metric, [("endless".to_owned(), 950)]);
 }
+
+#[test]
+fn a_crowd_of_fresh_samples_goes_to_a_block_and_what_follows_is_judged_as_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    // Noise takes all of its eight bytes.
+    let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut noise = move || {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        f64::from_bits(bits >> 2)
+    };
+    let mut number = 0;
+    while !db.is_crowded() {
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        let mut samples = Vec::new();
+        for _ in 0..100_000 {
+            number += 1;
+            samples.push(model::Sample {
+                at_ms: T0 + number,
+                value: noise(),
+            });
+        }
+        batch.push(series("noise"), &samples);
+        assert_eq!(db.append(&batch, T0 + number).unwrap().stored, 100_000);
+    }
+    let now_ms = T0 + number;
+    put(&db, "noise", now_ms + 10, 1.0, now_ms);
+    let blocks = || files(&dir.path().join("blocks")).len();
+    assert_eq!(blocks(), 0, "nothing is old enough");
+    db.maintain(now_ms).unwrap();
+    assert_eq!((blocks(), db.is_crowded()), (1, false));
+    assert_eq!(put(&db, "noise", now_ms + 9, 0.5, now_ms).stored, 1);
+    let again = put(&db, "noise", now_ms + 10, 2.0, now_ms);
+    assert_eq!(again.refused, [(Refusal::DuplicateTimestamp, 1)]);
+    drop(db);
+    let (db, _) = open(dir.path(), now_ms);
+    assert!(read(&db, "noise").len() == number as usize + 2);
+}

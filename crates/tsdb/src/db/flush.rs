@@ -33,8 +33,10 @@ impl Inner {
             .set_segment_bytes(needed.max(disk::limits::SEGMENT_BYTES));
         let window_ms = self.config.out_of_order_window.as_millis_i64();
         let before_ms = window_start(now_ms.saturating_sub(window_ms));
-        let result = if self.is_time_to_flush(before_ms, now_ms) && self.wants_flush(before_ms) {
-            let flushed = self.flush_before(before_ms, now_ms);
+        // A crowd is relieved whatever its age: what comes late to a block that is written is looked up there.
+        let up_to_ms = if self.is_crowded() { i64::MAX } else { before_ms };
+        let result = if self.is_time_to_flush(before_ms, now_ms) && self.wants_flush(up_to_ms) {
+            let flushed = self.flush_before(up_to_ms, now_ms);
             if flushed.is_ok() {
                 *self.last_flush.lock() = Some((before_ms, now_ms));
             }
