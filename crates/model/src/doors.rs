@@ -161,6 +161,11 @@ pub trait SelectedSeries: Send + Sync + Debug {
         Ok(())
     }
 
+    /// Whether there may be native histograms at all; where not, nobody need look for them.
+    fn may_have_histograms(&self) -> bool {
+        true
+    }
+
     /// Appends all native histograms within `range` to `out`, in order of time, one per time stamp, stale markers included.
     fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
         let _ = (range, out);

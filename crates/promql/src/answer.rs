@@ -1,8 +1,9 @@
 //! What a query is answered with.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use model::{Labels, SampleColumns};
+use model::{Histogram, HistogramSample, Labels, SampleColumns};
 
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,25 @@ pub enum Value {
     Matrix(Vec<MatrixSeries>),
 }
 
+/// What a series has at one time: a number or a native histogram.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Point {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Arc<Histogram>),
+}
+
+impl Point {
+    /// The number, if it is one.
+    pub fn as_float(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(*value),
+            Self::Histogram(_) => None,
+        }
+    }
+}
+
 /// One sample of an instant vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VectorSample {
@@ -46,7 +66,7 @@ pub struct VectorSample {
     /// The time the vector was asked for, in milliseconds since the Unix epoch.
     pub at_ms: i64,
     /// The value.
-    pub value: f64,
+    pub value: Point,
 }
 
 /// One series of a matrix.
@@ -56,6 +76,8 @@ pub struct MatrixSeries {
     pub labels: Labels,
     /// Its samples.
     pub samples: SampleColumns,
+    /// Its native histograms, at other times than its samples.
+    pub histograms: Vec<HistogramSample>,
 }
 
 /// Hints about an answer, each once, sorted. The texts are Prometheus' own (util/annotations).

@@ -2,7 +2,7 @@
 //!
 //! In: expressions as text, and a `model::SeriesRead`.  Out: answers, to the web's query API, rules and the UI.
 //! Owns: nothing that outlives a query.
-//! Invariants: the language is that of Prometheus 3 for float samples (`tests/promqltest.rs`); a range query gives at
+//! Invariants: the language is that of Prometheus 3 (`tests/promqltest.rs`); a range query gives at
 //! every step what an instant query gives there (`tests/range_equals_instants.rs`); no text makes the parser panic
 //! (`parser::tests::no_text_panics`); no query outlives its deadline or its limits (`tests/limits.rs`).
 //! Not here: storage (`tsdb`), the encoding of answers (`web`), rules (`alerting`).
@@ -13,6 +13,7 @@ pub mod ast;
 pub mod error;
 mod eval;
 pub mod functions;
+pub mod histogram;
 pub mod limits;
 pub mod options;
 pub mod parser;
@@ -21,7 +22,7 @@ mod pretty;
 mod print;
 pub mod telemetry;
 
-pub use answer::{Annotations, Answer, MatrixSeries, Statistics, Value, VectorSample};
+pub use answer::{Annotations, Answer, MatrixSeries, Point, Statistics, Value, VectorSample};
 pub use ast::{Asked, Expr, ValueType};
 pub use error::{EvalError, ParseError};
 pub use eval::{instant, range};

@@ -1,5 +1,7 @@
 //! What is to be computed: the expression with its durations and times bound to one query.
 
+use std::cell::Cell;
+
 use model::Matcher;
 
 use crate::ast::{
@@ -9,6 +11,7 @@ use crate::ast::{
 use crate::error::EvalError;
 use crate::eval::Grid;
 use crate::functions::{Body, Function};
+use crate::histogram::Hints;
 use crate::options::Options;
 
 /// A part of a query.
@@ -38,6 +41,8 @@ pub(crate) struct SelectorPlan {
     pub(crate) matchers: Vec<Matcher>,
     pub(crate) shift: Shift,
     pub(crate) extended: Option<Extended>,
+    /// What is told of the resets of histograms.
+    pub(crate) hints: Hints,
 }
 
 /// Which time a step looks at.
@@ -89,7 +94,11 @@ pub(crate) struct CallPlan {
 
 /// Binds an expression to the steps of a query.
 pub(crate) fn plan(expr: &Expr, query: Grid, options: &Options) -> Result<Plan, EvalError> {
-    let binder = Binder { query, options };
+    let binder = Binder {
+        query,
+        options,
+        told: Cell::default(),
+    };
     binder.bind(&expr.root)
 }
 
@@ -108,9 +117,25 @@ const DEPEND_ON_STEP: [&str; 11] = [
     "year",
 ];
 
+/// Functions that look at counts and sums of histograms only: what they are computed from is told all about resets.
+const OF_COUNT_AND_SUM: [&str; 3] = ["histogram_avg", "histogram_count", "histogram_sum"];
+/// Functions that need the buckets, whatever stands around them.
+const OF_BUCKETS: [&str; 3] = ["histogram_fraction", "histogram_quantile", "histogram_quantiles"];
+
 struct Binder<'a> {
     query: Grid,
     options: &'a Options,
+    told: Cell<Told>,
+}
+
+/// What the selectors of the part under way are to tell of resets (prometheus/promql `detectHistogramStatsDecoding`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    NoReset,
+    All,
+    /// Something around needs the buckets: no part within changes that.
+    NoResetWhatever,
 }
 
 impl Binder<'_> {
@@ -136,7 +161,7 @@ impl Binder<'_> {
                 window(Source::Series(selector), shift, range_ms)
             }
             Kind::Subquery(subquery) => {
-                let inner = self.bind(&subquery.inner)?;
+                let inner = self.bind_with(Told::NoResetWhatever, &subquery.inner)?;
                 let shift = self.shift(&subquery.time)?;
                 let range_ms = self.range(&subquery.range)?;
                 let step_ms = match &subquery.step {
@@ -153,10 +178,15 @@ impl Binder<'_> {
                 (Op::Negate(Box::new(inner)), is_constant)
             }
             Kind::Binary(binary) => {
+                let told = if matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper) {
+                    Told::NoResetWhatever
+                } else {
+                    self.told.get()
+                };
                 let plan = BinaryPlan {
                     op: binary.op,
-                    left: self.bind(&binary.left)?,
-                    right: self.bind(&binary.right)?,
+                    left: self.bind_with(told, &binary.left)?,
+                    right: self.bind_with(told, &binary.right)?,
                     return_bool: binary.return_bool,
                     matching: binary.matching.clone(),
                 };
@@ -173,8 +203,22 @@ impl Binder<'_> {
         })
     }
 
+    /// Binds a part whose selectors are to tell so much of resets.
+    fn bind_with(&self, told: Told, node: &Node) -> Result<Plan, EvalError> {
+        let outer = self.told.replace(told);
+        let bound = self.bind(node);
+        self.told.set(outer);
+        bound
+    }
+
     fn call(&self, call: &Call, at: usize) -> Result<(Op, bool), EvalError> {
-        let args = call.args.iter().map(|arg| self.bind(arg));
+        let told = match (self.told.get(), call.function.name) {
+            (Told::NoResetWhatever, _) => Told::NoResetWhatever,
+            (_, name) if OF_BUCKETS.contains(&name) => Told::NoResetWhatever,
+            (_, name) if OF_COUNT_AND_SUM.contains(&name) => Told::All,
+            (told, _) => told,
+        };
+        let args = call.args.iter().map(|arg| self.bind_with(told, arg));
         let plan = CallPlan {
             function: call.function,
             args: args.collect::<Result<_, _>>()?,
@@ -211,6 +255,10 @@ impl Binder<'_> {
             matchers: selector.matchers.clone(),
             shift: self.shift(&selector.time)?,
             extended: selector.extended,
+            hints: match self.told.get() {
+                Told::All => Hints::All,
+                Told::NoReset | Told::NoResetWhatever => Hints::NoReset,
+            },
         })
     }
 

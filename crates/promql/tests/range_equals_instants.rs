@@ -75,7 +75,7 @@ proptest! {
             let Value::Vector(mut vector) = instant.value else { panic!("not a vector") };
             vector.sort_by(|left, right| left.labels.cmp(&right.labels));
             let wanted: Vec<(String, u64)> =
-                vector.iter().map(|s| (s.labels.to_string(), bits(s.value))).collect();
+                vector.iter().map(|s| (s.labels.to_string(), bits(s.value.as_float().unwrap()))).collect();
             let got: Vec<(String, u64)> = matrix
                 .iter()
                 .filter_map(|series| {

@@ -1,6 +1,6 @@
 //! A store of series in memory, by the simplest code there is: the model that engines are judged against.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ struct Kept {
 struct Selected {
     labels: Labels,
     samples: Vec<Sample>,
+    histograms: Vec<HistogramSample>,
 }
 
 impl MemorySeries {
@@ -150,18 +151,25 @@ impl MemorySeries {
 
     fn matching(&self, tenant: TenantId, range: TimeRange, any_of: &[Vec<Matcher>]) -> Vec<Labels> {
         let kept = self.kept.read();
-        kept.series
+        let times = range.from_ms()..=range.to_ms();
+        let of_numbers = kept
+            .series
             .iter()
-            .filter(|((owner, labels), samples)| {
-                *owner == tenant
-                    && samples.range(range.from_ms()..=range.to_ms()).next().is_some()
-                    && (any_of.is_empty()
-                        || any_of
-                            .iter()
-                            .any(|all| all.iter().all(|m| m.matches_labels(labels))))
-            })
-            .map(|((_, labels), _)| labels.clone())
-            .collect()
+            .filter(|(_, samples)| samples.range(times.clone()).next().is_some());
+        let of_histograms = kept
+            .histograms
+            .iter()
+            .filter(|(_, samples)| samples.range(times.clone()).next().is_some());
+        let keys = of_numbers.map(|(key, _)| key).chain(of_histograms.map(|(key, _)| key));
+        let fits = |labels: &Labels| {
+            let mut any_of = any_of.iter();
+            any_of.len() == 0 || any_of.any(|all| all.iter().all(|m| m.matches_labels(labels)))
+        };
+        let found: BTreeSet<Labels> = keys
+            .filter(|(owner, labels)| *owner == tenant && fits(labels))
+            .map(|(_, labels)| labels.clone())
+            .collect();
+        found.into_iter().collect()
     }
 }
 
@@ -190,13 +198,19 @@ impl SeriesRead for MemorySeries {
         let kept = self.kept.read();
         let mut selected: Vec<Arc<dyn SelectedSeries>> = Vec::with_capacity(labels.len());
         for labels in labels {
-            let column = kept.series.get(&(selector.tenant, labels.clone()));
-            let samples = column
-                .into_iter()
-                .flatten()
-                .map(|(&at_ms, &value)| Sample { at_ms, value })
-                .collect();
-            selected.push(Arc::new(Selected { labels, samples }));
+            let key = (selector.tenant, labels.clone());
+            let samples = kept.series.get(&key).into_iter().flatten();
+            let samples = samples.map(|(&at_ms, &value)| Sample { at_ms, value });
+            let histograms = kept.histograms.get(&key).into_iter().flatten();
+            let histograms = histograms.map(|(&at_ms, value)| HistogramSample {
+                at_ms,
+                value: Arc::clone(value),
+            });
+            selected.push(Arc::new(Selected {
+                labels,
+                samples: samples.collect(),
+                histograms: histograms.collect(),
+            }));
         }
         Ok(selected)
     }
@@ -269,6 +283,16 @@ impl SelectedSeries for Selected {
         for sample in self.samples.iter().filter(|sample| range.contains(sample.at_ms)) {
             out.push(sample.at_ms, sample.value);
         }
+        Ok(())
+    }
+
+    fn may_have_histograms(&self) -> bool {
+        !self.histograms.is_empty()
+    }
+
+    fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
+        let wanted = self.histograms.iter();
+        out.extend(wanted.filter(|sample| range.contains(sample.at_ms)).cloned());
         Ok(())
     }
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::labels::METRIC_NAME;
-use model::{AlertEvent, Labels, STALE_NAN, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId};
-use promql::Value;
+use model::{
+    AlertEvent, Histogram, HistogramSample, Labels, ResetHint, STALE_NAN, Series, SeriesBatch, SeriesRead,
+    SeriesWrite, TenantId,
+};
+use promql::{Point, Value};
 
 use crate::lifecycle::{self, Timing};
 use crate::limits;
@@ -156,6 +159,8 @@ fn evaluate_rule(
             let name: Arc<str> = alert.name.as_str().into();
             let judged = judge(group_name, &name, &known.alerts, candidates, timing, at_ms);
             let series = alert_series(&judged.alerts);
+            let series = series.into_iter();
+            let series = series.map(|(labels, value)| (labels, Point::Float(value))).collect();
             (judged.alerts, judged.events, series)
         }
     };
@@ -188,7 +193,7 @@ fn evaluate_rule(
     Ok((next, events))
 }
 
-fn ask(expr: &promql::Expr, reader: &dyn SeriesRead, at_ms: i64) -> Result<Vec<(Labels, f64)>, String> {
+fn ask(expr: &promql::Expr, reader: &dyn SeriesRead, at_ms: i64) -> Result<Vec<(Labels, Point)>, String> {
     let options = promql::Options {
         deadline: Some(Instant::now() + Duration::from_millis(limits::QUERY_MS_MAX)),
         ..promql::Options::default()
@@ -199,7 +204,7 @@ fn ask(expr: &promql::Expr, reader: &dyn SeriesRead, at_ms: i64) -> Result<Vec<(
             .into_iter()
             .map(|sample| (sample.labels, sample.value))
             .collect()),
-        Value::Scalar { value, .. } => Ok(vec![(Labels::empty(), value)]),
+        Value::Scalar { value, .. } => Ok(vec![(Labels::empty(), Point::Float(value))]),
         Value::String { .. } | Value::Matrix(_) => Err("rule result is not a vector or scalar".to_owned()),
     }
 }
@@ -211,7 +216,7 @@ fn describe(error: &dyn std::error::Error) -> String {
     }
 }
 
-fn record(metric: &str, rule: &Rule, samples: Vec<(Labels, f64)>) -> Result<Vec<(Labels, f64)>, String> {
+fn record(metric: &str, rule: &Rule, samples: Vec<(Labels, Point)>) -> Result<Vec<(Labels, Point)>, String> {
     let mut seen = BTreeSet::new();
     let mut series = Vec::with_capacity(samples.len());
     for (labels, value) in samples {
@@ -233,7 +238,7 @@ fn record(metric: &str, rule: &Rule, samples: Vec<(Labels, f64)>) -> Result<Vec<
 
 fn candidates(
     rule: &AlertRule,
-    samples: Vec<(Labels, f64)>,
+    samples: Vec<(Labels, Point)>,
     env: &Environment<'_>,
     query_ms: i64,
     outcome: &mut Outcome,
@@ -245,6 +250,8 @@ fn candidates(
     let mut seen = BTreeSet::new();
     let mut candidates = Vec::with_capacity(samples.len());
     for (labels, value) in samples {
+        // A histogram has no value of its own; templates see 0, as in Prometheus.
+        let value = value.as_float().unwrap_or(0.0);
         let context = Context {
             labels: &labels,
             value,
@@ -285,9 +292,18 @@ fn candidates(
     Ok(candidates)
 }
 
+/// A histogram as it can be recorded: that there was no reset since the sample before says nothing about the one recorded
+/// before.
+fn recordable(mut histogram: Arc<Histogram>) -> Arc<Histogram> {
+    if histogram.reset_hint == ResetHint::No {
+        Arc::make_mut(&mut histogram).reset_hint = ResetHint::Unknown;
+    }
+    histogram
+}
+
 fn write(
     before: &BTreeSet<Labels>,
-    series: Vec<(Labels, f64)>,
+    series: Vec<(Labels, Point)>,
     writer: &dyn SeriesWrite,
     at_ms: i64,
     outcome: &mut Outcome,
@@ -295,7 +311,14 @@ fn write(
     let mut batch = SeriesBatch::new(TenantId::DEFAULT);
     let mut written = BTreeSet::new();
     for (labels, value) in series {
-        batch.push_one(Series::new(labels.clone()), at_ms, value);
+        let series = Series::new(labels.clone());
+        match value {
+            Point::Float(value) => batch.push_one(series, at_ms, value),
+            Point::Histogram(value) => {
+                let value = recordable(value);
+                batch.push_histograms(series, vec![HistogramSample { at_ms, value }]);
+            }
+        }
         written.insert(labels);
     }
     for ended in before.difference(&written) {

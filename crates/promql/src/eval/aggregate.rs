@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::column::{ABSENT, Column, Evaluated, is_present, sample_count, without_name};
 use super::{Evaluator, Grid, merge_same_labels};
+use crate::answer::Point;
 use crate::ast::AggregateOp;
 use crate::error::EvalError;
 use crate::functions::over_time::quantile_of;
@@ -16,10 +17,10 @@ use crate::functions::sum::{Mean, Sum, Variance};
 use crate::plan::{AggregatePlan, Op, Plan};
 
 /// The series of one group.
-struct Group {
-    labels: Labels,
-    drops_name: bool,
-    members: Vec<usize>,
+pub(super) struct Group {
+    pub(super) labels: Labels,
+    pub(super) drops_name: bool,
+    pub(super) members: Vec<usize>,
 }
 
 impl Evaluator<'_> {
@@ -30,6 +31,7 @@ impl Evaluator<'_> {
         _at: usize,
         grid: Grid,
     ) -> Result<Evaluated, EvalError> {
+        let at = plan.inner.at;
         if plan.op == AggregateOp::CountValues {
             return self.count_values(plan, grid);
         }
@@ -42,6 +44,7 @@ impl Evaluator<'_> {
         let columns = self.vector(&plan.inner, grid)?;
         let before = sample_count(&columns);
         let groups = group(plan, &columns);
+        self.tell_ignored(plan.op, &columns, at);
         let mut results = match plan.op {
             AggregateOp::Topk | AggregateOp::Bottomk => ranked(plan.op, &params, &columns, &groups, grid),
             AggregateOp::Limitk | AggregateOp::LimitRatio => {
@@ -52,12 +55,13 @@ impl Evaluator<'_> {
         if results.is_empty() && !keeps_series(plan.op) {
             for (turn, group) in groups.iter().enumerate() {
                 self.check_at(turn)?;
-                let values = summed(plan.op, &params, &columns, group, grid);
-                results.push(Column {
-                    labels: group.labels.clone(),
-                    drops_name: group.drops_name,
-                    values,
-                });
+                let mut result = Column::new(
+                    group.labels.clone(),
+                    summed(plan.op, &params, &columns, group, grid),
+                );
+                result.drops_name = group.drops_name;
+                self.sum_histograms(plan.op, &columns, group, (&mut result, at))?;
+                results.push(result);
             }
         }
         self.hold(sample_count(&results))?;
@@ -115,6 +119,7 @@ impl Evaluator<'_> {
         for group in &groups {
             // Keyed by the bits, all NaNs being one value.
             let mut counts: FxHashMap<u64, Column> = FxHashMap::default();
+            let mut histogram_counts: FxHashMap<String, Column> = FxHashMap::default();
             for column in group.members.iter().filter_map(|place| columns.get(*place)) {
                 self.check_at(turn)?;
                 turn += 1;
@@ -133,25 +138,44 @@ impl Evaluator<'_> {
                         Entry::Occupied(known) => known.into_mut(),
                         Entry::Vacant(new) => {
                             self.hold(grid.steps)?;
-                            let mut labels = group.labels.to_builder();
-                            labels.set(label.as_str(), format_go(*value));
-                            new.insert(Column {
-                                labels: labels.build(),
-                                drops_name: group.drops_name,
-                                values: vec![ABSENT; grid.steps],
-                            })
+                            new.insert(counted_column(group, &label, format_go(*value), grid))
                         }
                     };
-                    if let Some(cell) = counted.values.get_mut(step) {
-                        *cell = if is_present(*cell) { *cell + 1.0 } else { 1.0 };
-                    }
+                    count_at(counted, step);
+                }
+                for step in 0..grid.steps {
+                    let Some(histogram) = column.histogram_at(step) else {
+                        continue;
+                    };
+                    let counted = match histogram_counts.entry(crate::histogram::text(histogram)) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(new) => {
+                            self.hold(grid.steps)?;
+                            let column = counted_column(group, &label, new.key().clone(), grid);
+                            new.insert(column)
+                        }
+                    };
+                    count_at(counted, step);
                 }
             }
             results.extend(counts.into_values());
+            results.extend(histogram_counts.into_values());
         }
         self.release(sample_count(&columns));
         results.sort_by(|left, right| left.labels.cmp(&right.labels));
         merge_same_labels(results).map(Evaluated::Vector)
+    }
+}
+
+fn counted_column(group: &Group, label: &str, value: String, grid: Grid) -> Column {
+    let mut labels = group.labels.to_builder();
+    labels.set(label, value);
+    Column::blank(labels.build(), group.drops_name, grid.steps)
+}
+
+fn count_at(counted: &mut Column, step: usize) {
+    if let Some(cell) = counted.values.get_mut(step) {
+        *cell = if is_present(*cell) { *cell + 1.0 } else { 1.0 };
     }
 }
 
@@ -326,7 +350,7 @@ fn ranked(op: AggregateOp, params: &[f64], columns: &[Column], groups: &[Group],
             members.truncate(count);
             members.sort_unstable_by(compare);
             for (place, value) in &members {
-                chosen.add(*place, step, *value, columns, grid);
+                chosen.add(*place, step, Point::Float(*value), columns, grid);
             }
         }
     }
@@ -344,7 +368,9 @@ fn limited(op: AggregateOp, params: &[f64], columns: &[Column], groups: &[Group]
             } else {
                 usize::MAX
             };
-            members_at(columns, group, step)
+            let members = group.members.iter();
+            let members = members.filter_map(|place| Some((*place, columns.get(*place)?.point(step)?)));
+            members
                 .filter(|(place, _)| op == AggregateOp::Limitk || falls_within(columns.get(*place), ratio))
                 .take(count)
                 .for_each(|(place, value)| chosen.add(place, step, value, columns, grid));
@@ -384,24 +410,20 @@ impl Chosen {
         }
     }
 
-    fn add(&mut self, place: usize, step: usize, value: f64, columns: &[Column], grid: Grid) {
+    fn add(&mut self, place: usize, step: usize, value: Point, columns: &[Column], grid: Grid) {
         let (Some(known), Some(column)) = (self.places.get_mut(place), columns.get(place)) else {
             return;
         };
         let chosen = *known.get_or_insert_with(|| {
-            self.columns.push(Column {
-                labels: column.labels.clone(),
-                drops_name: column.drops_name,
-                values: vec![ABSENT; grid.steps],
-            });
+            self.columns.push(Column::blank(
+                column.labels.clone(),
+                column.drops_name,
+                grid.steps,
+            ));
             self.columns.len() - 1
         });
-        if let Some(cell) = self
-            .columns
-            .get_mut(chosen)
-            .and_then(|column| column.values.get_mut(step))
-        {
-            *cell = value;
+        if let Some(column) = self.columns.get_mut(chosen) {
+            column.set(step, value);
         }
     }
 }

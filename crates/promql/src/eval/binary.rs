@@ -1,7 +1,9 @@
 //! Binary operators: between numbers, between a vector and a number, and the values of those between vectors.
 
 use super::column::{ABSENT, Column, Evaluated, is_present};
+use super::mixed_binary::{Said, apply};
 use super::{Evaluator, Grid};
+use crate::answer::Point;
 use crate::ast::BinaryOp;
 use crate::error::EvalError;
 use crate::plan::BinaryPlan;
@@ -63,12 +65,14 @@ impl Evaluator<'_> {
         scalar: &[f64],
         scalar_is_left: bool,
     ) -> Evaluated {
-        if self.refuses_floats(plan.op, at, "float", &columns) {
-            return Evaluated::Vector(Vec::new());
-        }
+        let mut said = Said::default();
         let drops_name = plan.return_bool || !plan.op.is_comparison();
         for column in &mut columns {
             column.drops_name |= drops_name;
+            if column.histograms.is_some() || is_trim(plan.op) {
+                with_scalar_mixed(plan, column, scalar, scalar_is_left, &mut said);
+                continue;
+            }
             for (value, scalar) in column.values.iter_mut().zip(scalar) {
                 if !is_present(*value) {
                     continue;
@@ -87,30 +91,39 @@ impl Evaluator<'_> {
                 };
             }
         }
+        columns.retain(|column| !column.is_empty());
+        self.tell_operator(plan.op, &said, at);
         Evaluated::Vector(columns)
     }
+}
 
-    /// Notes operators that only histograms have; between floats they answer nothing.
-    pub(super) fn refuses_floats(
-        &mut self,
-        op: BinaryOp,
-        at: usize,
-        right: &str,
-        columns: &[Column],
-    ) -> bool {
-        let refuses = matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper);
-        if refuses && !columns.is_empty() {
-            self.inform(
-                at,
-                &format!(
-                    "incompatible sample types encountered for binary operator {:?}: float {} {right}",
-                    op.as_str(),
-                    op.as_str()
-                ),
-            );
-        }
-        refuses
+/// Operators that only histograms have.
+pub(super) fn is_trim(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::TrimLower | BinaryOp::TrimUpper)
+}
+
+/// An operator between a series that has histograms, and numbers.
+fn with_scalar_mixed(
+    plan: &BinaryPlan,
+    column: &mut Column,
+    scalar: &[f64],
+    scalar_is_left: bool,
+    said: &mut Said,
+) {
+    let steps = column.values.len();
+    let mut result = Column::blank(column.labels.clone(), column.drops_name, steps);
+    for (step, scalar) in scalar.iter().enumerate() {
+        let Some(point) = column.point(step) else { continue };
+        let scalar = Point::Float(*scalar);
+        let verdict = if scalar_is_left {
+            apply(plan.op, &scalar, &point, said)
+        } else {
+            apply(plan.op, &point, &scalar, said)
+        };
+        // What is compared is the vector, on whichever side it stands.
+        result.set_some(step, verdict.value(plan.return_bool, || point));
     }
+    *column = result;
 }
 
 fn of_scalars(op: BinaryOp, left: f64, right: f64) -> f64 {

@@ -38,6 +38,8 @@ impl Evaluator<'_> {
         for (turn, column) in columns.iter_mut().enumerate() {
             self.check_at(turn)?;
             column.drops_name = true;
+            // Functions of numbers pass histograms over.
+            column.histograms = None;
             for (step, value) in column.values.iter_mut().enumerate() {
                 if !is_present(*value) {
                     continue;

@@ -1,11 +1,16 @@
 //! Values of series at the steps of a grid.
 
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
-use model::{Labels, STALE_NAN, is_stale};
+use model::{Histogram, HistogramSample, Labels, STALE_NAN, SampleColumns, is_stale};
 use rustc_hash::FxHashMap;
 
+use crate::answer::Point;
 use crate::error::EvalError;
+use crate::histogram::{FloatHistogram, weight};
+
+use super::Grid;
 
 /// What stands where a series has no value. No expression computes the stale marker's bits, so it can serve.
 pub(crate) const ABSENT: f64 = STALE_NAN;
@@ -25,7 +30,10 @@ pub(crate) struct Column {
     /// The metric's name goes when the query is done, unless `label_replace` or `label_join` set it anew. Until then
     /// it can be matched and grouped by, as upstream with delayed name removal.
     pub(crate) drops_name: bool,
+    /// [`ABSENT`] where there is no value, or a histogram instead.
     pub(crate) values: Vec<f64>,
+    /// The histogram at every step; none at all for most series.
+    pub(crate) histograms: Option<Vec<Option<Arc<Histogram>>>>,
 }
 
 pub(crate) fn is_present(value: f64) -> bool {
@@ -38,19 +46,149 @@ impl Column {
             labels,
             drops_name: false,
             values,
+            histograms: None,
+        }
+    }
+
+    /// A column without any value yet.
+    pub(crate) fn blank(labels: Labels, drops_name: bool, steps: usize) -> Self {
+        Self {
+            labels,
+            drops_name,
+            values: vec![ABSENT; steps],
+            histograms: None,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.values.iter().any(|value| is_present(*value))
+        !self.values.iter().any(|value| is_present(*value)) && self.has_no_histogram()
     }
 
-    /// The value at a step.
+    /// Whether every value is a number.
+    pub(crate) fn has_no_histogram(&self) -> bool {
+        let mut histograms = self.histograms.iter().flatten();
+        histograms.all(Option::is_none)
+    }
+
+    /// Whether there is a value at a step, of either kind.
+    pub(crate) fn has(&self, step: usize) -> bool {
+        self.at(step).is_some() || self.histogram_at(step).is_some()
+    }
+
+    /// The histogram at a step.
+    pub(crate) fn histogram_at(&self, step: usize) -> Option<&Arc<Histogram>> {
+        self.histograms.as_ref()?.get(step)?.as_ref()
+    }
+
+    /// The value at a step, of either kind.
+    pub(crate) fn point(&self, step: usize) -> Option<Point> {
+        match self.at(step) {
+            Some(value) => Some(Point::Float(value)),
+            None => self
+                .histogram_at(step)
+                .map(|histogram| Point::Histogram(Arc::clone(histogram))),
+        }
+    }
+
+    /// Sets the value at a step.
+    pub(crate) fn set(&mut self, step: usize, point: Point) {
+        let steps = self.values.len();
+        match point {
+            Point::Float(value) => {
+                if let Some(cell) = self.values.get_mut(step) {
+                    *cell = value;
+                }
+            }
+            Point::Histogram(histogram) => {
+                let histograms = self.histograms.get_or_insert_with(|| vec![None; steps]);
+                if let Some(cell) = histograms.get_mut(step) {
+                    *cell = Some(histogram);
+                }
+            }
+        }
+    }
+
+    /// Appends the value of the next step; `steps` are to come in all.
+    pub(crate) fn put_next(&mut self, step: usize, steps: usize, point: Option<Point>) {
+        match point {
+            Some(Point::Float(value)) => self.values.push(value),
+            None => self.values.push(ABSENT),
+            Some(Point::Histogram(histogram)) => {
+                self.values.push(ABSENT);
+                let histograms = self.histograms.get_or_insert_with(|| vec![None; steps]);
+                if let Some(cell) = histograms.get_mut(step) {
+                    *cell = Some(histogram);
+                }
+            }
+        }
+    }
+
+    /// Sets the value at a step where there is one.
+    pub(crate) fn set_some(&mut self, step: usize, point: Option<Point>) {
+        if let Some(point) = point {
+            self.set(step, point);
+        }
+    }
+
+    /// Keeps only values at steps that are wanted.
+    pub(crate) fn mask(&mut self, wanted: impl Fn(usize) -> bool) {
+        for (step, value) in self.values.iter_mut().enumerate() {
+            if !wanted(step) {
+                *value = ABSENT;
+            }
+        }
+        for (step, histogram) in self.histograms.iter_mut().flatten().enumerate() {
+            if !wanted(step) {
+                *histogram = None;
+            }
+        }
+    }
+
+    /// Notes at which steps there is a value, of either kind.
+    pub(crate) fn mark(&self, present: &mut [bool]) {
+        for (present, value) in present.iter_mut().zip(&self.values) {
+            *present |= is_present(*value);
+        }
+        if let Some(histograms) = &self.histograms {
+            for (present, histogram) in present.iter_mut().zip(histograms) {
+                *present |= histogram.is_some();
+            }
+        }
+    }
+
+    /// Its values with their times.
+    pub(crate) fn into_samples(self, grid: Grid) -> (SampleColumns, Vec<HistogramSample>) {
+        let mut samples = SampleColumns::default();
+        for (at_ms, value) in grid.times().zip(self.values) {
+            if is_present(value) {
+                samples.push(at_ms, value);
+            }
+        }
+        let histograms = grid.times().zip(self.histograms.into_iter().flatten());
+        let histograms =
+            histograms.filter_map(|(at_ms, value)| value.map(|value| HistogramSample { at_ms, value }));
+        (samples, histograms.collect())
+    }
+
+    /// The number at a step.
     pub(crate) fn at(&self, step: usize) -> Option<f64> {
         self.values.get(step).copied().filter(|value| is_present(*value))
     }
 
-    /// Computes every value anew.
+    /// How many samples it counts as; a histogram that stays the same from step to step counts once.
+    pub(crate) fn sample_count(&self) -> usize {
+        let mut before: Option<&Arc<Histogram>> = None;
+        let mut weights = 0;
+        for histogram in self.histograms.iter().flatten().flatten() {
+            if before.is_none_or(|before| !Arc::ptr_eq(before, histogram)) {
+                weights += weight(histogram);
+            }
+            before = Some(histogram);
+        }
+        self.values.len() + weights
+    }
+
+    /// Computes every number anew.
     pub(crate) fn map(&mut self, compute: impl Fn(f64) -> f64) {
         for value in &mut self.values {
             if is_present(*value) {
@@ -86,6 +224,10 @@ impl Evaluated {
             Self::Vector(mut columns) => {
                 for column in &mut columns {
                     column.values = repeat(&column.values);
+                    if let Some(histograms) = &mut column.histograms {
+                        let first = histograms.first().cloned().flatten();
+                        *histograms = vec![first; steps];
+                    }
                 }
                 Self::Vector(columns)
             }
@@ -103,6 +245,11 @@ impl Evaluated {
             Self::Vector(mut columns) => {
                 for column in &mut columns {
                     column.map(|value| -value);
+                    for histogram in column.histograms.iter_mut().flatten().flatten() {
+                        let mut negated = FloatHistogram::from(&**histogram);
+                        negated.multiply(-1.0);
+                        *histogram = negated.shared();
+                    }
                     column.drops_name = true;
                 }
                 Self::Vector(columns)
@@ -113,7 +260,7 @@ impl Evaluated {
 }
 
 pub(crate) fn sample_count(columns: &[Column]) -> usize {
-    columns.iter().map(|column| column.values.len()).sum()
+    columns.iter().map(Column::sample_count).sum()
 }
 
 /// What goes with the metric's name: its type and unit, which belong to the name.
@@ -169,11 +316,26 @@ fn join(known: &mut Column, other: &Column) -> Result<(), EvalError> {
             continue;
         }
         if is_present(*value) {
-            return Err(EvalError::execution(
-                "vector cannot contain metrics with the same labelset",
-            ));
+            return Err(same_labels());
         }
         *value = *added;
     }
+    if known.histograms.is_none() && other.histograms.is_none() {
+        return Ok(());
+    }
+    for step in 0..known.values.len() {
+        match (other.histogram_at(step), known.has(step)) {
+            (Some(histogram), false) => known.set(step, Point::Histogram(Arc::clone(histogram))),
+            (Some(_), true) => return Err(same_labels()),
+            (None, _) => {}
+        }
+        if known.histogram_at(step).is_some() && known.at(step).is_some() {
+            return Err(same_labels());
+        }
+    }
     Ok(())
+}
+
+fn same_labels() -> EvalError {
+    EvalError::execution("vector cannot contain metrics with the same labelset")
 }

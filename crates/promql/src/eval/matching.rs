@@ -4,9 +4,11 @@ use model::Labels;
 use model::labels::METRIC_NAME;
 use rustc_hash::FxHashMap;
 
-use super::binary::{compute, keeps};
-use super::column::{ABSENT, Column, is_present, merge_same_labels, without_name};
+use super::binary::{compute, is_trim, keeps};
+use super::column::{Column, merge_same_labels, without_name};
+use super::mixed_binary::{Said, apply};
 use super::{Evaluator, Grid};
+use crate::answer::Point;
 use crate::ast::{Cardinality, Matching};
 use crate::error::EvalError;
 use crate::plan::BinaryPlan;
@@ -28,9 +30,7 @@ impl Evaluator<'_> {
         right: Vec<Column>,
         grid: Grid,
     ) -> Result<Vec<Column>, EvalError> {
-        if self.refuses_floats(plan.op, at, "float", &left) {
-            return Ok(Vec::new());
-        }
+        let mut said = Said::default();
         let matching = &plan.matching;
         let swapped = matching.cardinality == Cardinality::OneToMany;
         let (many, one) = if swapped { (right, left) } else { (left, right) };
@@ -68,9 +68,10 @@ impl Evaluator<'_> {
         for (turn, key) in order.iter().enumerate() {
             self.check_at(turn)?;
             if let Some(group) = groups.get(key) {
-                pairing.join(key, group, &mut results)?;
+                pairing.join(key, group, &mut results, &mut said)?;
             }
         }
+        self.tell_operator(plan.op, &said, at);
         merge_same_labels(results)
     }
 }
@@ -88,9 +89,7 @@ pub(super) fn matching_labels(matching: &Matching, labels: &Labels) -> Labels {
 pub(super) fn present_steps(columns: &[Column], grid: Grid) -> Vec<bool> {
     let mut present = vec![false; grid.steps];
     for column in columns {
-        for (present, value) in present.iter_mut().zip(&column.values) {
-            *present |= is_present(*value);
-        }
+        column.mark(&mut present);
     }
     present
 }
@@ -109,7 +108,13 @@ struct Pairing<'a> {
 
 impl Pairing<'_> {
     /// The results of one group.
-    fn join(&self, key: &Labels, group: &Group, results: &mut Vec<Column>) -> Result<(), EvalError> {
+    fn join(
+        &self,
+        key: &Labels,
+        group: &Group,
+        results: &mut Vec<Column>,
+        said: &mut Said,
+    ) -> Result<(), EvalError> {
         let partner = self.partners(key, group)?;
         let one_to_one = self.plan.matching.cardinality == Cardinality::OneToOne;
         let mut matched = vec![false; self.grid.steps];
@@ -119,16 +124,18 @@ impl Pairing<'_> {
             // Results differ by the partner's labels where some of those are taken over.
             let mut by_partner: Vec<(Option<usize>, Column)> = Vec::new();
             for step in 0..self.grid.steps {
-                let Some(many) = column.at(step) else { continue };
+                let Some(many) = column.point(step) else {
+                    continue;
+                };
                 if let Some(seen) = many_seen.get_mut(step) {
                     *seen = true;
                 }
                 let place = partner.get(step).copied().flatten();
                 let one = place
-                    .and_then(|place| self.one.get(place)?.at(step))
-                    .or(self.fill_one);
+                    .and_then(|place| self.one.get(place)?.point(step))
+                    .or(self.fill_one.map(Point::Float));
                 let Some(one) = one else { continue };
-                let Some(value) = self.value(many, one) else {
+                let Some(value) = self.value(many, one, said) else {
                     continue;
                 };
                 if one_to_one && matched.get(step).copied().unwrap_or(false) {
@@ -149,16 +156,13 @@ impl Pairing<'_> {
                     by_partner.push((source, self.result(column, source)));
                     by_partner.len() - 1
                 });
-                if let Some(cell) = by_partner
-                    .get_mut(known)
-                    .and_then(|(_, found)| found.values.get_mut(step))
-                {
-                    *cell = value;
+                if let Some((_, found)) = by_partner.get_mut(known) {
+                    found.set(step, value);
                 }
             }
             results.extend(by_partner.into_iter().map(|(_, column)| column));
         }
-        self.fill_missing_many(key, &partner, &many_seen, results);
+        self.fill_missing_many(key, &partner, &many_seen, results, said);
         if !one_to_one {
             let added = results.split_off(first_result);
             let merged = merge_same_labels(added).map_err(|_| {
@@ -179,7 +183,7 @@ impl Pairing<'_> {
                 continue;
             };
             for (step, partner) in partners.iter_mut().enumerate() {
-                if column.at(step).is_none() {
+                if !column.has(step) {
                     continue;
                 }
                 let matters =
@@ -209,14 +213,21 @@ impl Pairing<'_> {
     }
 
     /// The operator's value; nothing where a comparison does not hold.
-    fn value(&self, many: f64, one: f64) -> Option<f64> {
+    fn value(&self, many: Point, one: Point, said: &mut Said) -> Option<Point> {
         let (left, right) = if self.swapped { (one, many) } else { (many, one) };
-        match keeps(self.plan.op, left, right) {
-            None => Some(compute(self.plan.op, left, right)),
-            Some(keep) if self.plan.return_bool => Some(f64::from(u8::from(keep))),
-            Some(true) => Some(left),
-            Some(false) => None,
+        if let (Point::Float(left), Point::Float(right)) = (&left, &right)
+            && !is_trim(self.plan.op)
+        {
+            let value = match keeps(self.plan.op, *left, *right) {
+                None => compute(self.plan.op, *left, *right),
+                Some(keep) if self.plan.return_bool => f64::from(u8::from(keep)),
+                Some(true) => *left,
+                Some(false) => return None,
+            };
+            return Some(Point::Float(value));
         }
+        let verdict = apply(self.plan.op, &left, &right, said);
+        verdict.value(self.plan.return_bool, || left)
     }
 
     /// An empty column with the labels of a result.
@@ -238,11 +249,11 @@ impl Pairing<'_> {
             }
             labels = builder.build();
         }
-        Column {
+        Column::blank(
             labels,
-            drops_name: many.drops_name || self.plan.return_bool,
-            values: vec![ABSENT; self.grid.steps],
-        }
+            many.drops_name || self.plan.return_bool,
+            self.grid.steps,
+        )
     }
 
     /// Results at steps where only the "one" side has a sample and the other side is to be filled.
@@ -252,10 +263,11 @@ impl Pairing<'_> {
         partner: &[Option<usize>],
         many_seen: &[bool],
         results: &mut Vec<Column>,
+        said: &mut Said,
     ) {
         let Some(fill) = self.fill_many else { return };
-        let mut filled = Column::new(without_name(key), vec![ABSENT; self.grid.steps]);
-        for (step, cell) in filled.values.iter_mut().enumerate() {
+        let mut filled = Column::blank(without_name(key), false, self.grid.steps);
+        for step in 0..self.grid.steps {
             if many_seen.get(step).copied().unwrap_or(false) {
                 continue;
             }
@@ -263,10 +275,9 @@ impl Pairing<'_> {
                 .get(step)
                 .copied()
                 .flatten()
-                .and_then(|place| self.one.get(place)?.at(step));
-            if let Some(value) = one.and_then(|one| self.value(fill, one)) {
-                *cell = value;
-            }
+                .and_then(|place| self.one.get(place)?.point(step));
+            let value = one.and_then(|one| self.value(Point::Float(fill), one, said));
+            filled.set_some(step, value);
         }
         if !filled.is_empty() {
             results.push(filled);

@@ -13,20 +13,25 @@ mod binary;
 mod call;
 mod column;
 mod grid;
+mod histograms;
 mod matching;
+mod mixed_aggregate;
+mod mixed_binary;
 mod notes;
 mod select;
 mod sets;
 mod tier;
 mod window;
+mod window_mixed;
 
 pub(crate) use column::{ABSENT, Column, Evaluated, is_present, merge_same_labels};
 pub(crate) use grid::Grid;
+pub(crate) use notes::{Note, Notes};
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use model::{SampleColumns, SeriesRead, Tier};
+use model::{SeriesRead, Tier};
 
 use crate::answer::{Annotations, Answer, MatrixSeries, Statistics, Value, VectorSample};
 use crate::ast::{Expr, ValueType};
@@ -216,11 +221,7 @@ impl Evaluated {
             Self::Text(value) => Value::String { at_ms, value },
             Self::Vector(columns) => {
                 let samples = column::finish(columns)?.into_iter().filter_map(|column| {
-                    let value = column
-                        .values
-                        .first()
-                        .copied()
-                        .filter(|value| is_present(*value))?;
+                    let value = column.point(0)?;
                     Some(VectorSample {
                         labels: column.labels,
                         at_ms,
@@ -241,18 +242,15 @@ impl Evaluated {
         let mut matrix: Vec<MatrixSeries> = column::finish(columns)?
             .into_iter()
             .map(|column| {
-                let mut samples = SampleColumns::default();
-                for (at_ms, value) in grid.times().zip(column.values) {
-                    if is_present(value) {
-                        samples.push(at_ms, value);
-                    }
-                }
+                let labels = column.labels.clone();
+                let (samples, histograms) = column.into_samples(grid);
                 MatrixSeries {
-                    labels: column.labels,
+                    labels,
                     samples,
+                    histograms,
                 }
             })
-            .filter(|series| !series.samples.is_empty())
+            .filter(|series| !series.samples.is_empty() || !series.histograms.is_empty())
             .collect();
         matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
         Ok(Value::Matrix(matrix))

@@ -1,9 +1,167 @@
-//! Annotations with the place in the expression that they speak of.
+//! Annotations with the place in the expression that they speak of. The texts are Prometheus' own (util/annotations).
 
 use super::Evaluator;
 use crate::error::line_and_column;
 
+/// What is noted about histograms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub(crate) enum Note {
+    FloatsAndHistograms = 1,
+    NotCounter = 1 << 1,
+    NotGauge = 1 << 2,
+    ExponentialAndCustom = 1 << 3,
+    HistogramsIgnored = 1 << 4,
+    ReconciledInAddition = 1 << 5,
+    ReconciledInSubtraction = 1 << 6,
+    ReconciledInAggregation = 1 << 7,
+    ResetsCollideInAddition = 1 << 8,
+    ResetsCollideInSubtraction = 1 << 9,
+    ResetsCollideInAggregation = 1 << 10,
+    QuantileIsNan = 1 << 11,
+    QuantileIsSkewed = 1 << 12,
+    FractionExcludesNans = 1 << 13,
+    FloatsAndHistogramsAggregated = 1 << 14,
+    ClassicAndNative = 1 << 15,
+}
+
+/// Notes, each once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Notes(u16);
+
+impl Notes {
+    pub(crate) fn add(&mut self, note: Note) {
+        self.0 |= note as u16;
+    }
+
+    pub(crate) fn add_if(&mut self, holds: bool, note: Note) {
+        if holds {
+            self.add(note);
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    pub(crate) fn has(self, note: Note) -> bool {
+        self.0 & note as u16 != 0
+    }
+
+    /// Leaves only one note of all.
+    pub(crate) fn only(&mut self, note: Note) {
+        self.0 = note as u16;
+    }
+}
+
+const ALL: [Note; 16] = [
+    Note::FloatsAndHistograms,
+    Note::NotCounter,
+    Note::NotGauge,
+    Note::ExponentialAndCustom,
+    Note::HistogramsIgnored,
+    Note::ReconciledInAddition,
+    Note::ReconciledInSubtraction,
+    Note::ReconciledInAggregation,
+    Note::ResetsCollideInAddition,
+    Note::ResetsCollideInSubtraction,
+    Note::ResetsCollideInAggregation,
+    Note::QuantileIsNan,
+    Note::QuantileIsSkewed,
+    Note::FractionExcludesNans,
+    Note::FloatsAndHistogramsAggregated,
+    Note::ClassicAndNative,
+];
+
+impl Note {
+    /// What is said, and whether it is a warning.
+    fn text(self, metric: &str) -> (String, bool) {
+        let for_metric = |text: &str| {
+            if metric.is_empty() {
+                text.to_owned()
+            } else {
+                format!("{text} for metric name {metric:?}")
+            }
+        };
+        match self {
+            Self::FloatsAndHistograms => (
+                format!("encountered a mix of histograms and floats for metric name {metric:?}"),
+                true,
+            ),
+            Self::FloatsAndHistogramsAggregated => (
+                "encountered a mix of histograms and floats for aggregation".to_owned(),
+                true,
+            ),
+            Self::NotCounter => (
+                format!("this native histogram metric is not a counter: {metric:?}"),
+                true,
+            ),
+            Self::NotGauge => (
+                format!("this native histogram metric is not a gauge: {metric:?}"),
+                true,
+            ),
+            Self::ExponentialAndCustom => (
+                format!(
+                    "vector contains a mix of histograms with exponential and custom buckets schemas for metric name {metric:?}"
+                ),
+                true,
+            ),
+            Self::ClassicAndNative => (
+                for_metric("vector contains a mix of classic and native histograms"),
+                true,
+            ),
+            Self::HistogramsIgnored => (
+                format!(
+                    "ignored histograms in a range containing both floats and histograms for metric name {metric:?}"
+                ),
+                false,
+            ),
+            Self::ReconciledInAddition => (reconciled("addition"), false),
+            Self::ReconciledInSubtraction => (reconciled("subtraction"), false),
+            Self::ReconciledInAggregation => (reconciled("aggregation"), false),
+            Self::ResetsCollideInAddition => (collision("addition"), true),
+            Self::ResetsCollideInSubtraction => (collision("subtraction"), true),
+            Self::ResetsCollideInAggregation => (collision("aggregation"), true),
+            Self::QuantileIsNan => (
+                for_metric("input to histogram_quantile has NaN observations, result is NaN"),
+                false,
+            ),
+            Self::QuantileIsSkewed => (
+                for_metric("input to histogram_quantile has NaN observations, result is skewed higher"),
+                false,
+            ),
+            Self::FractionExcludesNans => (
+                for_metric(
+                    "input to histogram_fraction has NaN observations, which are excluded from all fractions",
+                ),
+                false,
+            ),
+        }
+    }
+}
+
+fn reconciled(operation: &str) -> String {
+    format!("mismatched custom buckets were reconciled during {operation}")
+}
+
+fn collision(operation: &str) -> String {
+    format!("conflicting counter resets during histogram {operation}")
+}
+
 impl Evaluator<'_> {
+    /// Tells what was noted about the series of a metric.
+    pub(crate) fn tell(&mut self, notes: Notes, metric: &str, at: usize) {
+        if notes == Notes::default() {
+            return;
+        }
+        for note in ALL.into_iter().filter(|note| notes.has(*note)) {
+            match note.text(metric) {
+                (text, true) => self.warn(at, &text),
+                (text, false) => self.inform(at, &text),
+            }
+        }
+    }
+
     /// Notes that the answer may be wrong.
     pub(crate) fn warn(&mut self, at: usize, text: &str) {
         let place = self.place(at);

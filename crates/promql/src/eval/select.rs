@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use model::{SampleColumns, SelectedSeries, TimeRange, is_stale};
+use model::{HistogramSample, SampleColumns, SelectedSeries, TimeRange, is_stale};
 
 use super::column::{ABSENT, Column, Evaluated};
-use super::{Evaluator, Grid};
+use super::{Evaluator, Grid, Note, Notes};
+use crate::answer::Point;
 use crate::ast::Extended;
 use crate::error::EvalError;
 use crate::functions::extended;
+use crate::histogram::{Added, interpolate};
 use crate::options::Windows;
 use crate::plan::{SelectorPlan, Shift};
 
@@ -17,17 +19,15 @@ impl Evaluator<'_> {
     pub(super) fn select(
         &mut self,
         selector: &SelectorPlan,
-        _at: usize,
+        at: usize,
         grid: Grid,
     ) -> Result<Evaluated, EvalError> {
-        let smoothed = selector.extended == Some(Extended::Smoothed);
-        self.select_with(selector, grid, |looked, samples, cursor| {
-            if smoothed {
-                smoothed_value(looked, samples, *cursor)
-            } else {
-                newest(looked, samples, *cursor).map(|(_, value)| value)
-            }
-        })
+        let pick = if selector.extended == Some(Extended::Smoothed) {
+            Pick::Smoothed
+        } else {
+            Pick::Value
+        };
+        self.select_with(selector, at, grid, pick)
     }
 
     /// The time of the newest sample of every series at every step, in seconds since the Unix epoch.
@@ -36,9 +36,7 @@ impl Evaluator<'_> {
         selector: &SelectorPlan,
         grid: Grid,
     ) -> Result<Evaluated, EvalError> {
-        let mut evaluated = self.select_with(selector, grid, |looked, samples, cursor| {
-            newest(looked, samples, *cursor).map(|(at_ms, _)| at_ms as f64 / 1000.0)
-        })?;
+        let mut evaluated = self.select_with(selector, 0, grid, Pick::Time)?;
         if let Evaluated::Vector(columns) = &mut evaluated {
             for column in columns {
                 column.drops_name = true;
@@ -47,14 +45,20 @@ impl Evaluator<'_> {
         Ok(evaluated)
     }
 
-    /// Walks the steps and the samples of every series together; `pick` computes a step's value from the samples and
-    /// the count of those that lie at or before the step.
+    /// Walks the steps and the samples of every series together.
     fn select_with(
         &mut self,
         selector: &SelectorPlan,
+        at: usize,
         grid: Grid,
-        pick: impl Fn(Looked, &SampleColumns, &usize) -> Option<f64>,
+        pick: Pick,
     ) -> Result<Evaluated, EvalError> {
+        // From the samples and the count of those that lie at or before the step.
+        let pick_number: fn(Looked, &SampleColumns, usize) -> Option<f64> = match pick {
+            Pick::Value => |looked, samples, count| Some(newest(looked, samples, count)?.1),
+            Pick::Smoothed => smoothed_value,
+            Pick::Time => |looked, samples, count| Some(newest(looked, samples, count)?.0 as f64 / 1000.0),
+        };
         let ahead_ms = match selector.extended {
             Some(Extended::Smoothed) => self.options.lookback_ms,
             _ => 0,
@@ -68,12 +72,16 @@ impl Evaluator<'_> {
         let found = self.find_in_tier(selector, range, resolution_ms)?;
         let mut columns = Vec::new();
         let mut samples = SampleColumns::default();
+        let mut histograms = Vec::new();
         for (turn, series) in found.iter().enumerate() {
             self.check_at(turn)?;
             self.read(series, range, &mut samples)?;
-            let mut values = Vec::with_capacity(grid.steps);
+            self.read_histograms(series, range, &samples, selector.hints, &mut histograms)?;
+            let mut column = Column::new(series.labels().clone(), Vec::with_capacity(grid.steps));
             let mut cursor = 0;
-            for now_ms in grid.times() {
+            let mut histogram_cursor = 0;
+            let mut notes = Notes::default();
+            for (step, now_ms) in grid.times().enumerate() {
                 let looked_ms = selector.shift.at_ms.unwrap_or(now_ms) - selector.shift.offset_ms;
                 while samples.at_ms.get(cursor).is_some_and(|at_ms| *at_ms <= looked_ms) {
                     cursor += 1;
@@ -84,11 +92,26 @@ impl Evaluator<'_> {
                     oldest_ms,
                     newest_ms: looked_ms + ahead_ms,
                 };
-                values.push(pick(looked, &samples, &cursor).unwrap_or(ABSENT));
+                if histograms.is_empty() {
+                    column.values.push(pick_number(looked, &samples, cursor).unwrap_or(ABSENT));
+                    continue;
+                }
+                let behind = |cursor| histograms.get(cursor).map(|sample: &HistogramSample| sample.at_ms);
+                while behind(histogram_cursor).is_some_and(|at_ms| at_ms <= looked_ms) {
+                    histogram_cursor += 1;
+                }
+                let mixed = Mixed {
+                    samples: &samples,
+                    count: cursor,
+                    histograms: &histograms,
+                    histogram_count: histogram_cursor,
+                };
+                let point = mixed.pick(looked, pick, &mut notes);
+                column.put_next(step, grid.steps, point);
             }
-            let column = Column::new(series.labels().clone(), values);
+            self.tell(notes, column.labels.metric_name(), at);
             if !column.is_empty() {
-                self.hold(grid.steps)?;
+                self.hold(column.sample_count())?;
                 columns.push(column);
             }
         }
@@ -166,4 +189,102 @@ fn smoothed_value(looked: Looked, samples: &SampleColumns, count: usize) -> Opti
         }
         _ => Some(before.1),
     }
+}
+
+/// What is wanted of the samples around a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pick {
+    /// The newest.
+    Value,
+    /// The one on the line between the two around the step.
+    Smoothed,
+    /// The time of the newest, in seconds since the Unix epoch.
+    Time,
+}
+
+/// The samples of a series that has histograms among them, and how many of each kind lie at or before a step.
+#[derive(Debug, Clone, Copy)]
+struct Mixed<'a> {
+    samples: &'a SampleColumns,
+    count: usize,
+    histograms: &'a [HistogramSample],
+    histogram_count: usize,
+}
+
+impl Mixed<'_> {
+    fn pick(&self, looked: Looked, pick: Pick, notes: &mut Notes) -> Option<Point> {
+        if pick == Pick::Smoothed {
+            return self.smoothed(looked, notes);
+        }
+        let number = self.count.checked_sub(1).and_then(|place| {
+            let at_ms = *self.samples.at_ms.get(place)?;
+            Some((at_ms, *self.samples.values.get(place)?))
+        });
+        let histogram = self.histogram_before();
+        let is_histogram = match (number, histogram) {
+            (Some((at_ms, _)), Some(histogram)) => histogram.at_ms > at_ms,
+            (None, histogram) => histogram.is_some(),
+            (Some(_), None) => false,
+        };
+        let (at_ms, point) = if is_histogram {
+            let histogram = histogram.filter(|histogram| fits(looked, histogram))?;
+            (
+                histogram.at_ms,
+                Point::Histogram(Arc::clone(&histogram.value)),
+            )
+        } else {
+            let (at_ms, value) = newest(looked, self.samples, self.count)?;
+            (at_ms, Point::Float(value))
+        };
+        Some(match pick {
+            Pick::Time => Point::Float(at_ms as f64 / 1000.0),
+            Pick::Value | Pick::Smoothed => point,
+        })
+    }
+
+    fn histogram_before(&self) -> Option<&HistogramSample> {
+        let place = self.histogram_count.checked_sub(1)?;
+        self.histograms.get(place)
+    }
+
+    /// The histogram on the line between those before and behind; nothing where numbers lie among them.
+    fn smoothed(&self, looked: Looked, notes: &mut Notes) -> Option<Point> {
+        let reached = |at_ms: i64| (looked.oldest_ms..=looked.newest_ms).contains(&at_ms);
+        let has_numbers = self.samples.iter().any(|sample| reached(sample.at_ms));
+        let has_histograms = self.histograms.iter().any(|sample| reached(sample.at_ms));
+        if has_numbers && has_histograms {
+            notes.add(Note::FloatsAndHistograms);
+            return None;
+        }
+        if !has_histograms {
+            return smoothed_value(looked, self.samples, self.count).map(Point::Float);
+        }
+        let before = self.histogram_before().filter(|before| fits(looked, before))?;
+        let behind = self.histograms.get(self.histogram_count);
+        let behind = behind.filter(|behind| behind.at_ms <= looked.newest_ms && !behind.value.is_stale());
+        let Some(behind) = behind.filter(|_| before.at_ms < looked.at_ms) else {
+            return Some(Point::Histogram(Arc::clone(&before.value)));
+        };
+        match interpolate(before, behind, looked.at_ms, false) {
+            Ok((histogram, subtracted, added)) => {
+                note_reconciled(notes, subtracted, added);
+                Some(Point::Histogram(histogram.shared()))
+            }
+            Err(_) => {
+                notes.add(Note::ExponentialAndCustom);
+                None
+            }
+        }
+    }
+}
+
+/// Notes that bounds were reconciled on the way.
+pub(crate) fn note_reconciled(notes: &mut Notes, subtracted: Added, added: Added) {
+    notes.add_if(subtracted.bounds_reconciled, Note::ReconciledInSubtraction);
+    notes.add_if(added.bounds_reconciled, Note::ReconciledInAddition);
+}
+
+/// Whether a histogram is neither too old nor the end of its series.
+fn fits(looked: Looked, histogram: &HistogramSample) -> bool {
+    histogram.at_ms >= looked.oldest_ms && !histogram.value.is_stale()
 }

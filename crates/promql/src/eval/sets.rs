@@ -3,7 +3,7 @@
 use model::Labels;
 use rustc_hash::FxHashMap;
 
-use super::column::{ABSENT, Column, is_present};
+use super::column::Column;
 use super::matching::matching_labels;
 use super::{Evaluator, Grid, merge_same_labels};
 use crate::ast::{BinaryOp, Matching};
@@ -48,9 +48,7 @@ fn present_by_key(matching: &Matching, columns: &[Column], grid: Grid) -> FxHash
     for column in columns {
         let key = matching_labels(matching, &column.labels);
         let present = by_key.entry(key).or_insert_with(|| vec![false; grid.steps]);
-        for (present, value) in present.iter_mut().zip(&column.values) {
-            *present |= is_present(*value);
-        }
+        column.mark(present);
     }
     by_key
 }
@@ -67,11 +65,7 @@ fn mask(
         let Some(present) = present.get(&key) else {
             return !wanted;
         };
-        for (value, present) in column.values.iter_mut().zip(present) {
-            if *present != wanted {
-                *value = ABSENT;
-            }
-        }
+        column.mask(|step| present.get(step) == Some(&wanted));
         !column.is_empty()
     });
 }

@@ -1,6 +1,8 @@
 //! Range vectors: windows that slide over the samples of one series at a time.
 
-use model::{Labels, SampleColumns, is_stale};
+use std::sync::Arc;
+
+use model::{HistogramSample, Labels, ResetHint, SampleColumns, is_stale};
 
 use super::column::{ABSENT, Column, Evaluated, is_present, sample_count};
 use super::select::{shifted_ends, span};
@@ -9,6 +11,7 @@ use crate::answer::MatrixSeries;
 use crate::ast::Extended;
 use crate::error::EvalError;
 use crate::functions::extended::Compute;
+use crate::functions::mixed::{self, Compute as MixedCompute};
 use crate::functions::{Window, WindowBody, extended, rolled_up};
 use crate::plan::{CallPlan, Shift, Source, WindowPlan};
 
@@ -28,13 +31,17 @@ impl Evaluator<'_> {
         };
         let params = self.params(call, grid)?;
         self.check_params(call, &params, grid)?;
-        let compute = match &window.source {
+        let (compute, with_histograms) = match &window.source {
             Source::Series(selector) => match selector.extended {
-                Some(extended) => extended::body(call.function, extended).map_err(EvalError::Execution)?,
-                None => body.compute,
+                Some(extended) => (
+                    extended::body(call.function, extended).map_err(EvalError::Execution)?,
+                    mixed::extended(call.function, extended),
+                ),
+                None => (body.compute, body.mixed),
             },
-            Source::Subquery { .. } => body.compute,
+            Source::Subquery { .. } => (body.compute, body.mixed),
         };
+        let notes_at = call.args.first().map_or(window_at, |arg| arg.at);
         let counts_up = matches!(call.function.name, "rate" | "increase");
         if let (Source::Series(selector), Some(rolled_up)) =
             (&window.source, rolled_up::find(call.function.name))
@@ -52,17 +59,17 @@ impl Evaluator<'_> {
             return Ok(Evaluated::Vector(columns));
         }
         let mut columns = Vec::new();
+        let computes = (compute, with_histograms);
         self.for_each_series(window, grid, &mut |evaluator, series, samples| {
-            let values = slide(evaluator, window, samples, grid, &params, compute);
-            let mut column = Column::new(series.labels.clone(), values);
-            if column.is_empty() {
+            let column = evaluator.slid(window, (series, samples), grid, &params, (computes, notes_at));
+            let Some(mut column) = column else {
                 return Ok(());
-            }
-            if counts_up {
+            };
+            if counts_up && column.values.iter().any(|value| is_present(*value)) {
                 evaluator.doubt_counter(series.labels, window_at);
             }
             column.drops_name = series.drops_name || !body.keeps_name;
-            evaluator.hold(grid.steps)?;
+            evaluator.hold(column.sample_count())?;
             columns.push(column);
             Ok(())
         })?;
@@ -77,17 +84,10 @@ impl Evaluator<'_> {
         grid: Grid,
     ) -> Result<Vec<bool>, EvalError> {
         let mut present = vec![false; grid.steps];
-        self.for_each_series(window, grid, &mut |evaluator, _, samples| {
-            let values = slide(
-                evaluator,
-                window,
-                samples,
-                grid,
-                &[],
-                crate::functions::over_time::present,
-            );
-            for (present, value) in present.iter_mut().zip(values) {
-                *present |= is_present(value);
+        let computes: (Compute, MixedCompute) = (crate::functions::over_time::present, mixed::present);
+        self.for_each_series(window, grid, &mut |evaluator, series, samples| {
+            if let Some(column) = evaluator.slid(window, (series, samples), grid, &[], (computes, 0)) {
+                column.mark(&mut present);
             }
             Ok(())
         })?;
@@ -106,15 +106,17 @@ impl Evaluator<'_> {
         let mut matrix = Vec::new();
         self.for_each_series(window, grid, &mut |evaluator, series, samples| {
             let mut kept = SampleColumns::default();
-            for sample in samples.iter() {
+            for sample in samples.numbers.iter() {
                 if (oldest_ms..=end_ms).contains(&sample.at_ms) {
                     kept.push(sample.at_ms, sample.value);
                 }
             }
-            if kept.is_empty() {
+            let in_window = |sample: &&HistogramSample| (oldest_ms..=end_ms).contains(&sample.at_ms);
+            let histograms: Vec<_> = samples.histograms.iter().filter(in_window).cloned().collect();
+            if kept.is_empty() && histograms.is_empty() {
                 return Ok(());
             }
-            evaluator.hold(kept.len())?;
+            evaluator.hold(kept.len() + histograms.len())?;
             let labels = if series.drops_name {
                 super::column::without_name(series.labels)
             } else {
@@ -123,6 +125,7 @@ impl Evaluator<'_> {
             matrix.push(MatrixSeries {
                 labels,
                 samples: kept,
+                histograms,
             });
             Ok(())
         })?;
@@ -143,10 +146,11 @@ impl Evaluator<'_> {
         &mut self,
         window: &WindowPlan,
         grid: Grid,
-        visit: &mut dyn FnMut(&mut Self, SeriesHead<'_>, &SampleColumns) -> Result<(), EvalError>,
+        visit: &mut dyn FnMut(&mut Self, SeriesHead<'_>, Gathered<'_>) -> Result<(), EvalError>,
     ) -> Result<(), EvalError> {
         let (first_ms, last_ms) = shifted_ends(window.shift, grid);
         let mut samples = SampleColumns::default();
+        let mut histograms: Vec<HistogramSample> = Vec::new();
         match &window.source {
             Source::Series(selector) => {
                 let (before_ms, behind_ms) = self.reach(window);
@@ -156,12 +160,18 @@ impl Evaluator<'_> {
                 for (turn, series) in found.iter().enumerate() {
                     self.check_at(turn)?;
                     self.read(series, range, &mut samples)?;
+                    self.read_histograms(series, range, &samples, selector.hints, &mut histograms)?;
                     drop_stale(&mut samples);
+                    histograms.retain(|sample| !sample.value.is_stale());
                     let head = SeriesHead {
                         labels: series.labels(),
                         drops_name: false,
                     };
-                    visit(self, head, &samples)?;
+                    let gathered = Gathered {
+                        numbers: &samples,
+                        histograms: &histograms,
+                    };
+                    visit(self, head, gathered)?;
                 }
             }
             Source::Subquery { inner, step_ms } => {
@@ -178,11 +188,16 @@ impl Evaluator<'_> {
                             samples.push(at_ms, *value);
                         }
                     }
+                    histograms_of(column, steps, &mut histograms);
                     let head = SeriesHead {
                         labels: &column.labels,
                         drops_name: column.drops_name,
                     };
-                    visit(self, head, &samples)?;
+                    let gathered = Gathered {
+                        numbers: &samples,
+                        histograms: &histograms,
+                    };
+                    visit(self, head, gathered)?;
                 }
                 self.release(held);
             }
@@ -191,7 +206,7 @@ impl Evaluator<'_> {
     }
 
     /// How far before its start and behind its end a window looks, in milliseconds.
-    fn reach(&self, window: &WindowPlan) -> (i64, i64) {
+    pub(super) fn reach(&self, window: &WindowPlan) -> (i64, i64) {
         let Source::Series(selector) = &window.source else {
             return (0, 0);
         };
@@ -284,13 +299,20 @@ impl Evaluator<'_> {
 
 /// The labels of a series in a range vector.
 #[derive(Debug, Clone, Copy)]
-struct SeriesHead<'a> {
-    labels: &'a Labels,
+pub(super) struct SeriesHead<'a> {
+    pub(super) labels: &'a Labels,
     drops_name: bool,
 }
 
+/// The samples of one series, stale markers removed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gathered<'a> {
+    pub(super) numbers: &'a SampleColumns,
+    pub(super) histograms: &'a [HistogramSample],
+}
+
 /// Slides a window over the samples of one series, step by step; both of its ends only ever move forward.
-fn slide(
+pub(super) fn slide(
     evaluator: &Evaluator<'_>,
     plan: &WindowPlan,
     samples: &SampleColumns,
@@ -336,7 +358,7 @@ fn slide(
     values
 }
 
-fn bounds(shift: Shift, now_ms: i64, range_ms: i64) -> (i64, i64) {
+pub(super) fn bounds(shift: Shift, now_ms: i64, range_ms: i64) -> (i64, i64) {
     let end_ms = shift.at_ms.unwrap_or(now_ms) - shift.offset_ms;
     (end_ms - range_ms, end_ms)
 }
@@ -350,4 +372,18 @@ fn drop_stale(samples: &mut SampleColumns) {
         kept.push(sample.at_ms, sample.value);
     }
     *samples = kept;
+}
+
+/// The histograms of a column. Those of neighbouring steps need not be neighbours in their series: what is known of their
+/// resets is not about them.
+fn histograms_of(column: &Column, steps: Grid, histograms: &mut Vec<HistogramSample>) {
+    histograms.clear();
+    for (at_ms, histogram) in steps.times().zip(column.histograms.iter().flatten()) {
+        let Some(histogram) = histogram else { continue };
+        let mut value = Arc::clone(histogram);
+        if matches!(value.reset_hint, ResetHint::Yes | ResetHint::No) {
+            Arc::make_mut(&mut value).reset_hint = ResetHint::Unknown;
+        }
+        histograms.push(HistogramSample { at_ms, value });
+    }
 }

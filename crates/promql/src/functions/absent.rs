@@ -17,7 +17,7 @@ pub(crate) fn absent(
     };
     let columns = evaluator.vector(arg, grid)?;
     let present: Vec<bool> = (0..grid.steps)
-        .map(|step| columns.iter().any(|column| column.at(step).is_some()))
+        .map(|step| columns.iter().any(|column| column.has(step)))
         .collect();
     Ok(answer(arg, &present))
 }

@@ -1,4 +1,4 @@
-//! Functions of classic histograms, whose buckets are series with a label `le`.
+//! Functions of histograms, classic ones above all, whose buckets are series with a label `le`.
 
 use std::collections::hash_map::Entry;
 
@@ -6,8 +6,9 @@ use model::Labels;
 use model::number::{format_float, parse_float};
 use rustc_hash::FxHashMap;
 
+use super::native_quantile;
 use crate::error::EvalError;
-use crate::eval::{ABSENT, Column, Evaluated, Evaluator, Grid, merge_same_labels};
+use crate::eval::{Column, Evaluated, Evaluator, Grid, is_present, merge_same_labels};
 use crate::plan::{CallPlan, Op};
 
 /// The label of a bucket's upper bound.
@@ -24,9 +25,11 @@ struct Bucket {
 }
 
 /// The series of one histogram: bounds, and places in the vector.
-struct Histogram {
-    labels: Labels,
+pub(super) struct Histogram {
+    pub(super) labels: Labels,
     buckets: Vec<(f64, usize)>,
+    /// At these steps a native histogram of the same labels contradicts it.
+    pub(super) contradicted: Option<Vec<bool>>,
 }
 
 pub(crate) fn quantile(
@@ -42,8 +45,8 @@ pub(crate) fn quantile(
     for q in &q {
         evaluator.doubt_quantile(*q, at);
     }
-    let columns = evaluator.vector(vector, grid)?;
-    let found = histograms(evaluator, &columns, vector.at);
+    let mut columns = evaluator.vector(vector, grid)?;
+    let found = histograms(evaluator, &mut columns, vector.at);
     let results = quantiles_of(evaluator, &columns, &found, &q, vector.at, grid)?;
     merge_same_labels(results).map(Evaluated::Vector)
 }
@@ -66,8 +69,8 @@ pub(crate) fn quantiles(
             "invalid label name in histogram_quantiles()",
         ));
     };
-    let columns = evaluator.vector(vector, grid)?;
-    let found = histograms(evaluator, &columns, vector.at);
+    let mut columns = evaluator.vector(vector, grid)?;
+    let found = histograms(evaluator, &mut columns, vector.at);
     let mut results = Vec::new();
     for plan in quantiles {
         let q = evaluator.scalar(plan, grid)?;
@@ -84,11 +87,7 @@ pub(crate) fn quantiles(
                         evaluator.hold(grid.steps)?;
                         let mut labels = column.labels.to_builder();
                         labels.set(label.as_str(), open_metrics_float(*q));
-                        new.insert(Column {
-                            labels: labels.build(),
-                            drops_name: true,
-                            values: vec![ABSENT; grid.steps],
-                        })
+                        new.insert(Column::blank(labels.build(), true, grid.steps))
                     }
                 };
                 if let Some(cell) = found.values.get_mut(step) {
@@ -121,9 +120,9 @@ pub(crate) fn fraction(
     };
     let lower = evaluator.scalar(lower, grid)?;
     let upper = evaluator.scalar(upper, grid)?;
-    let columns = evaluator.vector(vector, grid)?;
-    let found = histograms(evaluator, &columns, vector.at);
-    let mut results = Vec::with_capacity(found.len());
+    let mut columns = evaluator.vector(vector, grid)?;
+    let found = histograms(evaluator, &mut columns, vector.at);
+    let mut results = native_quantile::fractions(evaluator, &columns, (&lower, &upper), vector.at, grid)?;
     for (turn, histogram) in found.iter().enumerate() {
         evaluator.check_at(turn)?;
         let mut result = result_of(histogram, grid);
@@ -147,7 +146,7 @@ fn quantiles_of(
     at: usize,
     grid: Grid,
 ) -> Result<Vec<Column>, EvalError> {
-    let mut results = Vec::with_capacity(found.len());
+    let mut results = native_quantile::quantiles(evaluator, columns, q, at, grid)?;
     for (turn, histogram) in found.iter().enumerate() {
         evaluator.check_at(turn)?;
         let mut result = result_of(histogram, grid);
@@ -174,18 +173,15 @@ fn quantiles_of(
 }
 
 fn result_of(histogram: &Histogram, grid: Grid) -> Column {
-    Column {
-        labels: histogram.labels.clone(),
-        drops_name: true,
-        values: vec![ABSENT; grid.steps],
-    }
+    Column::blank(histogram.labels.clone(), true, grid.steps)
 }
 
 /// Sorts series into histograms by their labels without the bucket's, in the order in which they first appear.
-fn histograms(evaluator: &mut Evaluator<'_>, columns: &[Column], at: usize) -> Vec<Histogram> {
+fn histograms(evaluator: &mut Evaluator<'_>, columns: &mut [Column], at: usize) -> Vec<Histogram> {
     let mut places: FxHashMap<Labels, usize> = FxHashMap::default();
     let mut found: Vec<Histogram> = Vec::new();
-    for (member, column) in columns.iter().enumerate() {
+    let numbers = |column: &&Column| column.values.iter().any(|value| is_present(*value));
+    for (member, column) in columns.iter().enumerate().filter(|(_, column)| numbers(column)) {
         let written = column.labels.get(BUCKET_LABEL).unwrap_or_default();
         let Some(bound) = parse_float(written) else {
             let name = column.labels.metric_name();
@@ -202,6 +198,7 @@ fn histograms(evaluator: &mut Evaluator<'_>, columns: &[Column], at: usize) -> V
             found.push(Histogram {
                 labels,
                 buckets: Vec::new(),
+                contradicted: None,
             });
             found.len() - 1
         });
@@ -214,11 +211,23 @@ fn histograms(evaluator: &mut Evaluator<'_>, columns: &[Column], at: usize) -> V
             .buckets
             .sort_by(|left, right| left.0.total_cmp(&right.0));
     }
+    native_quantile::settle(evaluator, columns, &mut found, &places, at);
     found
+}
+
+impl Histogram {
+    /// Whether any of its buckets has a sample at a step.
+    pub(super) fn has(&self, columns: &[Column], step: usize) -> bool {
+        let mut members = self.buckets.iter();
+        members.any(|(_, place)| columns.get(*place).is_some_and(|column| column.at(step).is_some()))
+    }
 }
 
 /// The buckets that have a sample at a step, sorted by bound, those of equal bound added up.
 fn buckets_at(columns: &[Column], histogram: &Histogram, step: usize) -> Vec<Bucket> {
+    if histogram.contradicted.as_ref().and_then(|steps| steps.get(step)) == Some(&true) {
+        return Vec::new();
+    }
     let mut buckets: Vec<Bucket> = Vec::with_capacity(histogram.buckets.len());
     for (bound, place) in &histogram.buckets {
         let Some(count) = columns.get(*place).and_then(|column| column.at(step)) else {

@@ -7,7 +7,7 @@ use model::{Labels, Matcher};
 use rustc_hash::FxHashMap;
 
 use crate::error::EvalError;
-use crate::eval::{ABSENT, Column, Evaluated, Evaluator, Grid, merge_same_labels};
+use crate::eval::{Column, Evaluated, Evaluator, Grid, merge_same_labels};
 use crate::plan::{CallPlan, Op, Plan, SelectorPlan, Shift, Source};
 
 /// The labels that tie an info metric to other series.
@@ -72,6 +72,7 @@ fn infos(evaluator: &mut Evaluator<'_>, asked: &Asked, base: &Plan, grid: Grid) 
         matchers: asked.names.iter().chain(&asked.data).cloned().collect(),
         shift: shift_of(base),
         extended: None,
+        hints: crate::histogram::Hints::default(),
     };
     let mut found = Infos {
         labels: Vec::new(),
@@ -133,25 +134,20 @@ fn enrich(
     let may_lack = asked.data.iter().all(Matcher::matches_empty);
     let mut by_infos: BTreeMap<Vec<usize>, Column> = BTreeMap::new();
     for step in 0..grid.steps {
-        let Some(value) = column.at(step) else { continue };
+        let Some(value) = column.point(step) else {
+            continue;
+        };
         let newest = newest_by_metric(candidates, infos, step)?;
         if newest.is_empty() && !may_lack {
             continue;
         }
         if !by_infos.contains_key(&newest) {
             let labels = enriched(&column.labels, &newest, asked, infos)?;
-            let added = Column {
-                labels,
-                drops_name: column.drops_name,
-                values: vec![ABSENT; grid.steps],
-            };
+            let added = Column::blank(labels, column.drops_name, grid.steps);
             by_infos.insert(newest.clone(), added);
         }
-        if let Some(cell) = by_infos
-            .get_mut(&newest)
-            .and_then(|found| found.values.get_mut(step))
-        {
-            *cell = value;
+        if let Some(found) = by_infos.get_mut(&newest) {
+            found.set(step, value);
         }
     }
     results.extend(by_infos.into_values());

@@ -4,7 +4,7 @@
 //! completion.
 //! Owns: nothing.
 //! Invariants: names are sorted and unique (`tests::the_table_is_sorted_and_unique`); every function that the table
-//! names is computed, those over native histograms answer nothing while the store holds none.
+//! names is computed.
 //! Not here: operators and aggregations, they live in `eval`.
 //! Start at: [`all`].
 
@@ -15,7 +15,12 @@ pub(crate) mod histogram;
 pub(crate) mod info;
 pub(crate) mod labels;
 pub(crate) mod math;
+pub(crate) mod mixed;
 pub(crate) mod native;
+mod native_extended;
+pub(crate) mod native_over_time;
+mod native_quantile;
+pub(crate) mod native_rate;
 pub(crate) mod over_time;
 pub(crate) mod rate;
 pub(crate) mod regression;
@@ -79,7 +84,10 @@ pub(crate) enum Body {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WindowBody {
+    /// From numbers alone.
     pub(crate) compute: fn(&Window<'_>) -> Option<f64>,
+    /// Where native histograms are among them.
+    pub(crate) mixed: mixed::Compute,
     pub(crate) keeps_name: bool,
 }
 

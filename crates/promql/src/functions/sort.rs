@@ -9,11 +9,11 @@ use crate::plan::CallPlan;
 type Result = std::result::Result<Evaluated, EvalError>;
 
 pub(crate) fn sort(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid) -> Result {
-    ordered(evaluator, call, grid, |left, right| by_value(left, right, false))
+    ordered_numbers(evaluator, call, grid, false)
 }
 
 pub(crate) fn sort_desc(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid) -> Result {
-    ordered(evaluator, call, grid, |left, right| by_value(left, right, true))
+    ordered_numbers(evaluator, call, grid, true)
 }
 
 pub(crate) fn sort_by_label(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid) -> Result {
@@ -22,6 +22,23 @@ pub(crate) fn sort_by_label(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid
 
 pub(crate) fn sort_by_label_desc(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid) -> Result {
     ordered(evaluator, call, grid, |left, right| by_labels(call, right, left))
+}
+
+/// Histograms have no order and are left out.
+fn ordered_numbers(
+    evaluator: &mut Evaluator<'_>,
+    call: &CallPlan,
+    grid: Grid,
+    descending: bool,
+) -> Result {
+    let mut sorted = ordered(evaluator, call, grid, |left, right| {
+        by_value(left, right, descending)
+    })?;
+    if let Evaluated::Vector(columns) = &mut sorted {
+        columns.iter_mut().for_each(|column| column.histograms = None);
+        columns.retain(|column| !column.is_empty());
+    }
+    Ok(sorted)
 }
 
 fn ordered(

@@ -1,7 +1,7 @@
 //! Sums that keep the small digits (Neumaier's variant of Kahan's summation, as prometheus/promql `kahansum`).
 
 /// A sum and what its rounding has lost so far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Sum {
     pub(crate) total: f64,
     pub(crate) lost: f64,

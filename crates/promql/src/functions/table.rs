@@ -1,8 +1,8 @@
 //! The table of all functions.
 
 use super::{
-    Body, Function, Variadic, WindowBody, absent, dates, histogram, info, labels, math, native, over_time,
-    rate, regression, smoothing, sort, time,
+    Body, Function, Variadic, WindowBody, absent, dates, histogram, info, labels, math, mixed, native,
+    native_over_time, native_rate, over_time, rate, regression, smoothing, sort, time,
 };
 use crate::ast::ValueType;
 
@@ -16,16 +16,18 @@ pub fn all() -> &'static [Function] {
     &TABLE
 }
 
-const fn window(compute: fn(&super::Window<'_>) -> Option<f64>) -> Body {
+const fn window(compute: fn(&super::Window<'_>) -> Option<f64>, mixed: mixed::Compute) -> Body {
     Body::Window(WindowBody {
         compute,
+        mixed,
         keeps_name: false,
     })
 }
 
-const fn window_named(compute: fn(&super::Window<'_>) -> Option<f64>) -> Body {
+const fn window_named(compute: fn(&super::Window<'_>) -> Option<f64>, mixed: mixed::Compute) -> Body {
     Body::Window(WindowBody {
         compute,
+        mixed,
         keeps_name: true,
     })
 }
@@ -126,7 +128,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::avg),
+        window(over_time::avg, native_over_time::avg),
         "The mean of the samples in the window.",
     ),
     function(
@@ -142,7 +144,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(rate::changes),
+        window(rate::changes, mixed::changes),
         "How often the value changes.",
     ),
     function(
@@ -190,7 +192,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::count),
+        window(over_time::count, mixed::count),
         "How many samples the window has.",
     ),
     function(
@@ -238,7 +240,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(rate::delta),
+        window(rate::delta, native_rate::delta),
         "How much a gauge changes over the window.",
     ),
     function(
@@ -246,7 +248,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(regression::deriv),
+        window(regression::deriv, mixed::ignores),
         "The slope per second by linear regression.",
     ),
     function(
@@ -254,7 +256,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX, SCALAR, SCALAR],
         Variadic::No,
         VECTOR,
-        window(smoothing::double_exponential),
+        window(smoothing::double_exponential, mixed::ignores),
         "The value smoothed by level and trend (Holt's method).",
     ),
     function(
@@ -278,7 +280,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window_named(over_time::first),
+        window_named(over_time::first, mixed::first),
         "The first sample in the window.",
     ),
     function(
@@ -294,7 +296,7 @@ static TABLE: [Function; 90] = [
         &[VECTOR],
         Variadic::No,
         VECTOR,
-        Body::Whole(native::nothing),
+        Body::Whole(native::avg),
         "The mean of a native histogram.",
     ),
     function(
@@ -302,7 +304,7 @@ static TABLE: [Function; 90] = [
         &[VECTOR],
         Variadic::No,
         VECTOR,
-        Body::Whole(native::nothing),
+        Body::Whole(native::count),
         "The count of a native histogram.",
     ),
     function(
@@ -336,7 +338,7 @@ static TABLE: [Function; 90] = [
         &[VECTOR],
         Variadic::No,
         VECTOR,
-        Body::Whole(native::nothing),
+        Body::Whole(native::stddev),
         "The estimated standard deviation of a native histogram.",
     ),
     function(
@@ -344,7 +346,7 @@ static TABLE: [Function; 90] = [
         &[VECTOR],
         Variadic::No,
         VECTOR,
-        Body::Whole(native::nothing),
+        Body::Whole(native::stdvar),
         "The estimated variance of a native histogram.",
     ),
     function(
@@ -352,7 +354,7 @@ static TABLE: [Function; 90] = [
         &[VECTOR],
         Variadic::No,
         VECTOR,
-        Body::Whole(native::nothing),
+        Body::Whole(native::sum),
         "The sum of a native histogram.",
     ),
     function(
@@ -360,7 +362,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX, SCALAR, SCALAR],
         Variadic::No,
         VECTOR,
-        window(smoothing::double_exponential),
+        window(smoothing::double_exponential, mixed::ignores),
         "The former name of double_exponential_smoothing.",
     ),
     function(
@@ -376,7 +378,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(rate::idelta),
+        window(rate::idelta, mixed::idelta),
         "The difference of the last two samples.",
     ),
     function(
@@ -384,7 +386,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(rate::increase),
+        window(rate::increase, native_rate::increase),
         "How much a counter grows over the window.",
     ),
     function(
@@ -400,7 +402,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(rate::irate),
+        window(rate::irate, mixed::irate),
         "How much a counter grows per second, by its last two samples.",
     ),
     function(
@@ -424,7 +426,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window_named(over_time::last),
+        window_named(over_time::last, mixed::last),
         "The last sample in the window.",
     ),
     function(
@@ -456,7 +458,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::mad),
+        window(over_time::mad, mixed::ignores),
         "The median absolute deviation of the samples in the window.",
     ),
     function(
@@ -472,7 +474,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::max),
+        window(over_time::max, mixed::ignores),
         "The greatest sample in the window.",
     ),
     function(
@@ -488,7 +490,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::min),
+        window(over_time::min, mixed::ignores),
         "The least sample in the window.",
     ),
     function(
@@ -520,7 +522,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX, SCALAR],
         Variadic::No,
         VECTOR,
-        window(regression::predict_linear),
+        window(regression::predict_linear, mixed::ignores),
         "The value so many seconds ahead, by linear regression.",
     ),
     function(
@@ -528,7 +530,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::present),
+        window(over_time::present, mixed::present),
         "1 where the window has a sample.",
     ),
     function(
@@ -536,7 +538,7 @@ static TABLE: [Function; 90] = [
         &[SCALAR, MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::quantile),
+        window(over_time::quantile, mixed::ignores),
         "A quantile of the samples in the window.",
     ),
     function(
@@ -560,7 +562,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(rate::rate),
+        window(rate::rate, native_rate::rate),
         "How much a counter grows per second, over the window.",
     ),
     function(
@@ -568,7 +570,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(rate::resets),
+        window(rate::resets, mixed::resets),
         "How often a counter starts anew.",
     ),
     function(
@@ -664,7 +666,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::stddev),
+        window(over_time::stddev, mixed::ignores),
         "The standard deviation of the samples in the window.",
     ),
     function(
@@ -672,7 +674,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::stdvar),
+        window(over_time::stdvar, mixed::ignores),
         "The variance of the samples in the window.",
     ),
     function(
@@ -688,7 +690,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::sum),
+        window(over_time::sum, native_over_time::sum),
         "The sum of the samples in the window.",
     ),
     function(
@@ -728,7 +730,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::ts_of_first),
+        window(over_time::ts_of_first, mixed::ts_of_first),
         "The time of the first sample in the window, in seconds since the Unix epoch.",
     ),
     function(
@@ -736,7 +738,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::ts_of_last),
+        window(over_time::ts_of_last, mixed::ts_of_last),
         "The time of the last sample in the window, in seconds since the Unix epoch.",
     ),
     function(
@@ -744,7 +746,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::ts_of_max),
+        window(over_time::ts_of_max, mixed::ignores),
         "The time of the last greatest sample in the window, in seconds since the Unix epoch.",
     ),
     function(
@@ -752,7 +754,7 @@ static TABLE: [Function; 90] = [
         &[MATRIX],
         Variadic::No,
         VECTOR,
-        window(over_time::ts_of_min),
+        window(over_time::ts_of_min, mixed::ignores),
         "The time of the last least sample in the window, in seconds since the Unix epoch.",
     ),
     function(

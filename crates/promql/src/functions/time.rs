@@ -2,6 +2,7 @@
 
 use model::Labels;
 
+use crate::answer::Point;
 use crate::error::EvalError;
 use crate::eval::{Column, Evaluated, Evaluator, Grid, is_present};
 use crate::plan::{CallPlan, Op};
@@ -59,11 +60,12 @@ pub(crate) fn timestamp(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Gr
     let mut columns = evaluator.vector(arg, grid)?;
     for column in &mut columns {
         column.drops_name = true;
-        for (value, at_ms) in column.values.iter_mut().zip(grid.times()) {
-            if is_present(*value) {
-                *value = seconds(at_ms);
+        for (step, at_ms) in grid.times().enumerate() {
+            if column.has(step) {
+                column.set(step, Point::Float(seconds(at_ms)));
             }
         }
+        column.histograms = None;
     }
     Ok(Evaluated::Vector(columns))
 }

@@ -7,6 +7,7 @@
     reason = "tests end at the first fault and print their totals"
 )]
 
+pub(crate) mod nhcb;
 pub(crate) mod script;
 pub(crate) mod series;
 

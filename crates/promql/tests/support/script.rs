@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Labels, SeriesBatch, SeriesWrite, TenantId, is_stale};
-use promql::{Annotations, Answer, EvalError, Options, Value};
+use model::{Histogram, HistogramSample, Labels, SeriesBatch, SeriesWrite, TenantId, is_stale};
+use promql::histogram::{FloatHistogram, buckets};
+use promql::{Annotations, Answer, EvalError, Options, Point, Value};
 use testkit::MemorySeries;
 
-use super::{is_close, series};
+use super::series::Written;
+use super::{is_close, nhcb, series};
 
 /// One `eval` and what came of it.
 #[derive(Debug)]
@@ -54,11 +56,10 @@ pub(crate) fn run(text: &str) -> Vec<Outcome> {
         }
         if head == "clear" {
             store = MemorySeries::new();
-        } else if let Some(step) = head
-            .strip_prefix("load_with_nhcb ")
-            .or(head.strip_prefix("load "))
-        {
-            load(&store, millis(step), &body);
+        } else if let Some(step) = head.strip_prefix("load ") {
+            load(&store, millis(step), &body, false);
+        } else if let Some(step) = head.strip_prefix("load_with_nhcb ") {
+            load(&store, millis(step), &body, true);
         } else if head.starts_with("eval") {
             let (query, result) = eval(&store, head, body);
             outcomes.push(Outcome {
@@ -86,9 +87,9 @@ fn millis(text: &str) -> i64 {
     }
 }
 
-fn load(store: &Arc<MemorySeries>, step_ms: i64, body: &[String]) {
+fn load(store: &Arc<MemorySeries>, step_ms: i64, body: &[String], with_nhcb: bool) {
     // A series that stands twice in one load is the one that stands last.
-    let mut lines: BTreeMap<Labels, Vec<Option<f64>>> = BTreeMap::new();
+    let mut lines: BTreeMap<Labels, Vec<Option<Written>>> = BTreeMap::new();
     for line in body {
         // Start times are no samples; the store has no place for them.
         let is_start_times = line
@@ -99,12 +100,20 @@ fn load(store: &Arc<MemorySeries>, step_ms: i64, body: &[String]) {
             lines.insert(parsed.labels, parsed.values);
         }
     }
+    if with_nhcb {
+        lines.extend(nhcb::converted(&lines));
+    }
     let mut batch = SeriesBatch::new(TenantId::DEFAULT);
     for (labels, values) in lines {
         let series = model::Series::new(labels);
-        for (place, value) in values.iter().enumerate() {
-            if let Some(value) = value {
-                batch.push_one(series.clone(), place as i64 * step_ms, *value);
+        for (place, value) in values.into_iter().enumerate() {
+            let at_ms = place as i64 * step_ms;
+            match value {
+                Some(Written::Float(value)) => batch.push_one(series.clone(), at_ms, value),
+                Some(Written::Histogram(value, _)) => {
+                    batch.push_histograms(series.clone(), vec![HistogramSample { at_ms, value }]);
+                }
+                None => {}
             }
         }
     }
@@ -236,21 +245,29 @@ fn check_annotations(annotations: &Annotations, expected: &Expected) -> Result<(
     Ok(())
 }
 
-type Points = Vec<(i64, f64)>;
+type Points = Vec<(i64, Written)>;
 
 fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Result<(), String> {
     let (got, is_scalar): (Vec<(Labels, Points)>, bool) = match value {
-        Value::Scalar { at_ms, value } => (vec![(Labels::empty(), vec![(*at_ms, *value)])], true),
+        Value::Scalar { at_ms, value } => (vec![(Labels::empty(), vec![(*at_ms, Written::Float(*value))])], true),
         Value::String { value, .. } => return Err(format!("got the string {value:?}")),
         Value::Vector(samples) => (
             samples
                 .iter()
-                .map(|s| (s.labels.clone(), vec![(s.at_ms, s.value)]))
+                .map(|s| (s.labels.clone(), vec![(s.at_ms, written(&s.value))]))
                 .collect(),
             false,
         ),
         Value::Matrix(series) => {
-            let points = |s: &promql::MatrixSeries| s.samples.iter().map(|s| (s.at_ms, s.value)).collect();
+            let points = |s: &promql::MatrixSeries| -> Points {
+                let numbers = s.samples.iter().map(|s| (s.at_ms, Written::Float(s.value)));
+                let histograms = s.histograms.iter();
+                let histograms =
+                    histograms.map(|s| (s.at_ms, Written::Histogram(Arc::clone(&s.value), true)));
+                let mut points: Points = numbers.chain(histograms).collect();
+                points.sort_by_key(|(at_ms, _)| *at_ms);
+                points
+            };
             (
                 series.iter().map(|s| (s.labels.clone(), points(s))).collect(),
                 false,
@@ -262,19 +279,18 @@ fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Res
         let number = model::number::parse_float(line);
         if let (true, Some(number)) = (is_scalar, number) {
             let (at_ms, _) = start_and_step(when);
-            wanted.push((Labels::empty(), vec![(at_ms, number)]));
+            wanted.push((Labels::empty(), vec![(at_ms, Written::Float(number))]));
             continue;
         }
         let parsed = series::parse(line)?;
-        if parsed.has_histograms {
-            return Err("expects native histograms".to_owned());
-        }
         let (start_ms, step_ms) = start_and_step(when);
         let points = parsed.values.iter().enumerate();
-        let points = points.filter_map(|(place, value)| Some((start_ms + step_ms * place as i64, (*value)?)));
+        let points = points.filter_map(|(place, value)| Some((start_ms + step_ms * place as i64, value.clone()?)));
         wanted.push((
             parsed.labels,
-            points.filter(|(_, value)| !is_stale(*value)).collect(),
+            points
+                .filter(|(_, value)| !matches!(value, Written::Float(value) if is_stale(*value)))
+                .collect(),
         ));
     }
     wanted.retain(|(_, points)| !points.is_empty());
@@ -294,7 +310,7 @@ fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Res
             && found
                 .iter()
                 .zip(points)
-                .all(|(found, point)| found.0 == point.0 && is_close(found.1, point.1));
+                .all(|(found, point)| found.0 == point.0 && is_same(&found.1, &point.1));
         if !equal {
             return Err(format!("{labels}: expected {points:?}, got {found:?}"));
         }
@@ -307,4 +323,43 @@ fn start_and_step(when: When) -> (i64, i64) {
         When::Instant(at_ms) => (at_ms, 1),
         When::Range(from_ms, _, step_ms) => (from_ms, step_ms),
     }
+}
+
+fn written(point: &Point) -> Written {
+    match point {
+        Point::Float(value) => Written::Float(*value),
+        Point::Histogram(histogram) => Written::Histogram(Arc::clone(histogram), true),
+    }
+}
+
+fn is_same(found: &Written, wanted: &Written) -> bool {
+    match (found, wanted) {
+        (Written::Float(found), Written::Float(wanted)) => is_close(*found, *wanted),
+        (Written::Histogram(found, _), Written::Histogram(wanted, says_resets)) => {
+            (!says_resets || found.reset_hint == wanted.reset_hint) && is_same_histogram(found, wanted)
+        }
+        _ => false,
+    }
+}
+
+/// Empty buckets left out, numbers to 1e-6 relative.
+fn is_same_histogram(found: &Histogram, wanted: &Histogram) -> bool {
+    let compact = |histogram: &Histogram| -> Histogram {
+        let mut tally = FloatHistogram::from(histogram);
+        tally.compact();
+        tally.into()
+    };
+    let (found, wanted) = (compact(found), compact(wanted));
+    let (found_buckets, wanted_buckets) = (buckets(&found), buckets(&wanted));
+    found.schema == wanted.schema
+        && found.custom_bounds == wanted.custom_bounds
+        && found.zero_threshold == wanted.zero_threshold
+        && is_close(found.zero_count, wanted.zero_count)
+        && is_close(found.count, wanted.count)
+        && is_close(found.sum, wanted.sum)
+        && found_buckets.len() == wanted_buckets.len()
+        && found_buckets
+            .iter()
+            .zip(&wanted_buckets)
+            .all(|(found, wanted)| found.upper == wanted.upper && is_close(found.count, wanted.count))
 }

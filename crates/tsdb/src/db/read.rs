@@ -401,6 +401,13 @@ impl SelectedSeries for Selected {
         Ok(())
     }
 
+    fn may_have_histograms(&self) -> bool {
+        // Blocks that were made since the series was selected were made of memory, which knows that it had some.
+        let memory = self.sources.memory.as_ref();
+        memory.is_some_and(|memory| memory.has_histograms())
+            || self.sources.blocks.iter().any(|found| !found.histograms.is_empty())
+    }
+
     fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
         let mut newest = Vec::new();
         if let Some(memory) = &self.sources.memory {

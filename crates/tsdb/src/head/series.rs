@@ -141,6 +141,11 @@ impl MemSeries {
         self.kept.lock().histograms.get_or_insert_default().insert(sample)
     }
 
+    /// Whether there ever was a histogram since the series came into memory.
+    pub(crate) fn has_histograms(&self) -> bool {
+        self.kept.lock().histograms.is_some()
+    }
+
     /// Appends the histograms that may lie in `range` to `out`, in no particular order.
     pub(crate) fn gather_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) {
         if let Some(histograms) = &self.kept.lock().histograms {

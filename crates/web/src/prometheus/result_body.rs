@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::Stream;
-use promql::{MatrixSeries, Value, VectorSample};
+use model::Histogram;
+use promql::{MatrixSeries, Point, Value, VectorSample};
 
 use crate::json::{write_float, write_labels, write_text, write_timestamp};
 use crate::limits::ENCODE_CHUNK_BYTES;
@@ -133,20 +134,36 @@ fn write_matrix(out: &mut Vec<u8>, all: &[MatrixSeries], index: usize, sample: u
             br#"{"metric":"#
         });
         write_labels(out, &series.labels);
-        out.extend_from_slice(br#","values":["#);
     }
+    let numbers = series.samples.len();
     for (next, point) in series.samples.iter().enumerate().skip(sample) {
         // At least one sample a turn: a turn that ended between a series' head and its first sample would begin with
         // the head again.
         if next > sample && out.len() >= ENCODE_CHUNK_BYTES {
             return Place::Result { index, sample: next };
         }
-        if next > 0 {
-            out.push(b',');
-        }
+        out.extend_from_slice(if next > 0 { b"," } else { br#","values":["# });
         write_point(out, point.at_ms, point.value);
+        if next + 1 == numbers {
+            out.push(b']');
+        }
     }
-    out.extend_from_slice(b"]}");
+    let written = sample.saturating_sub(numbers);
+    for (next, histogram) in series.histograms.iter().enumerate().skip(written) {
+        let next_sample = numbers + next;
+        if next_sample > sample && out.len() >= ENCODE_CHUNK_BYTES {
+            return Place::Result {
+                index,
+                sample: next_sample,
+            };
+        }
+        out.extend_from_slice(if next > 0 { b"," } else { br#","histograms":["# });
+        write_histogram_point(out, histogram.at_ms, &histogram.value);
+        if next + 1 == series.histograms.len() {
+            out.push(b']');
+        }
+    }
+    out.push(b'}');
     Place::Result {
         index: index + 1,
         sample: 0,
@@ -164,8 +181,16 @@ fn write_vector(out: &mut Vec<u8>, all: &[VectorSample], index: usize) -> Place 
         br#"{"metric":"#
     });
     write_labels(out, &element.labels);
-    out.extend_from_slice(br#","value":"#);
-    write_point(out, element.at_ms, element.value);
+    match &element.value {
+        Point::Float(value) => {
+            out.extend_from_slice(br#","value":"#);
+            write_point(out, element.at_ms, *value);
+        }
+        Point::Histogram(histogram) => {
+            out.extend_from_slice(br#","histogram":"#);
+            write_histogram_point(out, element.at_ms, histogram);
+        }
+    }
     out.push(b'}');
     Place::Result {
         index: index + 1,
@@ -182,9 +207,47 @@ fn write_point(out: &mut Vec<u8>, at_ms: i64, value: f64) {
     out.extend_from_slice(b"\"]");
 }
 
+/// `[1700010600.123,{"count":"4","sum":"5","buckets":[[0,"0.5","1","4"]]}]`: of every bucket that is not empty which of its
+/// ends belong to it (0 the upper, 1 the lower, 2 none, 3 both), both ends, and its count.
+fn write_histogram_point(out: &mut Vec<u8>, at_ms: i64, histogram: &Histogram) {
+    let quoted = |out: &mut Vec<u8>, value: f64| {
+        out.push(b'"');
+        write_float(out, value);
+        out.push(b'"');
+    };
+    out.push(b'[');
+    write_timestamp(out, at_ms);
+    out.extend_from_slice(br#",{"count":"#);
+    quoted(out, histogram.count);
+    out.extend_from_slice(br#","sum":"#);
+    quoted(out, histogram.sum);
+    let buckets = promql::histogram::buckets(histogram);
+    let mut is_first = true;
+    for bucket in buckets.iter().filter(|bucket| bucket.count != 0.0) {
+        out.extend_from_slice(if is_first { br#","buckets":["# } else { b"," });
+        is_first = false;
+        out.push(b'[');
+        out.push(match (bucket.holds_lower, bucket.holds_upper) {
+            (false, true) => b'0',
+            (true, false) => b'1',
+            (false, false) => b'2',
+            (true, true) => b'3',
+        });
+        for number in [bucket.lower, bucket.upper, bucket.count] {
+            out.push(b',');
+            quoted(out, number);
+        }
+        out.push(b']');
+    }
+    if !is_first {
+        out.push(b']');
+    }
+    out.extend_from_slice(b"}]");
+}
+
 #[cfg(test)]
 mod tests {
-    use model::{Labels, SampleColumns};
+    use model::{Buckets, HistogramSample, Labels, SampleColumns};
 
     use super::*;
 
@@ -205,6 +268,7 @@ mod tests {
         MatrixSeries {
             labels: Labels::from_pairs([("__name__", name)]),
             samples: columns,
+            histograms: Vec::new(),
         }
     }
 
@@ -224,6 +288,76 @@ mod tests {
                 .iter()
                 .all(|series| series["values"].as_array().unwrap().len() == 2)
         );
+    }
+
+    fn histogram() -> Histogram {
+        Histogram {
+            zero_threshold: 0.001,
+            zero_count: 2.0,
+            count: 7.5,
+            sum: -3.0,
+            positive: Buckets::from_sorted([(0, 1.0), (1, 0.0), (2, 1.5)]),
+            negative: Buckets::from_sorted([(1, 3.0)]),
+            ..Histogram::default()
+        }
+    }
+
+    const HISTOGRAM: &str = r#"{"count":"7.5","sum":"-3","buckets":[[1,"-2","-1","3"],[3,"-0.001","0.001","2"],[0,"0.5","1","1"],[0,"2","4","1.5"]]}"#;
+
+    #[test]
+    fn histograms_show_their_buckets() {
+        let mut mixed = series("h", &[(1_000, 1.0), (2_000, 2.0)]);
+        mixed.histograms = [3_000, 4_000]
+            .map(|at_ms| HistogramSample {
+                at_ms,
+                value: histogram().into(),
+            })
+            .to_vec();
+        let mut only = mixed.clone();
+        only.samples.clear();
+        only.histograms.truncate(1);
+        assert_eq!(
+            text_of(Value::Matrix(vec![mixed, only])),
+            [
+                r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"h"},"values":[[1.000,"1"],[2.000,"2"]],"histograms":[[3.000,"#,
+                HISTOGRAM,
+                "],[4.000,",
+                HISTOGRAM,
+                r#"]]},{"metric":{"__name__":"h"},"histograms":[[3.000,"#,
+                HISTOGRAM,
+                "]]}]}}",
+            ]
+            .concat()
+        );
+        let element = VectorSample {
+            labels: Labels::empty(),
+            at_ms: 1_000,
+            value: Point::Histogram(Histogram::default().into()),
+        };
+        assert_eq!(
+            text_of(Value::Vector(vec![element])),
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1.000,{"count":"0","sum":"0"}]}]}}"#
+        );
+    }
+
+    #[test]
+    fn histograms_are_split_into_chunks_as_numbers_are() {
+        let mut all: Vec<MatrixSeries> = (0..50).map(|n| series(&format!("m{n}"), &[(1, 2.0)])).collect();
+        for series in &mut all {
+            series.histograms = (2..40)
+                .map(|at_ms| HistogramSample {
+                    at_ms,
+                    value: histogram().into(),
+                })
+                .collect();
+        }
+        let text = text_of(Value::Matrix(all));
+        assert!(text.len() > 2 * ENCODE_CHUNK_BYTES);
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let result = document["data"]["result"].as_array().unwrap();
+        let counts = |name: &str| result.iter().all(|series| !series[name].as_array().unwrap().is_empty());
+        assert!(counts("values") && counts("histograms"));
+        assert!(result.iter().all(|series| series["histograms"].as_array().unwrap().len() == 38));
     }
 
     #[test]

@@ -155,6 +155,14 @@ impl<'a> Evaluation<'a> {
                 .collect(),
             ..Outcome::default()
         };
+        let all = series.len();
+        series.retain(|series| !series.samples.is_empty());
+        if series.len() < all {
+            let left_out = all - series.len();
+            outcome.warnings.push(format!(
+                "{left_out} series of native histograms cannot be drawn; ask for histogram_quantile(0.95, ...) or histogram_count(...)"
+            ));
+        }
         if series.len() > PAGE_SERIES_PER_QUERY_MAX {
             let all = series.len();
             series.truncate(PAGE_SERIES_PER_QUERY_MAX);
