@@ -1,6 +1,7 @@
 //! What tests of several rooms share: a clock they own and a store of series that lives in memory.
 //!
-//! In: `stdx` and `model`.  Out: [`FakeClock`], [`MemorySeries`]; dev-dependency only.
+//! In: `stdx` and `model`.  Out: [`FakeClock`], [`MemorySeries`], the notation of histograms;
+//! dev-dependency only.
 //! Owns: nothing.
 //! Invariants: the memory store answers as the doors promise, by the simplest code there is, so that engines can be
 //! judged against it (`memory_series::tests`).
@@ -8,7 +9,9 @@
 //! Start at: [`MemorySeries`].
 
 pub mod fake_clock;
+pub mod histogram_notation;
 pub mod memory_series;
 
 pub use fake_clock::FakeClock;
+pub use histogram_notation::{WrittenHistogram, expand_histograms};
 pub use memory_series::MemorySeries;

@@ -1,7 +1,7 @@
 //! A store of series in memory, by the simplest code there is: the model that engines are judged against.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
@@ -160,7 +160,9 @@ impl MemorySeries {
             .histograms
             .iter()
             .filter(|(_, samples)| samples.range(times.clone()).next().is_some());
-        let keys = of_numbers.map(|(key, _)| key).chain(of_histograms.map(|(key, _)| key));
+        let keys = of_numbers
+            .map(|(key, _)| key)
+            .chain(of_histograms.map(|(key, _)| key));
         let fits = |labels: &Labels| {
             let mut any_of = any_of.iter();
             any_of.len() == 0 || any_of.any(|all| all.iter().all(|m| m.matches_labels(labels)))

@@ -107,5 +107,6 @@ fn ask(db: &tsdb::Db, question: &promql::Expr) -> Vec<(Labels, f64)> {
     let Value::Vector(rows) = answer.value else {
         panic!("a sum is a vector")
     };
-    rows.into_iter().map(|row| (row.labels, row.value)).collect()
+    let number = |row: promql::VectorSample| (row.labels, row.value.as_float().unwrap());
+    rows.into_iter().map(number).collect()
 }

@@ -160,7 +160,9 @@ fn evaluate_rule(
             let judged = judge(group_name, &name, &known.alerts, candidates, timing, at_ms);
             let series = alert_series(&judged.alerts);
             let series = series.into_iter();
-            let series = series.map(|(labels, value)| (labels, Point::Float(value))).collect();
+            let series = series
+                .map(|(labels, value)| (labels, Point::Float(value)))
+                .collect();
             (judged.alerts, judged.events, series)
         }
     };
@@ -343,6 +345,8 @@ struct QueryAt<'a> {
 impl Query for QueryAt<'_> {
     fn query(&self, text: &str) -> Result<Vec<(Labels, f64)>, String> {
         let expr = promql::parse(text).map_err(|error| error.to_string())?;
-        ask(&expr, self.reader, self.at_ms)
+        let samples = ask(&expr, self.reader, self.at_ms)?;
+        let value = |(labels, value): (Labels, Point)| (labels, value.as_float().unwrap_or(0.0));
+        Ok(samples.into_iter().map(value).collect())
     }
 }

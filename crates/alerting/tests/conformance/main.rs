@@ -144,7 +144,7 @@ fn rules_unit() {
         }
     }
     // `unittest.yml` needs native histograms, which samples here do not have.
-    report("rules-unit", cases, 8);
+    report("rules-unit", cases, 9);
 }
 
 fn load_config(text: &str) -> Result<Config, String> {

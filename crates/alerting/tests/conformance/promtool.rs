@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use alerting::rules::evaluate::{Environment, GroupState, evaluate_group};
 use alerting::rules::{NameScheme, RuleGroup, parse_rule_file};
-use model::{AlertPhase, Labels};
-use promql::Value;
+use model::{AlertPhase, HistogramSample, Labels, Series, SeriesBatch, SeriesWrite, TenantId};
+use promql::{Point, Value};
 use serde::Deserialize;
 use stdx::HumanDuration;
 use testkit::MemorySeries;
@@ -198,12 +198,19 @@ impl Playing<'_> {
                     continue;
                 }
             };
-            let samples: Vec<(i64, f64)> = (0..)
-                .zip(values)
-                .filter_map(|(index, value): (i64, _)| Some((index * input_ms, value?)))
-                .collect();
-            let pairs: Vec<(&str, &str)> = labels.iter().collect();
-            self.store.add(&pairs, &samples);
+            let series = Series::new(labels);
+            let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+            for (index, value) in (0..).zip(values) {
+                let at_ms: i64 = index * input_ms;
+                match value {
+                    Some(Point::Float(value)) => batch.push_one(series.clone(), at_ms, value),
+                    Some(Point::Histogram(value)) => {
+                        batch.push_histograms(series.clone(), vec![HistogramSample { at_ms, value }]);
+                    }
+                    None => {}
+                }
+            }
+            self.store.append(&batch, 0).map_err(|error| error.to_string())?;
         }
         if faults.is_empty() {
             Ok(())
@@ -273,31 +280,40 @@ impl Playing<'_> {
         let at_ms = case.eval_time.as_millis_i64();
         let answer = promql::instant(&expr, &*self.store, at_ms, &promql::Options::default())
             .map_err(|error| format!("{}: {error}", case.expr))?;
-        let mut found: Vec<(Labels, f64)> = match answer.value {
+        let mut found: Vec<(Labels, Point)> = match answer.value {
             Value::Vector(samples) => samples
                 .into_iter()
                 .map(|sample| (sample.labels, sample.value))
                 .collect(),
-            Value::Scalar { value, .. } => vec![(Labels::empty(), value)],
+            Value::Scalar { value, .. } => vec![(Labels::empty(), Point::Float(value))],
             other => return Err(format!("{}: {other:?}", case.expr)),
         };
         let mut wanted = Vec::new();
         for sample in &case.exp_samples {
-            if sample.histogram.is_some() {
-                return Err(format!("{}: native histograms are not kept here", case.expr));
-            }
-            wanted.push((series::labels(&sample.labels)?, sample.value));
+            let value = match &sample.histogram {
+                Some(written) => {
+                    let mut found = series::histograms(written)?;
+                    Point::Histogram(found.pop().unwrap_or_default().into())
+                }
+                None => Point::Float(sample.value),
+            };
+            wanted.push((series::labels(&sample.labels)?, value));
         }
         found.sort_by(|a, b| a.0.cmp(&b.0));
         wanted.sort_by(|a, b| a.0.cmp(&b.0));
-        let same = |a: f64, b: f64| {
-            a.to_bits() == b.to_bits() || a == b || (fuzzy && (a - b).abs() <= 1e-9 * a.abs().max(b.abs()))
+        let same = |a: &Point, b: &Point| match (a, b) {
+            (Point::Float(a), Point::Float(b)) => {
+                a.to_bits() == b.to_bits()
+                    || a == b
+                    || (fuzzy && (a - b).abs() <= 1e-9 * a.abs().max(b.abs()))
+            }
+            (a, b) => a == b,
         };
         let equal = found.len() == wanted.len()
             && found
                 .iter()
                 .zip(&wanted)
-                .all(|(a, b)| a.0 == b.0 && same(a.1, b.1));
+                .all(|(a, b)| a.0 == b.0 && same(&a.1, &b.1));
         if equal {
             return Ok(());
         }

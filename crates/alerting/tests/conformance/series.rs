@@ -1,23 +1,60 @@
-//! The series notation of rule unit tests, for floats: `1+2x3`, `4x2`, `_`, `_x5`, `stale`.
+//! The series notation of rule unit tests: `1+2x3`, `4x2`, `_`, `_x5`, `stale`, `{{count:1 sum:2 buckets:[1]}}x3`.
 
-use model::{Labels, Matcher, MatcherOp, STALE_NAN};
+use model::{Histogram, Labels, Matcher, MatcherOp, STALE_NAN};
+use promql::Point;
+use promql::histogram::FloatHistogram;
 
 /// Most samples of one series.
 const SAMPLES_MAX: usize = 200_000;
 
 /// The values of a series, one per interval; `None` where there is no sample.
-pub(crate) fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
+pub(crate) fn values(text: &str) -> Result<Vec<Option<Point>>, String> {
     let mut values = Vec::new();
-    for item in text.split_whitespace() {
-        if item.starts_with("{{") || item.contains("}}") || item.contains(':') {
-            return Err("native histograms are not kept here".to_owned());
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (item, behind) = rest.split_at(item_end(rest));
+        rest = behind.trim_start();
+        if item.starts_with("{{") {
+            let found = histograms(item)?.into_iter();
+            values.extend(found.map(|found| Some(Point::Histogram(found.into()))));
+        } else {
+            let mut numbers = Vec::new();
+            append(item, &mut numbers).ok_or_else(|| format!("bad series item {item:?}"))?;
+            values.extend(numbers.into_iter().map(|value| value.map(Point::Float)));
         }
-        append(item, &mut values).ok_or_else(|| format!("bad series item {item:?}"))?;
         if values.len() > SAMPLES_MAX {
             return Err("too many samples".to_owned());
         }
     }
     Ok(values)
+}
+
+/// Where an item ends: at a blank that is not within braces.
+fn item_end(text: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, char) in text.char_indices() {
+        match char {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ if char.is_whitespace() && depth == 0 => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// The histograms of one item.
+pub(crate) fn histograms(item: &str) -> Result<Vec<Histogram>, String> {
+    let found = testkit::expand_histograms(item, |now, step, is_added| {
+        let mut tally = FloatHistogram::from(now);
+        let added = if is_added {
+            tally.add(step)
+        } else {
+            tally.subtract(step)
+        };
+        added.ok().map(|_| tally.into())
+    })?;
+    Ok(found.into_iter().map(|found| found.histogram).collect())
 }
 
 fn append(item: &str, values: &mut Vec<Option<f64>>) -> Option<()> {

@@ -114,12 +114,16 @@ impl Evaluator<'_> {
         let label = label_of(plan.parameter.as_ref())?;
         let columns = self.vector(&plan.inner, grid)?;
         let groups = group(plan, &columns);
-        let mut results = Vec::new();
+        let mut counted = Counted {
+            label,
+            steps: grid.steps,
+            places: FxHashMap::default(),
+            columns: Vec::new(),
+        };
         let mut turn = 0;
         for group in &groups {
             // Keyed by the bits, all NaNs being one value.
-            let mut counts: FxHashMap<u64, Column> = FxHashMap::default();
-            let mut histogram_counts: FxHashMap<String, Column> = FxHashMap::default();
+            let mut numbers: FxHashMap<u64, usize> = FxHashMap::default();
             for column in group.members.iter().filter_map(|place| columns.get(*place)) {
                 self.check_at(turn)?;
                 turn += 1;
@@ -134,48 +138,59 @@ impl Evaluator<'_> {
                     } else {
                         value.to_bits()
                     };
-                    let counted = match counts.entry(bits) {
-                        Entry::Occupied(known) => known.into_mut(),
+                    let place = match numbers.entry(bits) {
+                        Entry::Occupied(known) => *known.get(),
                         Entry::Vacant(new) => {
                             self.hold(grid.steps)?;
-                            new.insert(counted_column(group, &label, format_go(*value), grid))
+                            *new.insert(counted.place(group, format_go(*value)))
                         }
                     };
-                    count_at(counted, step);
+                    counted.count(place, step);
                 }
                 for step in 0..grid.steps {
                     let Some(histogram) = column.histogram_at(step) else {
                         continue;
                     };
-                    let counted = match histogram_counts.entry(crate::histogram::text(histogram)) {
-                        Entry::Occupied(known) => known.into_mut(),
-                        Entry::Vacant(new) => {
-                            self.hold(grid.steps)?;
-                            let column = counted_column(group, &label, new.key().clone(), grid);
-                            new.insert(column)
-                        }
-                    };
-                    count_at(counted, step);
+                    let known = counted.columns.len();
+                    let place = counted.place(group, crate::histogram::text(histogram));
+                    self.hold(grid.steps * (counted.columns.len() - known))?;
+                    counted.count(place, step);
                 }
             }
-            results.extend(counts.into_values());
-            results.extend(histogram_counts.into_values());
         }
         self.release(sample_count(&columns));
+        let mut results = counted.columns;
         results.sort_by(|left, right| left.labels.cmp(&right.labels));
         merge_same_labels(results).map(Evaluated::Vector)
     }
 }
 
-fn counted_column(group: &Group, label: &str, value: String, grid: Grid) -> Column {
-    let mut labels = group.labels.to_builder();
-    labels.set(label, value);
-    Column::blank(labels.build(), group.drops_name, grid.steps)
+/// How often each value was counted. The label may be one that groups are made by: then groups fall together.
+struct Counted {
+    label: String,
+    steps: usize,
+    places: FxHashMap<Labels, usize>,
+    columns: Vec<Column>,
 }
 
-fn count_at(counted: &mut Column, step: usize) {
-    if let Some(cell) = counted.values.get_mut(step) {
-        *cell = if is_present(*cell) { *cell + 1.0 } else { 1.0 };
+impl Counted {
+    /// The place of the column that counts a value of a group.
+    fn place(&mut self, group: &Group, value: String) -> usize {
+        let mut labels = group.labels.to_builder();
+        labels.set(self.label.as_str(), value);
+        let labels = labels.build();
+        *self.places.entry(labels.clone()).or_insert_with(|| {
+            self.columns
+                .push(Column::blank(labels, group.drops_name, self.steps));
+            self.columns.len() - 1
+        })
+    }
+
+    fn count(&mut self, place: usize, step: usize) {
+        let column = self.columns.get_mut(place);
+        if let Some(cell) = column.and_then(|column| column.values.get_mut(step)) {
+            *cell = if is_present(*cell) { *cell + 1.0 } else { 1.0 };
+        }
     }
 }
 

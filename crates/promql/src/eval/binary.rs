@@ -66,7 +66,7 @@ impl Evaluator<'_> {
         scalar_is_left: bool,
     ) -> Evaluated {
         let mut said = Said::default();
-        let drops_name = plan.return_bool || !plan.op.is_comparison();
+        let drops_name = plan.return_bool || !keeps_name(plan.op);
         for column in &mut columns {
             column.drops_name |= drops_name;
             if column.histograms.is_some() || is_trim(plan.op) {
@@ -95,6 +95,11 @@ impl Evaluator<'_> {
         self.tell_operator(plan.op, &said, at);
         Evaluated::Vector(columns)
     }
+}
+
+/// Operators whose results are still of the metric: comparisons, and those that leave out a part of a histogram.
+pub(super) fn keeps_name(op: BinaryOp) -> bool {
+    op.is_comparison() || is_trim(op)
 }
 
 /// Operators that only histograms have.

@@ -4,7 +4,7 @@ use model::Labels;
 use model::labels::METRIC_NAME;
 use rustc_hash::FxHashMap;
 
-use super::binary::{compute, is_trim, keeps};
+use super::binary::{compute, is_trim, keeps, keeps_name};
 use super::column::{Column, merge_same_labels, without_name};
 use super::mixed_binary::{Said, apply};
 use super::{Evaluator, Grid};
@@ -233,8 +233,7 @@ impl Pairing<'_> {
     /// An empty column with the labels of a result.
     fn result(&self, many: &Column, partner: Option<usize>) -> Column {
         let matching = &self.plan.matching;
-        let keeps_name = self.plan.op.is_comparison();
-        let mut labels = if keeps_name {
+        let mut labels = if keeps_name(self.plan.op) {
             many.labels.clone()
         } else {
             without_name(&many.labels)
@@ -249,11 +248,7 @@ impl Pairing<'_> {
             }
             labels = builder.build();
         }
-        Column::blank(
-            labels,
-            many.drops_name || self.plan.return_bool,
-            self.grid.steps,
-        )
+        Column::blank(labels, many.drops_name || self.plan.return_bool, self.grid.steps)
     }
 
     /// Results at steps where only the "one" side has a sample and the other side is to be filled.

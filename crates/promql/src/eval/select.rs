@@ -36,7 +36,25 @@ impl Evaluator<'_> {
         selector: &SelectorPlan,
         grid: Grid,
     ) -> Result<Evaluated, EvalError> {
-        let mut evaluated = self.select_with(selector, 0, grid, Pick::Time)?;
+        self.select_without_name(selector, grid, Pick::Time)
+    }
+
+    /// The same, but histograms themselves where those are the newest.
+    pub(crate) fn select_times_of_numbers(
+        &mut self,
+        selector: &SelectorPlan,
+        grid: Grid,
+    ) -> Result<Evaluated, EvalError> {
+        self.select_without_name(selector, grid, Pick::TimeOfNumber)
+    }
+
+    fn select_without_name(
+        &mut self,
+        selector: &SelectorPlan,
+        grid: Grid,
+        pick: Pick,
+    ) -> Result<Evaluated, EvalError> {
+        let mut evaluated = self.select_with(selector, 0, grid, pick)?;
         if let Evaluated::Vector(columns) = &mut evaluated {
             for column in columns {
                 column.drops_name = true;
@@ -57,7 +75,9 @@ impl Evaluator<'_> {
         let pick_number: fn(Looked, &SampleColumns, usize) -> Option<f64> = match pick {
             Pick::Value => |looked, samples, count| Some(newest(looked, samples, count)?.1),
             Pick::Smoothed => smoothed_value,
-            Pick::Time => |looked, samples, count| Some(newest(looked, samples, count)?.0 as f64 / 1000.0),
+            Pick::Time | Pick::TimeOfNumber => {
+                |looked, samples, count| Some(newest(looked, samples, count)?.0 as f64 / 1000.0)
+            }
         };
         let ahead_ms = match selector.extended {
             Some(Extended::Smoothed) => self.options.lookback_ms,
@@ -93,10 +113,16 @@ impl Evaluator<'_> {
                     newest_ms: looked_ms + ahead_ms,
                 };
                 if histograms.is_empty() {
-                    column.values.push(pick_number(looked, &samples, cursor).unwrap_or(ABSENT));
+                    column
+                        .values
+                        .push(pick_number(looked, &samples, cursor).unwrap_or(ABSENT));
                     continue;
                 }
-                let behind = |cursor| histograms.get(cursor).map(|sample: &HistogramSample| sample.at_ms);
+                let behind = |cursor| {
+                    histograms
+                        .get(cursor)
+                        .map(|sample: &HistogramSample| sample.at_ms)
+                };
                 while behind(histogram_cursor).is_some_and(|at_ms| at_ms <= looked_ms) {
                     histogram_cursor += 1;
                 }
@@ -200,6 +226,8 @@ enum Pick {
     Smoothed,
     /// The time of the newest, in seconds since the Unix epoch.
     Time,
+    /// The same, but the newest itself where it is a histogram.
+    TimeOfNumber,
 }
 
 /// The samples of a series that has histograms among them, and how many of each kind lie at or before a step.
@@ -228,16 +256,14 @@ impl Mixed<'_> {
         };
         let (at_ms, point) = if is_histogram {
             let histogram = histogram.filter(|histogram| fits(looked, histogram))?;
-            (
-                histogram.at_ms,
-                Point::Histogram(Arc::clone(&histogram.value)),
-            )
+            (histogram.at_ms, Point::Histogram(Arc::clone(&histogram.value)))
         } else {
             let (at_ms, value) = newest(looked, self.samples, self.count)?;
             (at_ms, Point::Float(value))
         };
         Some(match pick {
-            Pick::Time => Point::Float(at_ms as f64 / 1000.0),
+            Pick::TimeOfNumber if is_histogram => point,
+            Pick::Time | Pick::TimeOfNumber => Point::Float(at_ms as f64 / 1000.0),
             Pick::Value | Pick::Smoothed => point,
         })
     }

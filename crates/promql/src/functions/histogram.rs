@@ -219,7 +219,11 @@ impl Histogram {
     /// Whether any of its buckets has a sample at a step.
     pub(super) fn has(&self, columns: &[Column], step: usize) -> bool {
         let mut members = self.buckets.iter();
-        members.any(|(_, place)| columns.get(*place).is_some_and(|column| column.at(step).is_some()))
+        members.any(|(_, place)| {
+            columns
+                .get(*place)
+                .is_some_and(|column| column.at(step).is_some())
+        })
     }
 }
 

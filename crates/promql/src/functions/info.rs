@@ -79,8 +79,11 @@ fn infos(evaluator: &mut Evaluator<'_>, asked: &Asked, base: &Plan, grid: Grid) 
         times: Vec::new(),
         by_id: FxHashMap::default(),
     };
-    if let Evaluated::Vector(columns) = evaluator.select_times(&selector, grid)? {
+    if let Evaluated::Vector(columns) = evaluator.select_times_of_numbers(&selector, grid)? {
         for column in columns {
+            if !column.has_no_histogram() {
+                return Err(EvalError::execution("info sample should be float"));
+            }
             let id = column.labels.retain(|name| IDENTIFYING.contains(&name));
             found.by_id.entry(id).or_default().push(found.labels.len());
             found.labels.push(column.labels);

@@ -86,11 +86,11 @@ pub(crate) fn ignores(
     compute(&window.numbers).map(Point::Float)
 }
 
-pub(crate) fn count(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of functions holds one type of function"
+)]
+pub(crate) fn count(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
     let count = window.numbers.values.len() + window.histograms.len();
     Some(Point::Float(count as f64))
 }
@@ -99,27 +99,15 @@ pub(crate) fn count(
     clippy::unnecessary_wraps,
     reason = "the table of functions holds one type of function"
 )]
-pub(crate) fn present(
-    _: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn present(_: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
     Some(Point::Float(1.0))
 }
 
-pub(crate) fn first(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn first(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
     window.samples().first().map(|(_, sample)| sample.to_point())
 }
 
-pub(crate) fn last(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn last(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
     window.samples().last().map(|(_, sample)| sample.to_point())
 }
 
@@ -129,7 +117,9 @@ pub(crate) fn ts_of_first(
     _: &mut Notes,
 ) -> Option<Point> {
     let samples = window.samples();
-    samples.first().map(|(at_ms, _)| Point::Float(*at_ms as f64 / 1000.0))
+    samples
+        .first()
+        .map(|(at_ms, _)| Point::Float(*at_ms as f64 / 1000.0))
 }
 
 pub(crate) fn ts_of_last(
@@ -138,39 +128,25 @@ pub(crate) fn ts_of_last(
     _: &mut Notes,
 ) -> Option<Point> {
     let samples = window.samples();
-    samples.last().map(|(at_ms, _)| Point::Float(*at_ms as f64 / 1000.0))
+    samples
+        .last()
+        .map(|(at_ms, _)| Point::Float(*at_ms as f64 / 1000.0))
 }
 
-pub(crate) fn changes(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn changes(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
     count_pairs(&window.samples(), has_changed)
 }
 
-pub(crate) fn resets(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn resets(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
     count_pairs(&window.samples(), was_reset)
 }
 
-fn anchored_changes(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
+fn anchored_changes(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
     let samples = window.samples();
     count_pairs(anchored(window, &samples)?, has_changed)
 }
 
-fn anchored_resets(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
+fn anchored_resets(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
     let samples = window.samples();
     count_pairs(anchored(window, &samples)?, was_reset)
 }

@@ -26,7 +26,9 @@ pub(crate) fn stdvar(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid)
 }
 
 pub(crate) fn stddev(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid) -> Result {
-    each(evaluator, call, grid, |histogram| histogram::variance(histogram).sqrt())
+    each(evaluator, call, grid, |histogram| {
+        histogram::variance(histogram).sqrt()
+    })
 }
 
 fn each(
@@ -46,9 +48,7 @@ fn each(
         let histograms = column.histograms.take();
         let histograms = histograms.iter().flatten();
         for (value, histogram) in column.values.iter_mut().zip(histograms) {
-            *value = histogram
-                .as_deref()
-                .map_or(ABSENT, compute);
+            *value = histogram.as_deref().map_or(ABSENT, compute);
         }
     }
     Ok(Evaluated::Vector(columns))

@@ -157,7 +157,9 @@ fn add_lost(
     ends: Ends,
     notes: &mut Notes,
 ) -> Result<(), MixedSchemas> {
-    let [first, rest @ ..] = samples else { return Ok(()) };
+    let [first, rest @ ..] = samples else {
+        return Ok(());
+    };
     // The first sample is `left`, the last is `right`.
     let [between @ .., _] = rest else { return Ok(()) };
     let mut before = left;

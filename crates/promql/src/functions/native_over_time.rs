@@ -25,11 +25,7 @@ impl SeenResets {
     }
 }
 
-pub(crate) fn sum(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    notes: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn sum(window: &MixedWindow<'_>, _: super::extended::Compute, notes: &mut Notes) -> Option<Point> {
     if window.is_mixed(notes) {
         return None;
     }
@@ -51,11 +47,7 @@ pub(crate) fn sum(
     Some(Point::Histogram(sum.settled().shared()))
 }
 
-pub(crate) fn avg(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    notes: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn avg(window: &MixedWindow<'_>, _: super::extended::Compute, notes: &mut Notes) -> Option<Point> {
     if window.is_mixed(notes) {
         return None;
     }

@@ -21,7 +21,10 @@ pub(super) fn settle(
         let Some(column) = columns.get(member).filter(|column| !column.has_no_histogram()) else {
             continue;
         };
-        let Some(found) = places.get(&column.labels).and_then(|place| classic.get_mut(*place)) else {
+        let Some(found) = places
+            .get(&column.labels)
+            .and_then(|place| classic.get_mut(*place))
+        else {
             continue;
         };
         let steps = 0..column.values.len();

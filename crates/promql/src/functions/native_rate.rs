@@ -33,12 +33,7 @@ pub(crate) fn delta(
 }
 
 /// The change over the window, extended to its ends where the samples reach close enough to them.
-fn extrapolated(
-    window: &MixedWindow<'_>,
-    is_counter: bool,
-    scale: f64,
-    notes: &mut Notes,
-) -> Option<Point> {
+fn extrapolated(window: &MixedWindow<'_>, is_counter: bool, scale: f64, notes: &mut Notes) -> Option<Point> {
     if window.is_mixed(notes) {
         return None;
     }

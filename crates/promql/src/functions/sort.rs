@@ -25,17 +25,14 @@ pub(crate) fn sort_by_label_desc(evaluator: &mut Evaluator<'_>, call: &CallPlan,
 }
 
 /// Histograms have no order and are left out.
-fn ordered_numbers(
-    evaluator: &mut Evaluator<'_>,
-    call: &CallPlan,
-    grid: Grid,
-    descending: bool,
-) -> Result {
+fn ordered_numbers(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid, descending: bool) -> Result {
     let mut sorted = ordered(evaluator, call, grid, |left, right| {
         by_value(left, right, descending)
     })?;
     if let Evaluated::Vector(columns) = &mut sorted {
-        columns.iter_mut().for_each(|column| column.histograms = None);
+        for column in &mut *columns {
+            column.histograms = None;
+        }
         columns.retain(|column| !column.is_empty());
     }
     Ok(sorted)

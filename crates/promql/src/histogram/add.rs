@@ -121,5 +121,7 @@ pub(super) fn common_bounds(left: &[f64], right: &[f64]) -> Arc<[f64]> {
 /// Which of the `common` buckets holds the bucket `index` of a histogram with these `bounds`.
 pub(super) fn place_of(common: &[f64], bounds: &[f64], index: i32) -> usize {
     let upper = usize::try_from(index).ok().and_then(|place| bounds.get(place));
-    upper.map_or(common.len(), |upper| common.partition_point(|bound| bound < upper))
+    upper.map_or(common.len(), |upper| {
+        common.partition_point(|bound| bound < upper)
+    })
 }

@@ -39,9 +39,9 @@ pub(crate) use hints::{Hints, tell_resets};
 pub(crate) use interpolate::interpolate;
 pub(crate) use mean::Mean;
 pub(crate) use quantile::{NanObservations, fraction, quantile};
-pub(crate) use trim::Keep;
 pub(crate) use reset::is_reset;
 pub(crate) use text::text;
+pub(crate) use trim::Keep;
 pub(crate) use variance::variance;
 
 use crate::functions::sum::Sum;
@@ -134,7 +134,9 @@ impl<N: Count> Tally<N> {
     fn counts(&self) -> impl Iterator<Item = f64> + '_ {
         let scalars = [self.zero_count, self.count, self.sum];
         let sides = [&self.positive, &self.negative];
-        let buckets = sides.into_iter().flat_map(|side| side.iter().map(|(_, count)| count));
+        let buckets = sides
+            .into_iter()
+            .flat_map(|side| side.iter().map(|(_, count)| count));
         scalars.into_iter().chain(buckets).map(|count| count.value())
     }
 
@@ -167,7 +169,8 @@ impl<N: Count> Tally<N> {
 
     /// The greatest of all numbers, signs aside.
     pub(crate) fn greatest(&self) -> f64 {
-        self.counts().fold(0.0, |greatest, count| greatest.max(count.abs()))
+        self.counts()
+            .fold(0.0, |greatest, count| greatest.max(count.abs()))
     }
 
     /// Leaves out empty buckets.

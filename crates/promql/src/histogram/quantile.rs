@@ -164,11 +164,13 @@ impl FloatHistogram {
             }
             if bucket.upper > value {
                 // No share of a bucket without a lower end can be told.
-                return Some(if bucket.lower == f64::NEG_INFINITY && (self.is_custom() || is_zero) {
-                    bucket.count
-                } else {
-                    rank + bucket.count * share_below(&bucket, value, self.is_custom() || is_zero)
-                });
+                return Some(
+                    if bucket.lower == f64::NEG_INFINITY && (self.is_custom() || is_zero) {
+                        bucket.count
+                    } else {
+                        rank + bucket.count * share_below(&bucket, value, self.is_custom() || is_zero)
+                    },
+                );
             }
             rank += bucket.count;
         }

@@ -55,7 +55,13 @@ fn sum_of(left: &Histogram, right: &Histogram) -> FloatHistogram {
 }
 
 fn count_in_buckets(tally: &FloatHistogram) -> f64 {
-    tally.zero_count + tally.positive.iter().chain(tally.negative.iter()).map(|(_, c)| c).sum::<f64>()
+    tally.zero_count
+        + tally
+            .positive
+            .iter()
+            .chain(tally.negative.iter())
+            .map(|(_, c)| c)
+            .sum::<f64>()
 }
 
 proptest! {
@@ -202,7 +208,11 @@ fn what_is_known_of_resets_adds_up() {
     let check = |left, right, wanted, collides| {
         let mut sum = FloatHistogram::from(&of(left));
         let added = sum.add(&of(right)).unwrap();
-        assert_eq!((sum.hint, added.resets_collide), (wanted, collides), "{left:?} and {right:?}");
+        assert_eq!(
+            (sum.hint, added.resets_collide),
+            (wanted, collides),
+            "{left:?} and {right:?}"
+        );
     };
     check(No, No, No, false);
     check(No, Unknown, Unknown, false);

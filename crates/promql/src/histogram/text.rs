@@ -55,6 +55,9 @@ mod tests {
         let shown: Vec<String> = [0.0, 2.0, -0.5, 1234567.0, 1.5e-7, 0.0001, f64::INFINITY]
             .map(number)
             .to_vec();
-        assert_eq!(shown, ["0", "2", "-0.5", "1.234567e+06", "1.5e-07", "0.0001", "+Inf"]);
+        assert_eq!(
+            shown,
+            ["0", "2", "-0.5", "1.234567e+06", "1.5e-07", "0.0001", "+Inf"]
+        );
     }
 }

@@ -126,14 +126,17 @@ fn endless_trimmed(bucket: &Bucket, value: f64, keep: Keep) -> Kept {
     }
 }
 
-fn zero_trimmed(
-    zero: Bucket,
-    (has_negative, has_positive): (bool, bool),
-    value: f64,
-    keep: Keep,
-) -> Kept {
-    let lower = if has_positive && !has_negative { 0.0 } else { zero.lower };
-    let upper = if has_negative && !has_positive { 0.0 } else { zero.upper };
+fn zero_trimmed(zero: Bucket, (has_negative, has_positive): (bool, bool), value: f64, keep: Keep) -> Kept {
+    let lower = if has_positive && !has_negative {
+        0.0
+    } else {
+        zero.lower
+    };
+    let upper = if has_negative && !has_positive {
+        0.0
+    } else {
+        zero.upper
+    };
     let all = (zero.count, f64::midpoint(lower, upper));
     match keep {
         Keep::Below if value <= lower => (0.0, 0.0),

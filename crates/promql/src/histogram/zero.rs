@@ -25,8 +25,10 @@ impl<N: Count> Tally<N> {
             bounds,
             ..FloatHistogram::default()
         };
-        self.positive.retain(|index| probe.bounds_of(index).0 >= threshold);
-        self.negative.retain(|index| probe.bounds_of(index).0 >= threshold);
+        self.positive
+            .retain(|index| probe.bounds_of(index).0 >= threshold);
+        self.negative
+            .retain(|index| probe.bounds_of(index).0 >= threshold);
     }
 
     /// The end of the last populated bucket that `threshold` lies in, on either side; `threshold` itself where there is none.

@@ -26,9 +26,8 @@ pub(crate) fn converted(
     for (labels, values) in series {
         let name = labels.metric_name();
         let bound = labels.get("le").and_then(model::number::parse_float);
-        let (base, suffix) = match name.rsplit_once('_') {
-            Some((base, suffix @ ("bucket" | "count" | "sum"))) => (base, suffix),
-            _ => continue,
+        let Some((base, suffix @ ("bucket" | "count" | "sum"))) = name.rsplit_once('_') else {
+            continue;
         };
         if (suffix == "bucket") != bound.is_some() {
             continue;
@@ -37,7 +36,9 @@ pub(crate) fn converted(
         builder.set(METRIC_NAME, base);
         let parts = all.entry(builder.build()).or_default();
         for (place, value) in values.iter().enumerate() {
-            let Some(Written::Float(value)) = value else { continue };
+            let Some(Written::Float(value)) = value else {
+                continue;
+            };
             if is_stale(*value) {
                 continue;
             }

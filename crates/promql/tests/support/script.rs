@@ -249,7 +249,10 @@ type Points = Vec<(i64, Written)>;
 
 fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Result<(), String> {
     let (got, is_scalar): (Vec<(Labels, Points)>, bool) = match value {
-        Value::Scalar { at_ms, value } => (vec![(Labels::empty(), vec![(*at_ms, Written::Float(*value))])], true),
+        Value::Scalar { at_ms, value } => (
+            vec![(Labels::empty(), vec![(*at_ms, Written::Float(*value))])],
+            true,
+        ),
         Value::String { value, .. } => return Err(format!("got the string {value:?}")),
         Value::Vector(samples) => (
             samples
@@ -285,7 +288,8 @@ fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Res
         let parsed = series::parse(line)?;
         let (start_ms, step_ms) = start_and_step(when);
         let points = parsed.values.iter().enumerate();
-        let points = points.filter_map(|(place, value)| Some((start_ms + step_ms * place as i64, value.clone()?)));
+        let points =
+            points.filter_map(|(place, value)| Some((start_ms + step_ms * place as i64, value.clone()?)));
         wanted.push((
             parsed.labels,
             points

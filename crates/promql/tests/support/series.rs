@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use model::histogram::CUSTOM_BUCKETS;
-use model::{Buckets, Histogram, Labels, ResetHint, STALE_NAN, Span};
+use model::{Histogram, Labels, STALE_NAN};
 use promql::histogram::FloatHistogram;
 
 /// A series and its values; `None` where the sample is left out.
@@ -162,99 +161,18 @@ fn unquote(text: &str) -> Result<String, String> {
 
 /// One word of histograms: `{{…}}`, `{{…}}x3`, `{{…}}+{{…}}x3`, `{{…}}-{{…}}x3`.
 fn expand_histograms(word: &str, values: &mut Vec<Option<Written>>) -> Result<(), String> {
-    let bad = || format!("bad histograms {word:?}");
-    let (start, rest) = word.split_once("}}").ok_or_else(bad)?;
-    let (first, says_resets) = histogram(start)?;
-    let (step, rest) = match rest.chars().next() {
-        None => {
-            values.push(Some(Written::Histogram(Arc::new(first), says_resets)));
-            return Ok(());
-        }
-        Some(sign @ ('+' | '-')) => {
-            let (step, rest) = rest.split_at(1).1.split_once("}}").ok_or_else(bad)?;
-            (Some((sign, histogram(step)?.0)), rest)
-        }
-        Some(_) => (None, rest),
-    };
-    let count: usize = rest
-        .strip_prefix('x')
-        .and_then(|count| count.parse().ok())
-        .ok_or_else(bad)?;
-    let mut now = first;
-    for _ in 0..=count {
-        values.push(Some(Written::Histogram(Arc::new(now.clone()), says_resets)));
-        if let Some((sign, step)) = &step {
-            let mut tally = FloatHistogram::from(&now);
-            let added = if *sign == '+' {
-                tally.add(step)
-            } else {
-                tally.subtract(step)
-            };
-            added.map_err(|_| bad())?;
-            now = tally.into();
-        }
-    }
-    Ok(())
-}
-
-/// What stands between `{{` and `}}`.
-fn histogram(text: &str) -> Result<(Histogram, bool), String> {
-    let bad = || format!("bad histogram {text:?}");
-    let mut histogram = Histogram::default();
-    let mut says_resets = false;
-    let mut offsets = [0, 0];
-    let mut rest = text.trim_start_matches("{{").trim();
-    while !rest.is_empty() {
-        let (name, after) = rest.split_once(':').ok_or_else(bad)?;
-        let end = if after.starts_with('[') {
-            after.find(']').ok_or_else(bad)? + 1
+    let found = testkit::expand_histograms(word, |now, step, is_added| {
+        let mut tally = FloatHistogram::from(now);
+        let added = if is_added {
+            tally.add(step)
         } else {
-            after.find(char::is_whitespace).unwrap_or(after.len())
+            tally.subtract(step)
         };
-        let (value, after) = after.split_at(end);
-        rest = after.trim_start();
-        let number = || model::number::parse_float(&value.to_ascii_lowercase()).ok_or_else(bad);
-        let numbers = || -> Result<Vec<f64>, String> {
-            let words = value.trim_matches(['[', ']']).split_whitespace();
-            let numbers = words.map(|word| model::number::parse_float(&word.to_ascii_lowercase()));
-            numbers.collect::<Option<_>>().ok_or_else(bad)
-        };
-        match name.trim() {
-            "schema" => histogram.schema = number()? as i8,
-            "sum" => histogram.sum = number()?,
-            "count" => histogram.count = number()?,
-            "z_bucket" => histogram.zero_count = number()?,
-            "z_bucket_w" => histogram.zero_threshold = number()?,
-            "custom_values" => histogram.custom_bounds = numbers()?.into(),
-            "buckets" => histogram.positive.counts = numbers()?,
-            "n_buckets" => histogram.negative.counts = numbers()?,
-            "offset" => offsets[0] = number()? as i32,
-            "n_offset" => offsets[1] = number()? as i32,
-            "counter_reset_hint" => {
-                says_resets = true;
-                histogram.reset_hint = match value {
-                    "unknown" => ResetHint::Unknown,
-                    "reset" => ResetHint::Yes,
-                    "not_reset" => ResetHint::No,
-                    "gauge" => ResetHint::Gauge,
-                    _ => return Err(bad()),
-                };
-            }
-            _ => return Err(bad()),
-        }
-    }
-    let span = |side: &mut Buckets, offset: i32| {
-        if !side.counts.is_empty() {
-            side.spans = vec![Span {
-                offset,
-                length: side.counts.len() as u32,
-            }];
-        }
-    };
-    span(&mut histogram.positive, offsets[0]);
-    span(&mut histogram.negative, offsets[1]);
-    debug_assert!(histogram.schema == CUSTOM_BUCKETS || histogram.custom_bounds.is_empty());
-    Ok((histogram, says_resets))
+        added.ok().map(|_| tally.into())
+    })?;
+    let found = found.into_iter();
+    values.extend(found.map(|found| Some(Written::Histogram(Arc::new(found.histogram), found.says_resets))));
+    Ok(())
 }
 
 /// One word of values: `1`, `_`, `stale`, `_x3`, `1x3`, `1+2x3`, `1-2x3`.

@@ -405,7 +405,11 @@ impl SelectedSeries for Selected {
         // Blocks that were made since the series was selected were made of memory, which knows that it had some.
         let memory = self.sources.memory.as_ref();
         memory.is_some_and(|memory| memory.has_histograms())
-            || self.sources.blocks.iter().any(|found| !found.histograms.is_empty())
+            || self
+                .sources
+                .blocks
+                .iter()
+                .any(|found| !found.histograms.is_empty())
     }
 
     fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {

@@ -355,9 +355,17 @@ mod tests {
         assert!(text.len() > 2 * ENCODE_CHUNK_BYTES);
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
         let result = document["data"]["result"].as_array().unwrap();
-        let counts = |name: &str| result.iter().all(|series| !series[name].as_array().unwrap().is_empty());
+        let counts = |name: &str| {
+            result
+                .iter()
+                .all(|series| !series[name].as_array().unwrap().is_empty())
+        };
         assert!(counts("values") && counts("histograms"));
-        assert!(result.iter().all(|series| series["histograms"].as_array().unwrap().len() == 38));
+        assert!(
+            result
+                .iter()
+                .all(|series| series["histograms"].as_array().unwrap().len() == 38)
+        );
     }
 
     #[test]
