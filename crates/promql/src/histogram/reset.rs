@@ -39,7 +39,9 @@ pub(super) fn has_fallen(now: &Histogram, before: &Histogram) -> bool {
             || buckets_fell(&now.negative, &before.negative);
     }
     let mut before = FloatHistogram::from(before);
-    if before.reach_of_zero(now.zero_threshold) != now.zero_threshold {
+    if before.zero_threshold < now.zero_threshold
+        && before.reach_of_zero(now.zero_threshold) != now.zero_threshold
+    {
         return true;
     }
     before.widen_zero_bucket(now.zero_threshold);

@@ -136,10 +136,15 @@ proptest! {
 
     #[test]
     fn a_quantile_is_where_its_share_ends(histogram in exponential(), q in 0.0f64..1.0) {
+        let mut histogram = histogram;
+        // Buckets within the zero bucket would be counted at two places.
+        histogram.count -= histogram.zero_count;
+        histogram.zero_count = 0.0;
+        histogram.zero_threshold = 0.0;
         prop_assume!(histogram.count > 0.0);
         let (value, _) = quantile(q, &histogram);
         let (share, _) = fraction(f64::NEG_INFINITY, value, &histogram);
-        prop_assert!(share >= q - 1e-6, "{share} at {value}");
+        prop_assert!((share - q).abs() < 1e-6, "{share} at {value}");
     }
 
     #[test]

@@ -319,11 +319,11 @@ mod tests {
         assert_eq!(
             text_of(Value::Matrix(vec![mixed, only])),
             [
-                r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"h"},"values":[[1.000,"1"],[2.000,"2"]],"histograms":[[3.000,"#,
+                r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"h"},"values":[[1,"1"],[2,"2"]],"histograms":[[3,"#,
                 HISTOGRAM,
-                "],[4.000,",
+                "],[4,",
                 HISTOGRAM,
-                r#"]]},{"metric":{"__name__":"h"},"histograms":[[3.000,"#,
+                r#"]]},{"metric":{"__name__":"h"},"histograms":[[3,"#,
                 HISTOGRAM,
                 "]]}]}}",
             ]
@@ -336,7 +336,7 @@ mod tests {
         };
         assert_eq!(
             text_of(Value::Vector(vec![element])),
-            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1.000,{"count":"0","sum":"0"}]}]}}"#
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1,{"count":"0","sum":"0"}]}]}}"#
         );
     }
 
@@ -395,7 +395,7 @@ mod tests {
             ]),
             concat!(
                 r#"{"resultType":"matrix","result":[{"metric":{"__name__":"a"},"values":[[1,"1"],[2,"NaN"]]},"#,
-                r#"{"metric":{"__name__":"b"},"values":[]}]}"#
+                r#"{"metric":{"__name__":"b"}}]}"#
             ),
         );
     }
