@@ -19,6 +19,7 @@ mod mixed_aggregate;
 mod mixed_binary;
 mod notes;
 mod select;
+mod select_mixed;
 mod sets;
 mod tier;
 mod window;

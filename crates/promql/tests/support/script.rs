@@ -247,8 +247,9 @@ fn check_annotations(annotations: &Annotations, expected: &Expected) -> Result<(
 
 type Points = Vec<(i64, Written)>;
 
-fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Result<(), String> {
-    let (got, is_scalar): (Vec<(Labels, Points)>, bool) = match value {
+/// What came out, series by series, and whether it is one number.
+fn series_of(value: &Value) -> Result<(Vec<(Labels, Points)>, bool), String> {
+    Ok(match value {
         Value::Scalar { at_ms, value } => (
             vec![(Labels::empty(), vec![(*at_ms, Written::Float(*value))])],
             true,
@@ -276,7 +277,11 @@ fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Res
                 false,
             )
         }
-    };
+    })
+}
+
+fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Result<(), String> {
+    let (got, is_scalar) = series_of(value)?;
     let mut wanted: Vec<(Labels, Points)> = Vec::new();
     for line in lines {
         let number = model::number::parse_float(line);
