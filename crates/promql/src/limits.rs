@@ -3,6 +3,9 @@
 /// How far back an instant selector looks unless the options say otherwise: 5 minutes, as Prometheus.
 pub const LOOKBACK_MS: i64 = 300_000;
 
+/// How far apart two native histograms may be so that one tells of the other whether counts started again: 1 hour.
+pub const HISTOGRAM_REACH_MS: i64 = 3_600_000;
+
 /// Samples one query may hold in memory at one time unless the options say otherwise, as Prometheus.
 pub const SAMPLES_MAX: usize = 50_000_000;
 

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
-use promql::{Options, Value};
+use std::sync::Arc;
+
+use model::{Buckets, Histogram, HistogramSample, Labels, Series, SeriesBatch, SeriesWrite, TenantId};
+use promql::{Options, Point, Value};
 use proptest::prelude::*;
 use testkit::MemorySeries;
 
-const QUERIES: [&str; 26] = [
+const QUERIES: [&str; 40] = [
     "gauge",
     "gauge offset 35s",
     "gauge @ 200 + gauge",
@@ -33,6 +36,20 @@ const QUERIES: [&str; 26] = [
     "absent_over_time(gauge{job=\"a\"}[20s])",
     "timestamp(gauge)",
     "count_values(\"value\", floor(gauge))",
+    "latency",
+    "latency smoothed",
+    "rate(latency[2m])",
+    "increase(latency[1m] anchored)",
+    "delta(latency[1m] smoothed)",
+    "irate(latency[90s])",
+    "avg_over_time(latency[2m])",
+    "sum_over_time(latency[3m:20s])",
+    "resets(latency[3m]) + changes(latency[3m])",
+    "histogram_quantile(0.7, latency)",
+    "sum(latency) / 3",
+    "latency + latency offset 30s",
+    "latency or gauge",
+    "timestamp(latency)",
 ];
 
 proptest! {
@@ -40,19 +57,20 @@ proptest! {
 
     #[test]
     fn every_step_is_an_instant(
-        samples in proptest::collection::vec((0i64..600, -9i32..10, 0usize..3), 1..80),
+        samples in proptest::collection::vec((0i64..600, -9i32..10, 0usize..5), 1..80),
         from in 0i64..400,
         step in 1i64..90,
         query in prop::sample::select(QUERIES.to_vec()),
     ) {
         let store = MemorySeries::new();
-        for (place, (at, value, which)) in samples.iter().enumerate() {
+        for (place, (at, value_of, which)) in samples.iter().enumerate() {
             let at_ms = at * 1000;
             // Every now and then a series ends.
-            let value = if place % 11 == 10 { model::STALE_NAN } else { f64::from(*value) };
+            let value = if place % 11 == 10 { model::STALE_NAN } else { f64::from(*value_of) };
             match which {
                 0 => store.add(&[("__name__", "gauge"), ("job", "a")], &[(at_ms, value)]),
                 1 => store.add(&[("__name__", "gauge"), ("job", "b")], &[(at_ms, value)]),
+                2 | 3 => add_histogram(&store, at_ms, *value_of, *which),
                 _ => store.add(&[("__name__", "counter_total"), ("job", "a")], &[(at_ms, value.abs())]),
             }
         }
@@ -74,13 +92,20 @@ proptest! {
             let instant = promql::instant(&expr, store.as_ref(), at_ms, &options).unwrap();
             let Value::Vector(mut vector) = instant.value else { panic!("not a vector") };
             vector.sort_by(|left, right| left.labels.cmp(&right.labels));
-            let wanted: Vec<(String, u64)> =
-                vector.iter().map(|s| (s.labels.to_string(), bits(s.value.as_float().unwrap()))).collect();
-            let got: Vec<(String, u64)> = matrix
+            let wanted: Vec<(String, String)> =
+                vector.iter().map(|s| (s.labels.to_string(), shown(&s.value))).collect();
+            let got: Vec<(String, String)> = matrix
                 .iter()
                 .filter_map(|series| {
-                    let sample = series.samples.iter().find(|sample| sample.at_ms == at_ms)?;
-                    Some((series.labels.to_string(), bits(sample.value)))
+                    let number = series.samples.iter().find(|sample| sample.at_ms == at_ms);
+                    let histogram = series.histograms.iter().find(|sample| sample.at_ms == at_ms);
+                    let point = match (number, histogram) {
+                        (Some(sample), None) => Point::Float(sample.value),
+                        (None, Some(sample)) => Point::Histogram(Arc::clone(&sample.value)),
+                        (None, None) => return None,
+                        both => panic!("{both:?}"),
+                    };
+                    Some((series.labels.to_string(), shown(&point)))
                 })
                 .collect();
             prop_assert_eq!(got, wanted, "{} at {}", query, at_ms);
@@ -95,4 +120,35 @@ fn bits(value: f64) -> u64 {
     } else {
         value.to_bits()
     }
+}
+
+/// Numbers by their bits, histograms with all they have.
+fn shown(point: &Point) -> String {
+    match point {
+        Point::Float(value) => format!("{:x}", bits(*value)),
+        Point::Histogram(histogram) => format!("{histogram:?}"),
+    }
+}
+
+/// A histogram of one of two layouts; every now and then its count falls.
+fn add_histogram(store: &MemorySeries, at_ms: i64, value: i32, which: usize) {
+    let count = f64::from(value + 10) + at_ms as f64 / 1000.0;
+    let histogram = Histogram {
+        schema: which as i8 - 2,
+        zero_threshold: 0.001,
+        count,
+        sum: count,
+        positive: Buckets::from_sorted(
+            [(0, count / 2.0), (value, count / 2.0)]
+                .map(|(i, c)| (i.max(0), c))
+                .into_iter()
+                .take(1 + usize::from(value > 0)),
+        ),
+        ..Histogram::default()
+    };
+    let labels = Labels::from_pairs([("__name__", "latency"), ("job", "a")]);
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    let value = Arc::new(histogram);
+    batch.push_histograms(Series::new(labels), vec![HistogramSample { at_ms, value }]);
+    store.append(&batch, 0).unwrap();
 }

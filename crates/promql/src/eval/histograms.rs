@@ -8,6 +8,7 @@ use super::Evaluator;
 use super::select::span;
 use crate::error::EvalError;
 use crate::histogram::{Hints, tell_resets, weight};
+use crate::limits::HISTOGRAM_REACH_MS;
 
 impl Evaluator<'_> {
     /// Reads the histograms of one series into a buffer that is used again and again; `samples` are its numbers of the same
@@ -27,25 +28,34 @@ impl Evaluator<'_> {
         series
             .read_histograms(range, histograms)
             .map_err(EvalError::Storage)?;
-        if histograms.is_empty() {
+        let Some(first_ms) = histograms.first().map(|sample| sample.at_ms) else {
             return Ok(());
+        };
+        // What the first one says of resets is about the one before.
+        let mut earlier = Vec::new();
+        let mut between = SampleColumns::default();
+        let earliest_ms = first_ms.saturating_sub(HISTOGRAM_REACH_MS);
+        let until_ms = range.from_ms().saturating_sub(1);
+        if earliest_ms <= until_ms {
+            series
+                .read_histograms(span(earliest_ms, until_ms), &mut earlier)
+                .map_err(EvalError::Storage)?;
         }
-        let read = histograms.iter().map(|sample| weight(&sample.value)).sum();
+        if let Some(last) = earlier.last() {
+            series
+                .read(span(last.at_ms, until_ms), &mut between)
+                .map_err(EvalError::Storage)?;
+        }
+        let read = histograms.iter().chain(&earlier);
+        let read: usize = read.map(|sample| weight(&sample.value)).sum();
         self.statistics.samples_read += read as u64;
         self.hold(read)?;
         self.release(read);
-        // What the first one says of resets is about the one before.
-        let mut earlier = Vec::new();
-        let earliest = span(
-            range.from_ms().saturating_sub(self.options.lookback_ms),
-            range.from_ms().saturating_sub(1),
-        );
-        series
-            .read_histograms(earliest, &mut earlier)
-            .map_err(EvalError::Storage)?;
         tell_resets(earlier.last(), histograms, hints, |from_ms, to_ms| {
-            let place = samples.at_ms.partition_point(|at_ms| *at_ms < from_ms);
-            samples.at_ms.get(place).is_some_and(|at_ms| *at_ms < to_ms)
+            [&between, samples].iter().any(|numbers| {
+                let place = numbers.at_ms.partition_point(|at_ms| *at_ms < from_ms);
+                numbers.at_ms.get(place).is_some_and(|at_ms| *at_ms < to_ms)
+            })
         });
         Ok(())
     }

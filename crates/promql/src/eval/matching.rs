@@ -134,8 +134,7 @@ impl Pairing<'_> {
                 let one = place
                     .and_then(|place| self.one.get(place)?.point(step))
                     .or(self.fill_one.map(Point::Float));
-                let Some(one) = one else { continue };
-                let Some(value) = self.value(many, one, said) else {
+                let Some(value) = one.and_then(|one| self.value(many, one, said)) else {
                     continue;
                 };
                 if one_to_one && matched.get(step).copied().unwrap_or(false) {

@@ -7,13 +7,21 @@ use std::sync::Arc;
 
 use model::{RAW, Rollups, SelectedSeries, Selector, Tier, TimeRange};
 
-use super::column::{ABSENT, Column, Evaluated};
+use super::column::{ABSENT, Column};
 use super::select::shifted_ends;
 use super::{Evaluator, Grid};
 use crate::error::EvalError;
 use crate::functions::rolled_up::{RolledUp, RollupWindow};
 use crate::options::Windows;
 use crate::plan::{SelectorPlan, Shift, WindowPlan};
+
+/// What came of windows of rollups.
+#[derive(Debug)]
+pub(super) struct OverRollups {
+    pub(super) columns: Vec<Column>,
+    /// There are series whose histograms are to be looked at instead.
+    pub(super) have_histograms: bool,
+}
 
 impl Evaluator<'_> {
     /// The resolution of the tier that a selector reads. `windows`: the answer is the same from any tier whose stretches fill
@@ -65,24 +73,30 @@ impl Evaluator<'_> {
         Ok(found)
     }
 
-    /// A function over windows of rollups, at every step.
+    /// A function over windows of rollups, at every step. Also whether there are series with native histograms, of which there
+    /// are no rollups: they are left out.
     pub(super) fn over_rollups(
         &mut self,
         (selector, window): (&SelectorPlan, &WindowPlan),
         body: &RolledUp,
         (range, resolution_ms): (TimeRange, i64),
         grid: Grid,
-    ) -> Result<Vec<Column>, EvalError> {
+    ) -> Result<OverRollups, EvalError> {
         // The stretch before a window tells how much a counter went up in its first one.
         let range = super::select::span(range.from_ms().saturating_sub(resolution_ms), range.to_ms());
         let mut rollups = Rollups::of(body.wanted);
         let mut columns = Vec::new();
+        let mut have_histograms = false;
         for (turn, series) in self
             .find_in_tier(selector, range, resolution_ms)?
             .iter()
             .enumerate()
         {
             self.check_at(turn)?;
+            if series.may_have_histograms() {
+                have_histograms = true;
+                continue;
+            }
             rollups.clear();
             series
                 .read_rollups(range, &mut rollups)
@@ -114,7 +128,10 @@ impl Evaluator<'_> {
                 columns.push(column);
             }
         }
-        Ok(columns)
+        Ok(OverRollups {
+            columns,
+            have_histograms,
+        })
     }
 
     /// What windows over the samples of a selector are, where a tier gives the same answer or the only one.
@@ -123,7 +140,7 @@ impl Evaluator<'_> {
         (selector, window): (&SelectorPlan, &WindowPlan),
         body: &RolledUp,
         grid: Grid,
-    ) -> Result<Option<Evaluated>, EvalError> {
+    ) -> Result<Option<OverRollups>, EvalError> {
         let (first_ms, last_ms) = shifted_ends(window.shift, grid);
         let range = super::select::span(first_ms - window.range_ms, last_ms);
         let windows = body.is_exact.then_some(window.range_ms);
@@ -131,7 +148,7 @@ impl Evaluator<'_> {
             RAW => Ok(None),
             resolution_ms => self
                 .over_rollups((selector, window), body, (range, resolution_ms), grid)
-                .map(|columns| Some(Evaluated::Vector(columns))),
+                .map(Some),
         }
     }
 }

@@ -43,24 +43,28 @@ impl Evaluator<'_> {
         };
         let notes_at = call.args.first().map_or(window_at, |arg| arg.at);
         let counts_up = matches!(call.function.name, "rate" | "increase");
+        let mut columns = Vec::new();
+        let mut wanted = Wanted::All;
         if let (Source::Series(selector), Some(rolled_up)) =
             (&window.source, rolled_up::find(call.function.name))
             && selector.extended.is_none()
-            && let Some(Evaluated::Vector(mut columns)) =
-                self.rolled_up((selector, window), rolled_up, grid)?
+            && let Some(mut found) = self.rolled_up((selector, window), rolled_up, grid)?
         {
-            for column in &mut columns {
+            for column in &mut found.columns {
                 if counts_up {
                     self.doubt_counter(&column.labels, window_at);
                 }
                 column.drops_name = !body.keeps_name;
                 self.hold(grid.steps)?;
             }
-            return Ok(Evaluated::Vector(columns));
+            if !found.have_histograms {
+                return Ok(Evaluated::Vector(found.columns));
+            }
+            columns = found.columns;
+            wanted = Wanted::WithHistograms;
         }
-        let mut columns = Vec::new();
         let computes = (compute, with_histograms);
-        self.for_each_series(window, grid, &mut |evaluator, series, samples| {
+        self.for_each_series(window, grid, wanted, &mut |evaluator, series, samples| {
             let column = evaluator.slid(window, (series, samples), grid, &params, (computes, notes_at));
             let Some(mut column) = column else {
                 return Ok(());
@@ -85,7 +89,7 @@ impl Evaluator<'_> {
     ) -> Result<Vec<bool>, EvalError> {
         let mut present = vec![false; grid.steps];
         let computes: (Compute, MixedCompute) = (crate::functions::over_time::present, mixed::present);
-        self.for_each_series(window, grid, &mut |evaluator, series, samples| {
+        self.for_each_series(window, grid, Wanted::All, &mut |evaluator, series, samples| {
             if let Some(column) = evaluator.slid(window, (series, samples), grid, &[], (computes, 0)) {
                 column.mark(&mut present);
             }
@@ -104,7 +108,7 @@ impl Evaluator<'_> {
         let (_, end_ms) = shifted_ends(window.shift, grid);
         let oldest_ms = self.oldest_of_window(end_ms - window.range_ms);
         let mut matrix = Vec::new();
-        self.for_each_series(window, grid, &mut |evaluator, series, samples| {
+        self.for_each_series(window, grid, Wanted::All, &mut |evaluator, series, samples| {
             let mut kept = SampleColumns::default();
             for sample in samples.numbers.iter() {
                 if (oldest_ms..=end_ms).contains(&sample.at_ms) {
@@ -146,6 +150,7 @@ impl Evaluator<'_> {
         &mut self,
         window: &WindowPlan,
         grid: Grid,
+        wanted: Wanted,
         visit: &mut dyn FnMut(&mut Self, SeriesHead<'_>, Gathered<'_>) -> Result<(), EvalError>,
     ) -> Result<(), EvalError> {
         let (first_ms, last_ms) = shifted_ends(window.shift, grid);
@@ -159,6 +164,9 @@ impl Evaluator<'_> {
                 let found = self.find_in_tier(selector, range, resolution_ms)?;
                 for (turn, series) in found.iter().enumerate() {
                     self.check_at(turn)?;
+                    if wanted == Wanted::WithHistograms && !series.may_have_histograms() {
+                        continue;
+                    }
                     self.read(series, range, &mut samples)?;
                     self.read_histograms(series, range, &samples, selector.hints, &mut histograms)?;
                     drop_stale(&mut samples);
@@ -295,6 +303,14 @@ impl Evaluator<'_> {
             }
         }
     }
+}
+
+/// Which series a window is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    All,
+    /// Those that may have native histograms: the others were computed from rollups.
+    WithHistograms,
 }
 
 /// The labels of a series in a range vector.

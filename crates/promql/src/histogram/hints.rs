@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{HistogramSample, ResetHint};
 
 use super::reset::has_fallen;
+use crate::limits::HISTOGRAM_REACH_MS;
 
 /// How much of what is found is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,7 +30,11 @@ pub(crate) fn tell_resets(
     for sample in samples {
         let known = sample.value.reset_hint;
         let found = match &before {
-            Some(before) if known == ResetHint::Unknown && !sample.value.is_stale() => {
+            Some(before)
+                if known == ResetHint::Unknown
+                    && !sample.value.is_stale()
+                    && sample.at_ms - before.at_ms <= HISTOGRAM_REACH_MS =>
+            {
                 compare(before, sample, hints, &is_broken)
             }
             _ => known,

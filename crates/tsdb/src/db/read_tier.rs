@@ -152,6 +152,10 @@ impl SelectedSeries for InTier {
         Ok(())
     }
 
+    fn may_have_histograms(&self) -> bool {
+        self.raw.may_have_histograms() || self.blocks.iter().any(|found| !found.histograms.is_empty())
+    }
+
     fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
         let db: &Inner = self.raw.db();
         let mut found = Vec::new();
