@@ -31,7 +31,7 @@ pub const PENDING_SAMPLES_MAX: usize = 1 << 19;
 /// Memory is flushed before its time once sealed chunks take so many bytes ...
 pub const HEAD_BYTES_MAX: u64 = 48 << 20;
 /// ... or so many for each series, as a block's index takes this much for each of them ...
-pub const HEAD_BYTES_PER_SERIES: u64 = 512;
+pub const HEAD_BYTES_PER_SERIES: u64 = 800;
 /// ... but not more often than after so many milliseconds.
 pub const CROWDED_FLUSH_MS: i64 = 5_000;
 /// A block spans so many milliseconds, aligned to the epoch.

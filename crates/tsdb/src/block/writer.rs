@@ -12,7 +12,7 @@ use ulid::Ulid;
 use super::contents::{Contents, DictionaryPage, Part, encode_trailer};
 use super::index::{PAIRS_PER_PAGE, SERIES_PER_PAGE, pack_page};
 use super::order::{BOUND, are_siblings};
-use super::{ChunkMeta, HEADER, HistogramMeta, RollupMeta, rollups};
+use super::{ChunkMeta, HEADER, HistogramMeta, rollups};
 use crate::bytes::{put_signed, put_text, put_varint};
 use crate::chunk::{self, Effort};
 use crate::limits::{BLOCK_CHUNK_SAMPLES, HISTOGRAMS_PER_CHUNK_MAX};
@@ -26,8 +26,10 @@ pub(crate) struct BlockWriter<'a> {
     written: u64,
     buffer: Vec<u8>,
     series: Vec<Written>,
-    /// The samples of the series added last, if another may lean on them.
-    before: SampleColumns,
+    /// What the page of each series says of its chunks, one behind the other.
+    described: Vec<u8>,
+    /// The samples of the series added last, if another may lean on them, and its chunks.
+    before: (SampleColumns, Vec<ChunkMeta>),
     contents: Contents,
 }
 
@@ -35,9 +37,8 @@ pub(crate) struct BlockWriter<'a> {
 #[derive(Debug)]
 struct Written {
     labels: Labels,
-    chunks: Vec<ChunkMeta>,
-    histograms: Vec<HistogramMeta>,
-    rollups: Vec<RollupMeta>,
+    /// Where its part of what is described ends.
+    described_to: usize,
 }
 
 /// What a block is to say of itself.
@@ -69,7 +70,8 @@ impl<'a> BlockWriter<'a> {
             written: 0,
             buffer: HEADER.to_vec(),
             series: Vec::new(),
-            before: SampleColumns::default(),
+            described: Vec::new(),
+            before: Default::default(),
             contents: Contents {
                 tenant: heading.tenant,
                 min_ms: i64::MAX,
@@ -111,11 +113,13 @@ impl<'a> BlockWriter<'a> {
             self.contents.chunk_count += 1;
         }
         self.contents.series_count += 1;
+        put_chunks(&mut self.described, &chunks);
+        put_histograms(&mut self.described, &histograms);
+        rollups::put_metas(&mut self.described, &rollups);
+        self.before.1 = chunks;
         self.series.push(Written {
             labels: labels.clone(),
-            chunks,
-            histograms,
-            rollups,
+            described_to: self.described.len(),
         });
         Ok(())
     }
@@ -156,11 +160,11 @@ impl<'a> BlockWriter<'a> {
             let values = samples.values.get(range.clone()).unwrap_or_default();
             let mut bytes = chunk::encode(times, values, Effort::Small);
             let mut base = None;
-            let before = self.series.last().and_then(|before| before.chunks.get(place));
             if leans
-                && let Some(before) = before
+                && let Some(before) = self.before.1.get(place)
                 && let Some(beside) = self
                     .before
+                    .0
                     .values
                     .get(range)
                     .and_then(|base| chunk::encode_beside(base, values))
@@ -173,7 +177,7 @@ impl<'a> BlockWriter<'a> {
             chunks.push(describe(part, base, times, values));
         }
         if labels.get(BOUND).is_some() {
-            self.before.clone_from(samples);
+            self.before.0.clone_from(samples);
         }
         Ok(chunks)
     }
@@ -185,7 +189,7 @@ impl<'a> BlockWriter<'a> {
                 .series
                 .last()
                 .is_some_and(|before| are_siblings(&before.labels, labels))
-            && self.before.at_ms == samples.at_ms
+            && self.before.0.at_ms == samples.at_ms
     }
 
     /// Writes what is left. The file is not synced.
@@ -214,6 +218,8 @@ impl<'a> BlockWriter<'a> {
         series: &[Written],
         pairs: &BTreeMap<(&str, &str), (usize, RoaringBitmap)>,
     ) -> io::Result<()> {
+        let described = std::mem::take(&mut self.described);
+        let mut from = 0;
         for group in series.chunks(SERIES_PER_PAGE) {
             let mut page = Vec::new();
             for written in group {
@@ -228,16 +234,8 @@ impl<'a> BlockWriter<'a> {
                     put_varint(&mut page, (number - last) as u64);
                     last = number;
                 }
-                put_chunks(&mut page, &written.chunks);
-                put_varint(&mut page, written.histograms.len() as u64);
-                for chunk in &written.histograms {
-                    chunk.part.put(&mut page);
-                    put_signed(&mut page, chunk.range.from_ms());
-                    let length_ms = chunk.range.to_ms().wrapping_sub(chunk.range.from_ms());
-                    put_varint(&mut page, length_ms as u64);
-                    put_varint(&mut page, u64::from(chunk.count));
-                }
-                rollups::put_metas(&mut page, &written.rollups);
+                page.extend_from_slice(described.get(from..written.described_to).unwrap_or_default());
+                from = written.described_to;
             }
             let part = self.put(&pack_page(&page)?)?;
             self.contents.series_pages.push(part);
@@ -302,6 +300,17 @@ fn put_chunks(page: &mut Vec<u8>, chunks: &[ChunkMeta]) {
             page.extend_from_slice(&value.to_bits().to_le_bytes());
         }
         page.extend_from_slice(&chunk.resets.to_le_bytes());
+    }
+}
+
+fn put_histograms(page: &mut Vec<u8>, histograms: &[HistogramMeta]) {
+    put_varint(page, histograms.len() as u64);
+    for chunk in histograms {
+        chunk.part.put(page);
+        put_signed(page, chunk.range.from_ms());
+        let length_ms = chunk.range.to_ms().wrapping_sub(chunk.range.from_ms());
+        put_varint(page, length_ms as u64);
+        put_varint(page, u64::from(chunk.count));
     }
 }
 

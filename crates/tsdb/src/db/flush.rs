@@ -13,7 +13,6 @@ use crate::checkpoint::Flushed;
 use crate::columns::settle;
 use crate::error::TsdbError;
 use crate::head::MemSeries;
-use crate::head::series::Flushing;
 use crate::limits::{
     BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, DAY_MS, HEAD_BYTES_MAX, HEAD_BYTES_PER_SERIES,
     IDLE_SERIES_MS, LATE_FLUSH_MS, LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX, ROLL_UP_GRACE_MS,
@@ -21,7 +20,7 @@ use crate::limits::{
 use crate::tiers::TierKeep;
 
 /// The series of one tenant that are being flushed, in the order of a block.
-type AllFlushing = Vec<(Arc<MemSeries>, Flushing)>;
+type AllFlushing = Vec<Arc<MemSeries>>;
 
 impl Inner {
     pub(super) fn maintain(&self, now_ms: i64) -> Result<(), TsdbError> {
@@ -137,18 +136,15 @@ impl Inner {
         let segment = self.wal.rotate();
         let mut tenants: BTreeMap<TenantId, AllFlushing> = BTreeMap::new();
         self.head.for_each(|series| {
-            let flushing = series.begin_flush(before_ms);
-            if !flushing.chunks.is_empty() || !flushing.histograms.is_empty() {
-                tenants
-                    .entry(series.tenant())
-                    .or_default()
-                    .push((Arc::clone(series), flushing));
+            if series.begin_flush(before_ms) {
+                let of_tenant = tenants.entry(series.tenant()).or_default();
+                of_tenant.push(Arc::clone(series));
             }
         });
         let mut written = Vec::new();
         let mut result = Ok(());
         for (&tenant, series) in &mut tenants {
-            series.sort_by(|(a, _), (b, _)| block_order(a.series().labels(), b.series().labels()));
+            series.sort_by(|a, b| block_order(a.series().labels(), b.series().labels()));
             result = self.write_blocks(tenant, series, before_ms, now_ms, &mut written);
             if result.is_err() {
                 break;
@@ -166,7 +162,7 @@ impl Inner {
         let freed = tenants
             .values()
             .flatten()
-            .map(|(series, _)| series.end_flush(published))
+            .map(|series| series.end_flush(published))
             .sum();
         self.head.note_freed(freed);
         result?;
@@ -194,7 +190,8 @@ impl Inner {
             };
             let block = self.publish_block(heading, now_ms, |writer| {
                 let mut columns = SampleColumns::default();
-                for (series, flushing) in series {
+                for series in series {
+                    let flushing = series.flushing();
                     columns.clear();
                     flushing
                         .chunks
@@ -324,16 +321,18 @@ fn spans(series: &AllFlushing, before_ms: i64) -> Vec<TimeRange> {
         span
     };
     let mut columns = SampleColumns::default();
-    for sample in series.iter().flat_map(|(_, flushing)| &flushing.histograms) {
-        note(sample.at_ms);
-    }
-    for chunk in series.iter().flat_map(|(_, flushing)| &flushing.chunks) {
-        let (first, last) = (note(chunk.min_ms), note(chunk.max_ms));
-        if first.to_ms().saturating_add(1) < last.from_ms() {
-            columns.clear();
-            chunk.decode(&mut columns);
-            for &at_ms in &columns.at_ms {
-                note(at_ms);
+    for flushing in series.iter().map(|series| series.flushing()) {
+        for sample in &flushing.histograms {
+            note(sample.at_ms);
+        }
+        for chunk in &flushing.chunks {
+            let (first, last) = (note(chunk.min_ms), note(chunk.max_ms));
+            if first.to_ms().saturating_add(1) < last.from_ms() {
+                columns.clear();
+                chunk.decode(&mut columns);
+                for &at_ms in &columns.at_ms {
+                    note(at_ms);
+                }
             }
         }
     }

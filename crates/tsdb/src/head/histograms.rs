@@ -73,8 +73,8 @@ impl KeptHistograms {
             || self.open.iter().any(|sample| range.contains(sample.at_ms))
     }
 
-    /// Marks all before `before_ms` as being written to blocks and returns them in order of time.
-    pub(super) fn begin_flush(&mut self, before_ms: i64) -> Vec<HistogramSample> {
+    /// Marks all before `before_ms` as being written to blocks, and says whether there are any.
+    pub(super) fn begin_flush(&mut self, before_ms: i64) -> bool {
         let mut all = std::mem::take(&mut self.open);
         self.sealed.retain(|chunk| {
             if !chunk.flushing {
@@ -90,6 +90,15 @@ impl KeptHistograms {
                     flushing: true,
                     ..chunk
                 }));
+        }
+        !all.is_empty()
+    }
+
+    /// What is being written to blocks, in order of time.
+    pub(super) fn flushing(&self) -> Vec<HistogramSample> {
+        let mut all = Vec::new();
+        for chunk in self.sealed.iter().filter(|chunk| chunk.flushing) {
+            chunk.decode(&mut all);
         }
         all
     }

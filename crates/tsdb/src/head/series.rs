@@ -192,21 +192,20 @@ impl MemSeries {
         (chunks as u64, range.reduce(|a, b| a.union(&b)))
     }
 
-    /// Marks all samples before `before_ms` as being written to blocks and returns them. What arrives from now on is
-    /// not among them and stays.
-    pub(crate) fn begin_flush(&self, before_ms: i64) -> Flushing {
+    /// Marks all samples before `before_ms` as being written to blocks, and says whether there are any. What arrives from now
+    /// on is not among them and stays.
+    pub(crate) fn begin_flush(&self, before_ms: i64) -> bool {
         let mut kept = self.kept.lock();
-        let histograms = kept
+        let mut any = kept
             .histograms
             .as_mut()
-            .map_or_else(Vec::new, |histograms| histograms.begin_flush(before_ms));
+            .is_some_and(|histograms| histograms.begin_flush(before_ms));
         if kept.open.range().is_some_and(|open| open.from_ms() < before_ms) {
             kept.seal_open();
         }
         if kept.late.first().is_some_and(|sample| sample.at_ms < before_ms) {
             kept.seal_late();
         }
-        let mut flushing = Vec::new();
         let Kept {
             sealed, late_sealed, ..
         } = &mut *kept;
@@ -219,12 +218,20 @@ impl MemSeries {
             }
             for chunk in chunks.iter_mut().filter(|chunk| chunk.max_ms < before_ms) {
                 chunk.flushing = true;
-                flushing.push(chunk.clone());
+                any = true;
             }
         }
+        any
+    }
+
+    /// What [`Self::begin_flush`] marked.
+    pub(crate) fn flushing(&self) -> Flushing {
+        let kept = self.kept.lock();
+        let chunks = kept.chunks().filter(|chunk| chunk.flushing).cloned().collect();
+        let histograms = kept.histograms.as_ref();
         Flushing {
-            chunks: flushing,
-            histograms,
+            chunks,
+            histograms: histograms.map_or_else(Vec::new, |histograms| histograms.flushing()),
         }
     }
 
