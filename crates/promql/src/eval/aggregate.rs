@@ -28,7 +28,7 @@ impl Evaluator<'_> {
     pub(super) fn aggregate(
         &mut self,
         plan: &AggregatePlan,
-        _at: usize,
+        aggregate_at: usize,
         grid: Grid,
     ) -> Result<Evaluated, EvalError> {
         let at = plan.inner.at;
@@ -44,7 +44,9 @@ impl Evaluator<'_> {
         let columns = self.vector(&plan.inner, grid)?;
         let before = sample_count(&columns);
         let groups = group(plan, &columns);
-        self.tell_ignored(plan.op, &columns, at);
+        let is_ranked = matches!(plan.op, AggregateOp::Topk | AggregateOp::Bottomk);
+        let ignored_at = if is_ranked { aggregate_at } else { at };
+        self.tell_ignored(plan.op, &columns, ignored_at);
         let mut results = match plan.op {
             AggregateOp::Topk | AggregateOp::Bottomk => ranked(plan.op, &params, &columns, &groups, grid),
             AggregateOp::Limitk | AggregateOp::LimitRatio => {

@@ -13,7 +13,7 @@ use crate::error::EvalError;
 use crate::functions::extended::Compute;
 use crate::functions::mixed::{self, Compute as MixedCompute};
 use crate::functions::{Window, WindowBody, extended, rolled_up};
-use crate::plan::{CallPlan, Shift, Source, WindowPlan};
+use crate::plan::{CallPlan, Op, Shift, Source, WindowPlan};
 
 impl Evaluator<'_> {
     /// A function over a range vector, at every step.
@@ -41,7 +41,13 @@ impl Evaluator<'_> {
             },
             Source::Subquery { .. } => (body.compute, body.mixed),
         };
-        let notes_at = call.args.first().map_or(window_at, |arg| arg.at);
+        // A subquery stands nowhere, as upstream, where its place is lost on the way.
+        let of_subquery = matches!(window.source, Source::Subquery { .. });
+        let window_at = if of_subquery { 0 } else { window_at };
+        let notes_at = match call.args.first() {
+            Some(arg) if !matches!(arg.op, Op::Window(_)) => arg.at,
+            _ => window_at,
+        };
         let counts_up = matches!(call.function.name, "rate" | "increase");
         let mut columns = Vec::new();
         let mut wanted = Wanted::All;
