@@ -71,6 +71,8 @@ proptest! {
                 0 => store.add(&[("__name__", "gauge"), ("job", "a")], &[(at_ms, value)]),
                 1 => store.add(&[("__name__", "gauge"), ("job", "b")], &[(at_ms, value)]),
                 2 | 3 => add_histogram(&store, at_ms, *value_of, *which),
+                // Every now and then a number stands among the histograms.
+                4 if value_of % 5 == 0 => store.add(&[("__name__", "latency"), ("job", "a")], &[(at_ms, value)]),
                 _ => store.add(&[("__name__", "counter_total"), ("job", "a")], &[(at_ms, value.abs())]),
             }
         }

@@ -113,37 +113,36 @@ impl Evaluator<'_> {
         samples: &SampleColumns,
         histograms: &[HistogramSample],
     ) -> (Column, Notes) {
-        // From the samples and the count of those that lie at or before the step.
-        let pick_number: fn(Looked, &SampleColumns, usize) -> Option<f64> = match walk.pick {
-            Pick::Value => |looked, samples, count| Some(newest(looked, samples, count)?.1),
-            Pick::Smoothed => smoothed_value,
-            Pick::Time | Pick::TimeOfNumber => {
-                |looked, samples, count| Some(newest(looked, samples, count)?.0 as f64 / 1000.0)
-            }
-        };
+        let mut notes = Notes::default();
+        if histograms.is_empty() {
+            let values = match walk.pick {
+                Pick::Value => self.walked_numbers(walk, samples, |looked, samples, count| {
+                    Some(newest(looked, samples, count)?.1)
+                }),
+                Pick::Smoothed => self.walked_numbers(walk, samples, smoothed_value),
+                Pick::Time | Pick::TimeOfNumber => {
+                    self.walked_numbers(walk, samples, |looked, samples, count| {
+                        Some(newest(looked, samples, count)?.0 as f64 / 1000.0)
+                    })
+                }
+            };
+            return (Column::new(labels.clone(), values), notes);
+        }
         let steps = walk.grid.steps;
         let mut column = Column::new(labels.clone(), Vec::with_capacity(steps));
-        let mut notes = Notes::default();
         let (mut count, mut histogram_count) = (0, 0);
-        let shift = walk.selector.shift;
         for (step, now_ms) in walk.grid.times().enumerate() {
-            let at_ms = shift.at_ms.unwrap_or(now_ms) - shift.offset_ms;
-            while samples.at_ms.get(count).is_some_and(|known| *known <= at_ms) {
+            let looked = self.looked(walk, now_ms);
+            while samples
+                .at_ms
+                .get(count)
+                .is_some_and(|known| *known <= looked.at_ms)
+            {
                 count += 1;
-            }
-            let looked = Looked {
-                at_ms,
-                oldest_ms: self.oldest_of_window(at_ms - walk.lookback_ms),
-                newest_ms: at_ms + walk.ahead_ms,
-            };
-            if histograms.is_empty() {
-                let value = pick_number(looked, samples, count);
-                column.values.push(value.unwrap_or(ABSENT));
-                continue;
             }
             while histograms
                 .get(histogram_count)
-                .is_some_and(|known| known.at_ms <= at_ms)
+                .is_some_and(|known| known.at_ms <= looked.at_ms)
             {
                 histogram_count += 1;
             }
@@ -156,6 +155,40 @@ impl Evaluator<'_> {
             column.put_next(step, steps, mixed.pick(looked, walk.pick, &mut notes));
         }
         (column, notes)
+    }
+
+    /// The same for a series of numbers; `pick` computes a step's value from the samples and the count of those that lie at or
+    /// before the step.
+    fn walked_numbers(
+        &self,
+        walk: Walk<'_>,
+        samples: &SampleColumns,
+        pick: impl Fn(Looked, &SampleColumns, usize) -> Option<f64>,
+    ) -> Vec<f64> {
+        let mut values = Vec::with_capacity(walk.grid.steps);
+        let mut count = 0;
+        for now_ms in walk.grid.times() {
+            let looked = self.looked(walk, now_ms);
+            while samples
+                .at_ms
+                .get(count)
+                .is_some_and(|known| *known <= looked.at_ms)
+            {
+                count += 1;
+            }
+            values.push(pick(looked, samples, count).unwrap_or(ABSENT));
+        }
+        values
+    }
+
+    fn looked(&self, walk: Walk<'_>, now_ms: i64) -> Looked {
+        let shift = walk.selector.shift;
+        let at_ms = shift.at_ms.unwrap_or(now_ms) - shift.offset_ms;
+        Looked {
+            at_ms,
+            oldest_ms: self.oldest_of_window(at_ms - walk.lookback_ms),
+            newest_ms: at_ms + walk.ahead_ms,
+        }
     }
 
     /// Reads one series into a buffer that is used again and again.

@@ -71,3 +71,63 @@ fn compare(
         Hints::All => ResetHint::No,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{Buckets, Histogram};
+
+    use super::*;
+
+    fn sample(at_ms: i64, count: f64, schema: i8) -> HistogramSample {
+        HistogramSample {
+            at_ms,
+            value: Arc::new(Histogram {
+                schema,
+                count,
+                positive: Buckets::from_sorted([(0, count)]),
+                ..Histogram::default()
+            }),
+        }
+    }
+
+    fn told(samples: &[HistogramSample], hints: Hints, is_broken: fn(i64, i64) -> bool) -> Vec<ResetHint> {
+        let mut samples = samples.to_vec();
+        tell_resets(None, &mut samples, hints, is_broken);
+        samples.iter().map(|sample| sample.value.reset_hint).collect()
+    }
+
+    #[test]
+    fn growth_within_one_layout_is_no_reset() {
+        use ResetHint::{No, Unknown, Yes};
+        let samples = [
+            sample(0, 1.0, 0),
+            sample(1, 2.0, 0),
+            sample(2, 1.0, 0),
+            sample(3, 2.0, 0),
+            sample(4, 3.0, -1),
+            sample(5 + HISTOGRAM_REACH_MS, 4.0, -1),
+        ];
+        let never = |_, _| false;
+        assert_eq!(
+            told(&samples, Hints::NoReset, never),
+            [Unknown, No, Unknown, No, Unknown, Unknown]
+        );
+        assert_eq!(
+            told(&samples, Hints::All, never),
+            [Unknown, No, Yes, No, No, Unknown]
+        );
+        assert_eq!(
+            told(&samples[..2], Hints::NoReset, |_, _| true),
+            [Unknown, Unknown]
+        );
+    }
+
+    #[test]
+    fn what_is_known_stays() {
+        let mut known = sample(1, 2.0, 0);
+        Arc::make_mut(&mut known.value).reset_hint = ResetHint::Gauge;
+        let samples = [sample(0, 1.0, 0), known, sample(2, 3.0, 0)];
+        let hints = told(&samples, Hints::NoReset, |_, _| false);
+        assert_eq!(hints[1..], [ResetHint::Gauge, ResetHint::Unknown]);
+    }
+}
