@@ -131,6 +131,8 @@ groups:
         expr: sum by (job) (latency)
       - record: job:latency:rate5m
         expr: sum by (job) (rate(latency[5m]))
+      - record: job:latency:negative
+        expr: -latency
       - alert: Slow
         expr: latency
         annotations: {value: '{{ $value }}'}
@@ -147,7 +149,12 @@ groups:
         interval_ms: MINUTE,
     };
     let outcome = evaluate_group(&parsed.groups[0], &GroupState::default(), &env, at_ms);
-    assert_eq!((outcome.failures, outcome.samples_refused), (0, 0));
+    // Negative counts are no histogram that a store takes.
+    assert_eq!((outcome.failures, outcome.samples_refused), (0, 1));
+    let Value::Vector(negative) = ask(&db, "job:latency:negative", at_ms).value else {
+        panic!("a selector gives a vector")
+    };
+    assert_eq!(negative, []);
     let Value::Vector(samples) = ask(&db, "job:latency", at_ms).value else {
         panic!("a selector gives a vector")
     };
@@ -160,7 +167,7 @@ groups:
     let rate = number(&db, "histogram_count(job:latency:rate5m)", at_ms);
     assert!(is_close(rate, 1.0));
     // A histogram has no value of its own.
-    let alerts = &outcome.state.rules[2].alerts;
+    let alerts = &outcome.state.rules[3].alerts;
     let alert = alerts.values().next().unwrap();
     assert_eq!(alert.annotations.get("value"), Some("0"));
 }

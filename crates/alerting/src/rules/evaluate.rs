@@ -317,6 +317,11 @@ fn write(
         match value {
             Point::Float(value) => batch.push_one(series, at_ms, value),
             Point::Histogram(value) => {
+                // What was turned round or divided by zero is no histogram that a store takes.
+                if value.validate().is_err() {
+                    outcome.samples_refused += 1;
+                    continue;
+                }
                 let value = recordable(value);
                 batch.push_histograms(series, vec![HistogramSample { at_ms, value }]);
             }
