@@ -76,6 +76,8 @@ pub(crate) struct Inner {
     checkpoint_stale: AtomicBool,
     /// The last flush of [`Tsdb::maintain`]: the samples before when, and at what time.
     last_flush: Mutex<Option<(i64, i64)>>,
+    /// When a flush failed last.
+    flush_failed_ms: AtomicI64,
     /// Flushes and clean-ups happen one at a time.
     maintenance: Mutex<()>,
     closed: AtomicBool,
@@ -163,6 +165,7 @@ impl Db {
             checkpoint: RwLock::new(checkpoint),
             checkpoint_stale: AtomicBool::new(false),
             last_flush: Mutex::default(),
+            flush_failed_ms: AtomicI64::new(i64::MIN),
             maintenance: Mutex::default(),
             closed: AtomicBool::new(false),
             telemetry,

@@ -206,7 +206,7 @@ impl Head {
         let mut drain = self.drain.lock();
         drain.collect(&mut self.intake.lock());
         let sealed = drain.distribute(&self.index);
-        self.sealed_bytes.fetch_add(sealed, Ordering::Relaxed);
+        self.note_sealed(sealed);
     }
 
     /// Bytes of memory that sealed chunks take.
@@ -214,13 +214,9 @@ impl Head {
         self.sealed_bytes.load(Ordering::Relaxed).max(0) as u64
     }
 
-    /// Notes that sealed chunks were given back.
-    pub(crate) fn note_freed(&self, bytes: u64) {
-        // Late chunks are freed without having been counted: never below nothing.
-        let less = |known: i64| Some(known.saturating_sub(bytes as i64).max(0));
-        let _ = self
-            .sealed_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    /// Notes by how many bytes sealed chunks grew.
+    pub(crate) fn note_sealed(&self, grown: i64) {
+        self.sealed_bytes.fetch_add(grown, Ordering::Relaxed);
     }
 
     /// Every series.

@@ -34,6 +34,8 @@ pub const HEAD_BYTES_MAX: u64 = 48 << 20;
 pub const HEAD_BYTES_PER_SERIES: u64 = 800;
 /// ... but not more often than after so many milliseconds.
 pub const CROWDED_FLUSH_MS: i64 = 5_000;
+/// A flush of a crowd that failed is tried again after so many milliseconds.
+pub const CROWDED_RETRY_MS: i64 = 30_000;
 /// A block spans so many milliseconds, aligned to the epoch.
 pub const BLOCK_SPAN_MS: i64 = 2 * 3_600_000;
 /// The blocks of a day are merged once it is over.

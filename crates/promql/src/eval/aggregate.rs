@@ -55,6 +55,7 @@ impl Evaluator<'_> {
             _ => Vec::with_capacity(groups.len()),
         };
         if results.is_empty() && !keeps_series(plan.op) {
+            let mut made = 0;
             for (turn, group) in groups.iter().enumerate() {
                 self.check_at(turn)?;
                 let mut result = Column::new(
@@ -63,6 +64,8 @@ impl Evaluator<'_> {
                 );
                 result.drops_name = group.drops_name;
                 self.sum_histograms(plan.op, &columns, group, (&mut result, at))?;
+                made += result.sample_count();
+                self.check_room(made)?;
                 results.push(result);
             }
         }

@@ -30,10 +30,10 @@ impl Evaluator<'_> {
                 )
             }
             (Evaluated::Vector(left), Evaluated::Scalar(right)) => {
-                self.with_scalar(plan, at, left, &right, false)
+                self.with_scalar(plan, at, left, &right, false)?
             }
             (Evaluated::Scalar(left), Evaluated::Vector(right)) => {
-                self.with_scalar(plan, at, right, &left, true)
+                self.with_scalar(plan, at, right, &left, true)?
             }
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
                 let columns = if plan.op.is_set() {
@@ -64,13 +64,17 @@ impl Evaluator<'_> {
         mut columns: Vec<Column>,
         scalar: &[f64],
         scalar_is_left: bool,
-    ) -> Evaluated {
+    ) -> Result<Evaluated, EvalError> {
         let mut said = Said::default();
         let drops_name = plan.return_bool || !keeps_name(plan.op);
-        for column in &mut columns {
+        let mut made = 0;
+        for (turn, column) in columns.iter_mut().enumerate() {
+            self.check_at(turn)?;
             column.drops_name |= drops_name;
             if column.histograms.is_some() || is_trim(plan.op) {
                 with_scalar_mixed(plan, column, scalar, scalar_is_left, &mut said);
+                made += column.sample_count();
+                self.check_room(made)?;
                 continue;
             }
             for (value, scalar) in column.values.iter_mut().zip(scalar) {
@@ -93,7 +97,7 @@ impl Evaluator<'_> {
         }
         columns.retain(|column| !column.is_empty());
         self.tell_operator(plan.op, &said, at);
-        Evaluated::Vector(columns)
+        Ok(Evaluated::Vector(columns))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::answer::Point;
 use crate::error::EvalError;
 use crate::histogram::{FloatHistogram, weight};
 
-use super::Grid;
+use super::{Evaluator, Grid};
 
 /// What stands where a series has no value. No expression computes the stale marker's bits, so it can serve.
 pub(crate) const ABSENT: f64 = STALE_NAN;
@@ -233,29 +233,52 @@ impl Evaluated {
             }
         }
     }
+}
 
-    pub(crate) fn negated(self) -> Self {
-        match self {
-            Self::Scalar(mut values) => {
+impl Evaluator<'_> {
+    pub(crate) fn negated(&self, value: Evaluated) -> Result<Evaluated, EvalError> {
+        Ok(match value {
+            Evaluated::Scalar(mut values) => {
                 for value in &mut values {
                     *value = -*value;
                 }
-                Self::Scalar(values)
+                Evaluated::Scalar(values)
             }
-            Self::Vector(mut columns) => {
-                for column in &mut columns {
-                    column.map(|value| -value);
-                    for histogram in column.histograms.iter_mut().flatten().flatten() {
-                        let mut negated = FloatHistogram::from(&**histogram);
-                        negated.multiply(-1.0);
-                        *histogram = negated.shared();
+            Evaluated::Vector(mut columns) => {
+                let mut made = 0;
+                for (turn, column) in columns.iter_mut().enumerate() {
+                    self.check_at(turn)?;
+                    column.negate();
+                    if column.histograms.is_some() {
+                        made += column.sample_count();
+                        self.check_room(made)?;
                     }
-                    column.drops_name = true;
                 }
-                Self::Vector(columns)
+                Evaluated::Vector(columns)
             }
-            text @ Self::Text(_) => text,
+            text @ Evaluated::Text(_) => text,
+        })
+    }
+}
+
+impl Column {
+    fn negate(&mut self) {
+        self.map(|value| -value);
+        // What several steps share they go on sharing.
+        let mut last: Option<(Arc<Histogram>, Arc<Histogram>)> = None;
+        for histogram in self.histograms.iter_mut().flatten().flatten() {
+            if let Some((from, to)) = &last
+                && Arc::ptr_eq(from, histogram)
+            {
+                *histogram = Arc::clone(to);
+                continue;
+            }
+            let mut negated = FloatHistogram::from(&**histogram);
+            negated.multiply(-1.0);
+            let from = std::mem::replace(histogram, negated.shared());
+            last = Some((from, Arc::clone(histogram)));
         }
+        self.drops_name = true;
     }
 }
 

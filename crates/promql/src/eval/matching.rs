@@ -5,7 +5,7 @@ use model::labels::METRIC_NAME;
 use rustc_hash::FxHashMap;
 
 use super::binary::{compute, is_trim, keeps, keeps_name};
-use super::column::{Column, merge_same_labels, without_name};
+use super::column::{Column, merge_same_labels, sample_count, without_name};
 use super::mixed_binary::{Said, apply};
 use super::{Evaluator, Grid};
 use crate::answer::Point;
@@ -65,11 +65,15 @@ impl Evaluator<'_> {
             }
         }
         let mut results = Vec::new();
+        let (mut made, mut counted) = (0, 0);
         for (turn, key) in order.iter().enumerate() {
             self.check_at(turn)?;
             if let Some(group) = groups.get(key) {
                 pairing.join(key, group, &mut results, &mut said)?;
             }
+            made += results.get(counted..).map_or(0, sample_count);
+            counted = results.len();
+            self.check_room(made)?;
         }
         self.tell_operator(plan.op, &said, at);
         merge_same_labels(results)

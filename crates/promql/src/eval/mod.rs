@@ -134,7 +134,14 @@ impl<'a> Evaluator<'a> {
             Op::Text { value, .. } => Ok(Evaluated::Text(value.clone())),
             Op::Selector(selector) => self.select(selector, plan.at, grid),
             Op::Window(_) => Err(EvalError::execution("a range vector has no value by itself")),
-            Op::Negate(inner) => Ok(self.evaluate(inner, grid)?.negated()),
+            Op::Negate(inner) => {
+                let value = self.evaluate(inner, grid)?;
+                let before = value.sample_count();
+                let negated = self.negated(value)?;
+                self.hold(negated.sample_count())?;
+                self.release(before);
+                Ok(negated)
+            }
             Op::Binary(binary) => self.binary(binary, plan.at, grid),
             Op::Aggregate(aggregate) => self.aggregate(aggregate, plan.at, grid),
             Op::Call(call) => self.call(call, grid),
@@ -196,7 +203,12 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn hold(&mut self, samples: usize) -> Result<(), EvalError> {
         self.held = self.held.saturating_add(samples);
         self.statistics.samples_held_max = self.statistics.samples_held_max.max(self.held as u64);
-        if self.held > self.options.samples_max {
+        self.check_room(0)
+    }
+
+    /// Whether so many samples more could be held.
+    pub(crate) fn check_room(&self, samples: usize) -> Result<(), EvalError> {
+        if self.held.saturating_add(samples) > self.options.samples_max {
             return Err(EvalError::TooManySamples {
                 samples_max: self.options.samples_max,
             });

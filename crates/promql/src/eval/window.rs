@@ -13,6 +13,7 @@ use crate::error::EvalError;
 use crate::functions::extended::Compute;
 use crate::functions::mixed::{self, Compute as MixedCompute};
 use crate::functions::{Window, WindowBody, extended, rolled_up};
+use crate::histogram::weight;
 use crate::plan::{CallPlan, Op, Shift, Source, WindowPlan};
 
 impl Evaluator<'_> {
@@ -71,7 +72,7 @@ impl Evaluator<'_> {
         }
         let computes = (compute, with_histograms);
         self.for_each_series(window, grid, wanted, &mut |evaluator, series, samples| {
-            let column = evaluator.slid(window, (series, samples), grid, &params, (computes, notes_at));
+            let column = evaluator.slid(window, (series, samples), grid, &params, (computes, notes_at))?;
             let Some(mut column) = column else {
                 return Ok(());
             };
@@ -96,7 +97,7 @@ impl Evaluator<'_> {
         let mut present = vec![false; grid.steps];
         let computes: (Compute, MixedCompute) = (crate::functions::over_time::present, mixed::present);
         self.for_each_series(window, grid, Wanted::All, &mut |evaluator, series, samples| {
-            if let Some(column) = evaluator.slid(window, (series, samples), grid, &[], (computes, 0)) {
+            if let Some(column) = evaluator.slid(window, (series, samples), grid, &[], (computes, 0))? {
                 column.mark(&mut present);
             }
             Ok(())
@@ -126,7 +127,8 @@ impl Evaluator<'_> {
             if kept.is_empty() && histograms.is_empty() {
                 return Ok(());
             }
-            evaluator.hold(kept.len() + histograms.len())?;
+            let weights: usize = histograms.iter().map(|sample| weight(&sample.value)).sum();
+            evaluator.hold(kept.len() + weights)?;
             let labels = if series.drops_name {
                 super::column::without_name(series.labels)
             } else {

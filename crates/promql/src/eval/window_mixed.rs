@@ -5,9 +5,11 @@ use model::HistogramSample;
 use super::column::Column;
 use super::window::{Gathered, SeriesHead, bounds, slide};
 use super::{Evaluator, Grid, Notes};
+use crate::error::EvalError;
 use crate::functions::Window;
 use crate::functions::extended::Compute;
 use crate::functions::mixed::{Compute as MixedCompute, MixedWindow};
+use crate::histogram::weight;
 use crate::plan::WindowPlan;
 
 impl Evaluator<'_> {
@@ -19,17 +21,17 @@ impl Evaluator<'_> {
         grid: Grid,
         params: &[Vec<f64>],
         ((compute, with_histograms), notes_at): ((Compute, MixedCompute), usize),
-    ) -> Option<Column> {
+    ) -> Result<Option<Column>, EvalError> {
         let column = if samples.histograms.is_empty() {
             let values = slide(self, plan, samples.numbers, grid, params, compute);
             Column::new(series.labels.clone(), values)
         } else {
             let computes = (compute, with_histograms);
-            let (column, notes) = self.slide_mixed(plan, (series, samples), grid, params, computes);
+            let (column, notes) = self.slide_mixed(plan, (series, samples), grid, params, computes)?;
             self.tell(notes, series.labels.metric_name(), notes_at);
             column
         };
-        (!column.is_empty()).then_some(column)
+        Ok((!column.is_empty()).then_some(column))
     }
 
     fn slide_mixed(
@@ -39,12 +41,14 @@ impl Evaluator<'_> {
         grid: Grid,
         params: &[Vec<f64>],
         (compute, with_histograms): (Compute, MixedCompute),
-    ) -> (Column, Notes) {
+    ) -> Result<(Column, Notes), EvalError> {
         let (before_ms, behind_ms) = self.reach(plan);
         let mut column = Column::new(series.labels.clone(), Vec::with_capacity(grid.steps));
         let mut notes = Notes::default();
         let mut now_params = vec![0.0; params.len()];
+        let mut made = 0;
         for (step, now_ms) in grid.times().enumerate() {
+            self.check_at(step)?;
             let (start_ms, end_ms) = bounds(plan.shift, now_ms, plan.range_ms);
             let oldest_ms = self.oldest_of_window(start_ms - before_ms);
             let newest_ms = end_ms + behind_ms;
@@ -77,8 +81,12 @@ impl Evaluator<'_> {
             } else {
                 with_histograms(&window, compute, &mut notes)
             };
+            if let Some(crate::answer::Point::Histogram(histogram)) = &point {
+                made += weight(histogram);
+                self.check_room(made)?;
+            }
             column.put_next(step, grid.steps, point);
         }
-        (column, notes)
+        Ok((column, notes))
     }
 }

@@ -59,7 +59,6 @@ impl<N: Count> Tally<N> {
         self.reduce_resolution(other.schema);
         self.positive.add(other.positive.iter(), &signed);
         self.negative.add(other.negative.iter(), &signed);
-        // Buckets that were coarsened may lie within the zero bucket now.
         Ok(added)
     }
 

@@ -14,8 +14,9 @@ use crate::columns::settle;
 use crate::error::TsdbError;
 use crate::head::MemSeries;
 use crate::limits::{
-    BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, DAY_MS, HEAD_BYTES_MAX, HEAD_BYTES_PER_SERIES,
-    IDLE_SERIES_MS, LATE_FLUSH_MS, LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX, ROLL_UP_GRACE_MS,
+    BATCH_MEMORY_MS, BLOCK_SPAN_MS, CROWDED_FLUSH_MS, CROWDED_RETRY_MS, DAY_MS, HEAD_BYTES_MAX,
+    HEAD_BYTES_PER_SERIES, IDLE_SERIES_MS, LATE_FLUSH_MS, LOG_SEGMENT_BYTES_PER_SERIES, LOG_SEGMENT_MS_MAX,
+    ROLL_UP_GRACE_MS,
 };
 use crate::tiers::TierKeep;
 
@@ -36,8 +37,9 @@ impl Inner {
         let up_to_ms = if self.is_crowded() { i64::MAX } else { before_ms };
         let result = if self.is_time_to_flush(before_ms, now_ms) && self.wants_flush(up_to_ms) {
             let flushed = self.flush_before(up_to_ms, now_ms);
-            if flushed.is_ok() {
-                *self.last_flush.lock() = Some((before_ms, now_ms));
+            match flushed {
+                Ok(()) => *self.last_flush.lock() = Some((before_ms, now_ms)),
+                Err(_) => self.flush_failed_ms.store(now_ms, Ordering::Relaxed),
             }
             flushed
         } else {
@@ -103,6 +105,10 @@ impl Inner {
     /// Whether a span of time has ended since the last flush. Samples that come late to a span already flushed gather for
     /// a while, so that a source with old time stamps does not make a block a minute; the log keeps them meanwhile.
     fn is_time_to_flush(&self, before_ms: i64, now_ms: i64) -> bool {
+        let failed_ms = self.flush_failed_ms.load(Ordering::Relaxed);
+        if self.is_crowded() && now_ms.saturating_sub(failed_ms) < CROWDED_RETRY_MS {
+            return false;
+        }
         self.last_flush.lock().is_none_or(|(last_before_ms, last_at_ms)| {
             let since_ms = now_ms.saturating_sub(last_at_ms);
             before_ms > last_before_ms
@@ -159,12 +165,12 @@ impl Inner {
             }
         }
         // Blocks answer before memory forgets: a reader looks at memory first.
-        let freed = tenants
+        let grown = tenants
             .values()
             .flatten()
             .map(|series| series.end_flush(published))
             .sum();
-        self.head.note_freed(freed);
+        self.head.note_sealed(grown);
         result?;
         let mut checkpoint = self.checkpoint.write();
         let oldest = self.wal.segments().first().copied().unwrap_or(segment);

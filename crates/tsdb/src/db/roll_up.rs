@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{RAW, Rollups, Statistic, TenantId, TimeRange, stretch_end};
+use model::{Histogram, RAW, ResetHint, Rollups, Statistic, TenantId, TimeRange, stretch_end};
 use ulid::Ulid;
 
 use super::Inner;
@@ -181,7 +181,8 @@ pub(super) fn span(from_ms: i64, to_ms: i64) -> TimeRange {
     TimeRange::at(from_ms).union(&TimeRange::at(to_ms))
 }
 
-/// The last histogram of each stretch that ends in `ends`, at its end.
+/// The last histogram of each stretch that ends in `ends`, at its end. What it says of a reset is about the histogram before it,
+/// which is left out here.
 pub(super) fn last_of_stretches(
     histograms: &[model::HistogramSample],
     resolution_ms: i64,
@@ -192,8 +193,16 @@ pub(super) fn last_of_stretches(
         .filter_map(<[_]>::last)
         .map(|last| model::HistogramSample {
             at_ms: stretch_end(last.at_ms, resolution_ms),
-            value: Arc::clone(&last.value),
+            value: without_reset(&last.value),
         })
         .filter(|last| ends.contains(last.at_ms))
         .collect()
+}
+
+fn without_reset(histogram: &Arc<Histogram>) -> Arc<Histogram> {
+    let mut plain = Arc::clone(histogram);
+    if matches!(histogram.reset_hint, ResetHint::Yes | ResetHint::No) {
+        Arc::make_mut(&mut plain).reset_hint = ResetHint::Unknown;
+    }
+    plain
 }

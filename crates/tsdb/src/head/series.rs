@@ -33,6 +33,9 @@ struct Kept {
     late: Vec<Sample>,
     /// The newest sample ever seen here, sealed into a block or not.
     newest_ms: Option<i64>,
+    /// What sealed chunks took when they were last counted, in bytes, and whether some were sealed since.
+    counted_bytes: u64,
+    uncounted: bool,
     /// Native histograms; most series have none.
     histograms: Option<Box<KeptHistograms>>,
 }
@@ -108,20 +111,19 @@ impl MemSeries {
     /// many bytes of memory the sealed ones grew.
     pub(crate) fn take(&self, times: &[i64], values: &[f64], size: usize) -> i64 {
         let mut kept = self.kept.lock();
-        let mut grown = 0;
         let newer = match (kept.newest_ms, times.first()) {
             (Some(newest_ms), Some(&first_ms)) => first_ms > newest_ms,
             _ => true,
         };
         if newer && times.is_sorted_by(|a, b| a < b) {
             kept.newest_ms = times.last().copied().or(kept.newest_ms);
-            grown += kept.push_run(times, values, size);
+            kept.push_run(times, values, size);
         } else {
             for (&at_ms, &value) in times.iter().zip(values) {
                 kept.insert(Sample { at_ms, value });
             }
         }
-        grown
+        if kept.uncounted { kept.count() } else { 0 }
     }
 
     /// Takes a sample in, whatever its age.
@@ -235,10 +237,9 @@ impl MemSeries {
         }
     }
 
-    /// Ends what [`Self::begin_flush`] began: the blocks are published, or could not be written. Says how many bytes of memory
-    /// were given back.
-    pub(crate) fn end_flush(&self, published: bool) -> u64 {
-        let mut freed = 0;
+    /// Ends what [`Self::begin_flush`] began: the blocks are published, or could not be written. Says by how many bytes of
+    /// memory the sealed chunks grew.
+    pub(crate) fn end_flush(&self, published: bool) -> i64 {
         let mut kept = self.kept.lock();
         if let Some(histograms) = &mut kept.histograms {
             histograms.end_flush(published);
@@ -248,11 +249,6 @@ impl MemSeries {
         } = &mut *kept;
         for chunks in [sealed, late_sealed] {
             if published {
-                freed += chunks
-                    .iter()
-                    .filter(|chunk| chunk.flushing)
-                    .map(HeadChunk::memory_bytes)
-                    .sum::<u64>();
                 chunks.retain(|chunk| !chunk.flushing);
                 chunks.shrink_to_fit();
             } else {
@@ -261,7 +257,7 @@ impl MemSeries {
                 }
             }
         }
-        freed
+        kept.count()
     }
 
     /// Whether there is no sample here.
@@ -328,18 +324,16 @@ impl Kept {
         verdict
     }
 
-    /// Adds samples that are newer than all others. Says by how many bytes the sealed chunks grew.
-    fn push_run(&mut self, mut times: &[i64], mut values: &[f64], size: usize) -> i64 {
-        let mut grown = 0;
+    /// Adds samples that are newer than all others.
+    fn push_run(&mut self, mut times: &[i64], mut values: &[f64], size: usize) {
         while let Some(&first_ms) = times.first() {
             if self.open.values.len() >= size || !self.open.reaches(first_ms) {
-                grown += self.seal_open();
+                self.seal_open();
             }
             let taken = self.open.push_run(times, values, size);
             times = times.get(taken..).unwrap_or_default();
             values = values.get(taken..).unwrap_or_default();
         }
-        grown
     }
 
     fn push_late(&mut self, sample: Sample) {
@@ -353,24 +347,28 @@ impl Kept {
         }
     }
 
-    /// Seals the open chunk, together with small ones before it once they make a whole one. Says by how many bytes the
-    /// sealed chunks grew.
-    fn seal_open(&mut self) -> i64 {
+    /// Seals the open chunk, together with small ones before it once they make a whole one.
+    fn seal_open(&mut self) {
         let open = std::mem::take(&mut self.open);
         let mut columns = SampleColumns::default();
-        let mut given_back = 0;
         let (small, samples) = self.small_at_end();
         if small > 0 && samples + open.values.len() >= HEAD_CHUNK_SAMPLES {
             for chunk in self.sealed.drain(self.sealed.len() - small..) {
-                given_back += chunk.memory_bytes();
                 chunk.decode(&mut columns);
             }
         }
         open.decode(&mut columns);
-        let sealed = HeadChunk::seal(&columns.at_ms, &columns.values);
-        let taken = sealed.as_ref().map_or(0, HeadChunk::memory_bytes);
-        self.sealed.extend(sealed);
-        taken as i64 - given_back as i64
+        self.sealed
+            .extend(HeadChunk::seal(&columns.at_ms, &columns.values));
+        self.uncounted = true;
+    }
+
+    /// Counts the memory of sealed chunks; says by how many bytes they grew since the last time.
+    fn count(&mut self) -> i64 {
+        let bytes = self.chunks().map(HeadChunk::memory_bytes).sum();
+        let before = std::mem::replace(&mut self.counted_bytes, bytes);
+        self.uncounted = false;
+        bytes as i64 - before as i64
     }
 
     /// How many small chunks there are at the end, and how many samples they have.
@@ -387,6 +385,7 @@ impl Kept {
         let (times, values): (Vec<i64>, Vec<f64>) =
             late.iter().map(|sample| (sample.at_ms, sample.value)).unzip();
         self.late_sealed.extend(HeadChunk::seal(&times, &values));
+        self.uncounted = true;
     }
 
     /// Makes overlapping late chunks into chunks that follow each other, so that looking for a sample stays cheap.
