@@ -148,13 +148,21 @@ impl Buckets {
 
     /// Builds runs from buckets in ascending order of index; gaps of up to two empty buckets are filled.
     pub fn from_sorted(buckets: impl IntoIterator<Item = (i32, f64)>) -> Self {
-        const GAP_MAX: i32 = 2;
+        Self::from_sorted_with_gaps(buckets, 2)
+    }
+
+    /// The same with a run for every gap, for those to whom an empty bucket is not the same as none.
+    pub fn from_sorted_exactly(buckets: impl IntoIterator<Item = (i32, f64)>) -> Self {
+        Self::from_sorted_with_gaps(buckets, 0)
+    }
+
+    fn from_sorted_with_gaps(buckets: impl IntoIterator<Item = (i32, f64)>, gap_max: i32) -> Self {
         let mut built = Self::default();
         let mut next: Option<i32> = None;
         for (index, count) in buckets {
             let gap = next.map_or(index, |next| index.saturating_sub(next));
             match built.spans.last_mut() {
-                Some(span) if (0..=GAP_MAX).contains(&gap) => {
+                Some(span) if (0..=gap_max).contains(&gap) => {
                     span.length = span.length.saturating_add(gap as u32 + 1);
                     built.counts.extend((0..gap).map(|_| 0.0));
                 }

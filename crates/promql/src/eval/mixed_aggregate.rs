@@ -1,17 +1,12 @@
 //! Aggregations of native histograms: what becomes of a group that has them.
 
-use std::sync::Arc;
-
-use model::Histogram;
-
 use super::aggregate::Group;
 use super::column::{ABSENT, Column};
 use super::{Evaluator, Note, Notes};
 use crate::answer::Point;
 use crate::ast::AggregateOp;
 use crate::error::EvalError;
-use crate::functions::native_over_time::SeenResets;
-use crate::histogram::{Added, Mean, MixedSchemas, RunningHistogram};
+use crate::histogram::{MixedSchemas, Total};
 
 impl Evaluator<'_> {
     /// Tells that an aggregation of numbers passes histograms over.
@@ -65,15 +60,27 @@ impl Evaluator<'_> {
                     }
                 }
                 AggregateOp::Sum | AggregateOp::Avg => {
-                    let mut total = Total::new(op, first);
+                    let mut total = if op == AggregateOp::Avg {
+                        Total::mean(first)
+                    } else {
+                        Total::sum(first)
+                    };
                     let mut met = first_column;
                     let added = histograms.try_for_each(|(column, histogram)| {
                         met = column;
-                        total.add(histogram, &mut notes)
+                        total.add(histogram)
                     });
                     match added {
-                        Ok(()) => result.set(step, Point::Histogram(total.value(&mut notes))),
-                        Err(MixedSchemas) => mixed_of = mixed_of.or(Some(met)),
+                        Ok(()) => {
+                            notes.add_aggregated(total.added());
+                            let mut value = total.value();
+                            value.compact();
+                            result.set(step, Point::Histogram(value.shared()));
+                        }
+                        Err(MixedSchemas) => {
+                            notes.add_if(total.added().bounds_reconciled, Note::ReconciledInAggregation);
+                            mixed_of = mixed_of.or(Some(met));
+                        }
                     }
                 }
                 // The others are of numbers only.
@@ -87,49 +94,5 @@ impl Evaluator<'_> {
         }
         self.tell(notes, "", at);
         Ok(())
-    }
-}
-
-/// Histograms of one step on their way to a sum or a mean.
-struct Total {
-    kind: Kind,
-    resets: SeenResets,
-}
-
-enum Kind {
-    Sum(RunningHistogram),
-    Mean(Mean),
-}
-
-impl Total {
-    fn new(op: AggregateOp, first: &Histogram) -> Self {
-        let kind = if op == AggregateOp::Avg {
-            Kind::Mean(Mean::new(first))
-        } else {
-            Kind::Sum(RunningHistogram::from(first))
-        };
-        let mut resets = SeenResets::default();
-        resets.see(first);
-        Self { kind, resets }
-    }
-
-    fn add(&mut self, histogram: &Histogram, notes: &mut Notes) -> Result<(), MixedSchemas> {
-        self.resets.see(histogram);
-        let added: Added = match &mut self.kind {
-            Kind::Sum(sum) => sum.add(histogram),
-            Kind::Mean(mean) => mean.add(histogram),
-        }?;
-        notes.add_if(added.bounds_reconciled, Note::ReconciledInAggregation);
-        Ok(())
-    }
-
-    fn value(self, notes: &mut Notes) -> Arc<Histogram> {
-        notes.add_if(self.resets.collide(), Note::ResetsCollideInAggregation);
-        let mut total = match self.kind {
-            Kind::Sum(sum) => sum.settled(),
-            Kind::Mean(mean) => mean.value(),
-        };
-        total.compact();
-        total.shared()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Evaluator;
 use crate::error::line_and_column;
+use crate::histogram::Added;
 
 /// What is noted about histograms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +49,10 @@ impl Notes {
         self.0 & note as u16 != 0
     }
 
-    /// Leaves only one note of all.
-    pub(crate) fn only(&mut self, note: Note) {
-        self.0 = note as u16;
+    /// Notes what had to be done to add up histograms of an aggregation.
+    pub(crate) fn add_aggregated(&mut self, added: Added) {
+        self.add_if(added.bounds_reconciled, Note::ReconciledInAggregation);
+        self.add_if(added.resets_collide, Note::ResetsCollideInAggregation);
     }
 }
 

@@ -133,19 +133,8 @@ impl Evaluator<'_> {
         let (mut count, mut histogram_count) = (0, 0);
         for (step, now_ms) in walk.grid.times().enumerate() {
             let looked = self.looked(walk, now_ms);
-            while samples
-                .at_ms
-                .get(count)
-                .is_some_and(|known| *known <= looked.at_ms)
-            {
-                count += 1;
-            }
-            while histograms
-                .get(histogram_count)
-                .is_some_and(|known| known.at_ms <= looked.at_ms)
-            {
-                histogram_count += 1;
-            }
+            count = advanced(count, &samples.at_ms, |known| *known <= looked.at_ms);
+            histogram_count = advanced(histogram_count, histograms, |known| known.at_ms <= looked.at_ms);
             let mixed = Mixed {
                 samples,
                 count,
@@ -169,13 +158,7 @@ impl Evaluator<'_> {
         let mut count = 0;
         for now_ms in walk.grid.times() {
             let looked = self.looked(walk, now_ms);
-            while samples
-                .at_ms
-                .get(count)
-                .is_some_and(|known| *known <= looked.at_ms)
-            {
-                count += 1;
-            }
+            count = advanced(count, &samples.at_ms, |known| *known <= looked.at_ms);
             values.push(pick(looked, samples, count).unwrap_or(ABSENT));
         }
         values
@@ -234,6 +217,12 @@ pub(super) struct Looked {
     pub(super) oldest_ms: i64,
     /// The newest sample that a smoothed selector may look ahead to.
     pub(super) newest_ms: i64,
+}
+
+/// How many items from the front hold, of which `count` are known to.
+fn advanced<T>(count: usize, items: &[T], holds: impl Fn(&T) -> bool) -> usize {
+    let rest = items.get(count..).unwrap_or_default();
+    count + rest.iter().take_while(|item| holds(item)).count()
 }
 
 /// The first and the last time that the steps of a grid look at.

@@ -31,7 +31,7 @@ impl Evaluator<'_> {
             )));
         };
         let params = self.params(call, grid)?;
-        self.check_params(call, &params, grid)?;
+        self.check_params(call, &params)?;
         let (compute, with_histograms) = match &window.source {
             Source::Series(selector) => match selector.extended {
                 Some(extended) => (
@@ -254,7 +254,7 @@ impl Evaluator<'_> {
     }
 
     /// Refuses or notes scalar arguments that make no sense.
-    fn check_params(&mut self, call: &CallPlan, params: &[Vec<f64>], _grid: Grid) -> Result<(), EvalError> {
+    fn check_params(&mut self, call: &CallPlan, params: &[Vec<f64>]) -> Result<(), EvalError> {
         match call.function.name {
             "quantile_over_time" => {
                 let at = call.args.first().map_or(call.at, |arg| arg.at);

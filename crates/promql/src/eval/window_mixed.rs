@@ -5,6 +5,7 @@ use model::HistogramSample;
 use super::column::Column;
 use super::window::{Gathered, SeriesHead, bounds, slide};
 use super::{Evaluator, Grid, Notes};
+use crate::answer::Point;
 use crate::error::EvalError;
 use crate::functions::Window;
 use crate::functions::extended::Compute;
@@ -73,15 +74,16 @@ impl Evaluator<'_> {
                     params: &now_params,
                 },
                 histograms: samples.histograms.get(histograms).unwrap_or_default(),
+                of_numbers: compute,
             };
             let point = if window.histograms.is_empty() {
                 let numbers = &window.numbers;
                 let value = (!numbers.values.is_empty()).then(|| compute(numbers)).flatten();
-                value.map(crate::answer::Point::Float)
+                value.map(Point::Float)
             } else {
-                with_histograms(&window, compute, &mut notes)
+                with_histograms(&window, &mut notes)
             };
-            if let Some(crate::answer::Point::Histogram(histogram)) = &point {
+            if let Some(Point::Histogram(histogram)) = &point {
                 made += weight(histogram);
                 self.check_room(made)?;
             }

@@ -10,8 +10,8 @@ use crate::ast::Extended;
 use crate::eval::{Note, Notes};
 use crate::histogram::{is_reset, is_same};
 
-/// Computes a window's value; the function that computes it from numbers alone comes along.
-pub(crate) type Compute = fn(&MixedWindow<'_>, super::extended::Compute, &mut Notes) -> Option<Point>;
+/// Computes a window's value.
+pub(crate) type Compute = fn(&MixedWindow<'_>, &mut Notes) -> Option<Point>;
 
 /// The samples of one series at one step of a query, at least one histogram among them.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,8 @@ pub(crate) struct MixedWindow<'a> {
     /// The numbers, and everything else about the window.
     pub(crate) numbers: Window<'a>,
     pub(crate) histograms: &'a [HistogramSample],
+    /// What computes the value of a window of numbers alone.
+    pub(crate) of_numbers: super::extended::Compute,
 }
 
 /// A sample of either kind.
@@ -38,15 +40,37 @@ impl Sampled<'_> {
 }
 
 impl<'a> MixedWindow<'a> {
+    fn numbers(&self) -> impl DoubleEndedIterator<Item = (i64, Sampled<'a>)> + use<'a> {
+        let numbers = self.numbers.at_ms.iter().zip(self.numbers.values);
+        numbers.map(|(at_ms, value)| (*at_ms, Sampled::Float(*value)))
+    }
+
+    fn histograms(&self) -> impl DoubleEndedIterator<Item = (i64, Sampled<'a>)> + use<'a> {
+        let histograms = self.histograms.iter();
+        histograms.map(|sample| (sample.at_ms, Sampled::Histogram(&sample.value)))
+    }
+
+    fn first(&self) -> Option<(i64, Sampled<'a>)> {
+        let firsts = self.numbers().next().into_iter().chain(self.histograms().next());
+        firsts.min_by_key(|(at_ms, _)| *at_ms)
+    }
+
+    fn last(&self) -> Option<(i64, Sampled<'a>)> {
+        self.newest(1).pop()
+    }
+
+    /// The last `count` samples in order of time, and perhaps some before them.
+    fn newest(&self, count: usize) -> Vec<(i64, Sampled<'a>)> {
+        let numbers = self.numbers().rev().take(count);
+        let histograms = self.histograms().rev().take(count);
+        let mut newest: Vec<_> = numbers.chain(histograms).collect();
+        newest.sort_by_key(|(at_ms, _)| *at_ms);
+        newest
+    }
+
     /// All samples in order of time.
     fn samples(&self) -> Vec<(i64, Sampled<'a>)> {
-        let numbers = self.numbers.at_ms.iter().zip(self.numbers.values);
-        let numbers = numbers.map(|(at_ms, value)| (*at_ms, Sampled::Float(*value)));
-        let histograms = self.histograms.iter();
-        let histograms = histograms.map(|sample| (sample.at_ms, Sampled::Histogram(&sample.value)));
-        let mut samples: Vec<_> = numbers.chain(histograms).collect();
-        samples.sort_by_key(|(at_ms, _)| *at_ms);
-        samples
+        self.newest(usize::MAX)
     }
 
     /// Refuses to compute one thing from numbers and histograms.
@@ -74,23 +98,19 @@ pub(crate) fn extended(function: &Function, extended: Extended) -> Compute {
 }
 
 /// Of numbers only: histograms are passed over, and said to be where there are numbers at all.
-pub(crate) fn ignores(
-    window: &MixedWindow<'_>,
-    compute: super::extended::Compute,
-    notes: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn ignores(window: &MixedWindow<'_>, notes: &mut Notes) -> Option<Point> {
     if window.numbers.values.is_empty() {
         return None;
     }
     notes.add(Note::HistogramsIgnored);
-    compute(&window.numbers).map(Point::Float)
+    (window.of_numbers)(&window.numbers).map(Point::Float)
 }
 
 #[expect(
     clippy::unnecessary_wraps,
     reason = "the table of functions holds one type of function"
 )]
-pub(crate) fn count(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
+pub(crate) fn count(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
     let count = window.numbers.values.len() + window.histograms.len();
     Some(Point::Float(count as f64))
 }
@@ -99,54 +119,42 @@ pub(crate) fn count(window: &MixedWindow<'_>, _: super::extended::Compute, _: &m
     clippy::unnecessary_wraps,
     reason = "the table of functions holds one type of function"
 )]
-pub(crate) fn present(_: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
+pub(crate) fn present(_: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
     Some(Point::Float(1.0))
 }
 
-pub(crate) fn first(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
-    window.samples().first().map(|(_, sample)| sample.to_point())
+pub(crate) fn first(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
+    window.first().map(|(_, sample)| sample.to_point())
 }
 
-pub(crate) fn last(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
-    window.samples().last().map(|(_, sample)| sample.to_point())
+pub(crate) fn last(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
+    window.last().map(|(_, sample)| sample.to_point())
 }
 
-pub(crate) fn ts_of_first(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
-    let samples = window.samples();
-    samples
-        .first()
-        .map(|(at_ms, _)| Point::Float(*at_ms as f64 / 1000.0))
+pub(crate) fn ts_of_first(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
+    let at_ms = window.first()?.0;
+    Some(Point::Float(at_ms as f64 / 1000.0))
 }
 
-pub(crate) fn ts_of_last(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    _: &mut Notes,
-) -> Option<Point> {
-    let samples = window.samples();
-    samples
-        .last()
-        .map(|(at_ms, _)| Point::Float(*at_ms as f64 / 1000.0))
+pub(crate) fn ts_of_last(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
+    let at_ms = window.last()?.0;
+    Some(Point::Float(at_ms as f64 / 1000.0))
 }
 
-pub(crate) fn changes(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
+pub(crate) fn changes(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
     count_pairs(&window.samples(), has_changed)
 }
 
-pub(crate) fn resets(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
+pub(crate) fn resets(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
     count_pairs(&window.samples(), was_reset)
 }
 
-fn anchored_changes(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
+fn anchored_changes(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
     let samples = window.samples();
     count_pairs(anchored(window, &samples)?, has_changed)
 }
 
-fn anchored_resets(window: &MixedWindow<'_>, _: super::extended::Compute, _: &mut Notes) -> Option<Point> {
+fn anchored_resets(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
     let samples = window.samples();
     count_pairs(anchored(window, &samples)?, was_reset)
 }
@@ -196,35 +204,22 @@ fn was_reset(before: Sampled<'_>, after: Sampled<'_>) -> bool {
 }
 
 /// The difference of the last two samples.
-pub(crate) fn idelta(
-    window: &MixedWindow<'_>,
-    compute: super::extended::Compute,
-    notes: &mut Notes,
-) -> Option<Point> {
-    of_last_two(window, compute, notes, false)
+pub(crate) fn idelta(window: &MixedWindow<'_>, notes: &mut Notes) -> Option<Point> {
+    of_last_two(window, notes, false)
 }
 
 /// The difference of the last two samples of a counter, per second.
-pub(crate) fn irate(
-    window: &MixedWindow<'_>,
-    compute: super::extended::Compute,
-    notes: &mut Notes,
-) -> Option<Point> {
-    of_last_two(window, compute, notes, true)
+pub(crate) fn irate(window: &MixedWindow<'_>, notes: &mut Notes) -> Option<Point> {
+    of_last_two(window, notes, true)
 }
 
-fn of_last_two(
-    window: &MixedWindow<'_>,
-    compute: super::extended::Compute,
-    notes: &mut Notes,
-    is_counter: bool,
-) -> Option<Point> {
-    let samples = window.samples();
+fn of_last_two(window: &MixedWindow<'_>, notes: &mut Notes, is_counter: bool) -> Option<Point> {
+    let samples = window.newest(2);
     let [.., before, after] = samples.as_slice() else {
         return None;
     };
     match (before.1, after.1) {
-        (Sampled::Float(_), Sampled::Float(_)) => compute(&window.numbers).map(Point::Float),
+        (Sampled::Float(_), Sampled::Float(_)) => (window.of_numbers)(&window.numbers).map(Point::Float),
         (Sampled::Histogram(older), Sampled::Histogram(newer)) => {
             let mut change = native_rate::between_two(older, newer, is_counter, notes)?;
             if is_counter {

@@ -13,7 +13,6 @@ macro_rules! of_window {
     ($($name:ident => $is_counter:expr, $is_smoothed:expr, $is_rate:expr;)*) => {
         $(pub(super) fn $name(
             window: &MixedWindow<'_>,
-            _: super::extended::Compute,
             notes: &mut Notes,
         ) -> Option<Point> {
             if window.is_mixed(notes) {

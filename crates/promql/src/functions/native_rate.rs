@@ -6,29 +6,17 @@ use model::{Histogram, HistogramSample, ResetHint};
 use super::mixed::MixedWindow;
 use crate::answer::Point;
 use crate::eval::{Note, Notes};
-use crate::histogram::{FloatHistogram, is_reset};
+use crate::histogram::{FloatHistogram, MixedSchemas, is_reset};
 
-pub(crate) fn rate(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    notes: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn rate(window: &MixedWindow<'_>, notes: &mut Notes) -> Option<Point> {
     extrapolated(window, true, 1.0 / window.numbers.seconds(), notes)
 }
 
-pub(crate) fn increase(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    notes: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn increase(window: &MixedWindow<'_>, notes: &mut Notes) -> Option<Point> {
     extrapolated(window, true, 1.0, notes)
 }
 
-pub(crate) fn delta(
-    window: &MixedWindow<'_>,
-    _: super::extended::Compute,
-    notes: &mut Notes,
-) -> Option<Point> {
+pub(crate) fn delta(window: &MixedWindow<'_>, notes: &mut Notes) -> Option<Point> {
     extrapolated(window, false, 1.0, notes)
 }
 
@@ -40,9 +28,17 @@ fn extrapolated(window: &MixedWindow<'_>, is_counter: bool, scale: f64, notes: &
     let (first, last) = (window.histograms.first()?, window.histograms.last()?);
     let gaps = window.histograms.len().checked_sub(1).filter(|gaps| *gaps > 0)?;
     let mut found = Notes::default();
-    let change = change(window.histograms, is_counter, &mut found);
-    notes.merge(found);
-    let mut change = change?;
+    let mut change = match change(window.histograms, is_counter, &mut found) {
+        Ok(change) => {
+            notes.merge(found);
+            change?
+        }
+        // Of histograms that have nothing in common nothing else is told.
+        Err(MixedSchemas) => {
+            notes.add(Note::ExponentialAndCustom);
+            return None;
+        }
+    };
     let mut to_start = (first.at_ms - window.numbers.start_ms) as f64 / 1000.0;
     let mut to_end = (window.numbers.end_ms - last.at_ms) as f64 / 1000.0;
     let sampled = (last.at_ms - first.at_ms) as f64 / 1000.0;
@@ -63,9 +59,17 @@ fn extrapolated(window: &MixedWindow<'_>, is_counter: bool, scale: f64, notes: &
 }
 
 /// The change from the first sample to the last, what was lost by resets added.
-fn change(samples: &[HistogramSample], is_counter: bool, notes: &mut Notes) -> Option<FloatHistogram> {
-    let [first, rest @ ..] = samples else { return None };
-    let (second, last) = (rest.first()?, rest.last()?);
+fn change(
+    samples: &[HistogramSample],
+    is_counter: bool,
+    notes: &mut Notes,
+) -> Result<Option<FloatHistogram>, MixedSchemas> {
+    let [first, rest @ ..] = samples else {
+        return Ok(None);
+    };
+    let (Some(second), Some(last)) = (rest.first(), rest.last()) else {
+        return Ok(None);
+    };
     let is_gauge = |sample: &HistogramSample| sample.value.reset_hint == ResetHint::Gauge;
     notes.add_if(is_counter && samples.iter().any(is_gauge), Note::NotCounter);
     let both_gauges = is_gauge(first) && is_gauge(last);
@@ -85,8 +89,7 @@ fn change(samples: &[HistogramSample], is_counter: bool, notes: &mut Notes) -> O
     let differs = |histogram: &Histogram| (histogram.schema == CUSTOM_BUCKETS) != is_custom;
     let between = rest.split_last().map_or(&[][..], |(_, between)| between);
     if differs(&last.value) || (is_counter && between.iter().any(|sample| differs(&sample.value))) {
-        notes.only(Note::ExponentialAndCustom);
-        return None;
+        return Err(MixedSchemas);
     }
     let mut change = FloatHistogram::from(&*last.value);
     change.reduce_resolution(first.schema);
@@ -96,16 +99,13 @@ fn change(samples: &[HistogramSample], is_counter: bool, notes: &mut Notes) -> O
         }
     }
     // What contradicts itself about resets is settled below.
-    let subtracted = change.subtract(first).ok()?;
+    let subtracted = change.subtract(first)?;
     notes.add_if(subtracted.bounds_reconciled, Note::ReconciledInSubtraction);
     if is_counter {
         let mut before = first;
         for sample in rest {
             if is_reset(&sample.value, before) {
-                let Ok(added) = change.add(before) else {
-                    notes.only(Note::ExponentialAndCustom);
-                    return None;
-                };
+                let added = change.add(before)?;
                 notes.add_if(added.bounds_reconciled, Note::ReconciledInAddition);
             }
             before = &sample.value;
@@ -115,7 +115,7 @@ fn change(samples: &[HistogramSample], is_counter: bool, notes: &mut Notes) -> O
     }
     change.hint = ResetHint::Gauge;
     change.compact();
-    Some(change)
+    Ok(Some(change))
 }
 
 /// The change from one sample to the next.

@@ -20,33 +20,26 @@ pub(crate) enum Hints {
 
 /// Fills in what is unknown of resets. `before` is the histogram before the first; `is_broken` whether something else than a
 /// histogram lies right before one at a time.
-pub(crate) fn tell_resets(
-    before: Option<&HistogramSample>,
-    samples: &mut [HistogramSample],
+pub(crate) fn tell_resets<'a>(
+    before: Option<&'a HistogramSample>,
+    samples: &'a mut [HistogramSample],
     hints: Hints,
     is_broken: impl Fn(i64, i64) -> bool,
 ) {
-    let mut before = before.cloned();
+    let mut before = before;
     for sample in samples {
         let known = sample.value.reset_hint;
-        let found = match &before {
-            Some(before)
-                if known == ResetHint::Unknown
-                    && !sample.value.is_stale()
-                    && sample.at_ms - before.at_ms <= HISTOGRAM_REACH_MS =>
-            {
-                compare(before, sample, hints, &is_broken)
+        let is_near = |before: &HistogramSample| sample.at_ms - before.at_ms <= HISTOGRAM_REACH_MS;
+        if known == ResetHint::Unknown
+            && !sample.value.is_stale()
+            && let Some(before) = before.filter(|before| is_near(before))
+        {
+            let found = compare(before, sample, hints, &is_broken);
+            if found != known {
+                Arc::make_mut(&mut sample.value).reset_hint = found;
             }
-            _ => known,
-        };
-        let plain = HistogramSample {
-            at_ms: sample.at_ms,
-            value: Arc::clone(&sample.value),
-        };
-        if found != known {
-            Arc::make_mut(&mut sample.value).reset_hint = found;
         }
-        before = Some(plain);
+        before = Some(sample);
     }
 }
 

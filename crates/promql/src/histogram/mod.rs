@@ -20,6 +20,7 @@ mod quantile;
 mod reset;
 mod side;
 mod text;
+mod total;
 mod trim;
 mod variance;
 mod zero;
@@ -37,14 +38,15 @@ pub use bounds::{Bucket, buckets};
 pub(crate) use add::{Added, MixedSchemas};
 pub(crate) use hints::{Hints, tell_resets};
 pub(crate) use interpolate::interpolate;
-pub(crate) use mean::Mean;
 pub(crate) use quantile::{NanObservations, fraction, quantile};
 pub(crate) use reset::is_reset;
 pub(crate) use text::text;
+pub(crate) use total::Total;
 pub(crate) use trim::Keep;
 pub(crate) use variance::variance;
 
 use crate::functions::sum::Sum;
+use mean::Mean;
 use side::Side;
 
 /// A number that observations are counted in: plain, or with what rounding took from it.
@@ -76,7 +78,7 @@ pub struct Tally<N: Count> {
 /// A histogram in plain numbers.
 pub type FloatHistogram = Tally<f64>;
 /// A histogram that many others are added to: every number keeps its small digits.
-pub(crate) type RunningHistogram = Tally<Sum>;
+type RunningHistogram = Tally<Sum>;
 
 impl Count for f64 {
     fn add(&mut self, value: f64) {

@@ -1,6 +1,6 @@
 //! The buckets of one side of a histogram: pairs of index and count, in order of index.
 
-use model::{Buckets, Span};
+use model::Buckets;
 
 use super::Count;
 
@@ -91,24 +91,8 @@ impl<N: Count> Side<N> {
 }
 
 impl Side<f64> {
-    /// As runs, with a run for every gap: an empty bucket is not the same as none.
     pub(super) fn into_buckets(self) -> Buckets {
-        let mut built = Buckets::default();
-        built.counts.reserve_exact(self.buckets.len());
-        let mut next: Option<i32> = None;
-        for (index, count) in self.buckets {
-            let gap = next.map_or(index, |next| index.saturating_sub(next));
-            match built.spans.last_mut() {
-                Some(span) if gap == 0 && next.is_some() => span.length = span.length.saturating_add(1),
-                _ => built.spans.push(Span {
-                    offset: gap,
-                    length: 1,
-                }),
-            }
-            built.counts.push(count);
-            next = Some(index.saturating_add(1));
-        }
-        built
+        Buckets::from_sorted_exactly(self.buckets)
     }
 }
 

@@ -196,6 +196,7 @@ impl Inner {
             };
             let block = self.publish_block(heading, now_ms, |writer| {
                 let mut columns = SampleColumns::default();
+                let mut histograms = Vec::new();
                 for series in series {
                     let flushing = series.flushing();
                     columns.clear();
@@ -205,10 +206,14 @@ impl Inner {
                         .filter(|chunk| chunk.min_ms <= range.to_ms() && chunk.max_ms >= range.from_ms())
                         .for_each(|chunk| chunk.decode(&mut columns));
                     settle(&mut columns, 0, range);
-                    let histograms = of_range(&flushing.histograms, range);
+                    histograms.clear();
+                    let overlapping = flushing.histograms.iter();
+                    overlapping
+                        .filter(|chunk| chunk.range.overlaps(&range))
+                        .for_each(|chunk| chunk.decode(&mut histograms));
                     let added = Added {
                         samples: Some(&columns),
-                        histograms,
+                        histograms: of_range(&histograms, range),
                         rollups: None,
                     };
                     writer.add(series.series().labels(), added)?;
@@ -327,9 +332,17 @@ fn spans(series: &AllFlushing, before_ms: i64) -> Vec<TimeRange> {
         span
     };
     let mut columns = SampleColumns::default();
+    let mut histograms = Vec::new();
     for flushing in series.iter().map(|series| series.flushing()) {
-        for sample in &flushing.histograms {
-            note(sample.at_ms);
+        for chunk in &flushing.histograms {
+            let (first, last) = (note(chunk.range.from_ms()), note(chunk.range.to_ms()));
+            if first.to_ms().saturating_add(1) < last.from_ms() {
+                histograms.clear();
+                chunk.decode(&mut histograms);
+                for sample in &histograms {
+                    note(sample.at_ms);
+                }
+            }
         }
         for chunk in &flushing.chunks {
             let (first, last) = (note(chunk.min_ms), note(chunk.max_ms));

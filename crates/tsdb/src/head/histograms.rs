@@ -19,9 +19,9 @@ pub(super) struct KeptHistograms {
 
 /// Histograms that take no more company.
 #[derive(Debug, Clone)]
-struct HistogramChunk {
+pub(crate) struct HistogramChunk {
     bytes: Arc<[u8]>,
-    range: TimeRange,
+    pub(crate) range: TimeRange,
     /// Being written to a block; gone once that is published.
     flushing: bool,
 }
@@ -95,12 +95,9 @@ impl KeptHistograms {
     }
 
     /// What is being written to blocks, in order of time.
-    pub(super) fn flushing(&self) -> Vec<HistogramSample> {
-        let mut all = Vec::new();
-        for chunk in self.sealed.iter().filter(|chunk| chunk.flushing) {
-            chunk.decode(&mut all);
-        }
-        all
+    pub(super) fn flushing(&self) -> Vec<HistogramChunk> {
+        let flushing = self.sealed.iter().filter(|chunk| chunk.flushing);
+        flushing.cloned().collect()
     }
 
     pub(super) fn end_flush(&mut self, published: bool) {
@@ -121,7 +118,8 @@ impl HistogramChunk {
         })
     }
 
-    fn decode(&self, out: &mut Vec<HistogramSample>) {
+    /// Appends its samples, in order of time.
+    pub(crate) fn decode(&self, out: &mut Vec<HistogramSample>) {
         let result = histograms::decode(&self.bytes, out);
         assert!(result.is_ok(), "a chunk sealed in memory reads back");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{HistogramSample, Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange};
 use parking_lot::Mutex;
 
-use super::histograms::KeptHistograms;
+use super::histograms::{HistogramChunk, KeptHistograms};
 use crate::chunk::{self, Effort};
 use crate::columns::settle;
 use crate::limits::{HEAD_CHUNK_SAMPLES, LATE_CHUNKS_MAX};
@@ -56,7 +56,7 @@ pub(crate) struct HeadChunk {
 pub(crate) struct Flushing {
     pub(crate) chunks: Vec<HeadChunk>,
     /// In order of time.
-    pub(crate) histograms: Vec<HistogramSample>,
+    pub(crate) histograms: Vec<HistogramChunk>,
 }
 
 /// The chunk that takes samples: times as distances from the first, so that a sample takes 12 bytes.
