@@ -17,7 +17,7 @@ pub enum Error {
         /// `include` or `exclude`.
         end: &'static str,
         /// What is wrong with the pattern.
-        source: model::matcher::BadRegex,
+        source: model::BadRegex,
     },
     /// The interval is out of range.
     #[error("collect.interval is {got}; choose between 100ms and 1h, for example 1s")]

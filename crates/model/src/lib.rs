@@ -8,6 +8,7 @@
 //! Start at: [`Labels`].
 
 pub mod alert;
+pub mod anchored;
 pub mod backfill;
 pub mod batch;
 pub mod doors;
@@ -17,11 +18,13 @@ pub mod matcher;
 pub mod metadata;
 pub mod names;
 pub mod number;
+pub mod pattern;
 pub mod range;
 pub mod rollup;
 pub mod sample;
 
 pub use alert::{AlertEvent, AlertPhase, Verdict, fingerprint, format_fingerprint};
+pub use anchored::{AnchoredRegex, BadRegex};
 pub use backfill::{Backfill, Backfilled};
 pub use batch::{Accepted, NumberedSample, Refusal, SeriesBatch, SeriesNumber, TenantId};
 pub use doors::{
@@ -29,8 +32,9 @@ pub use doors::{
 };
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
-pub use matcher::{AnchoredRegex, Matcher, MatcherOp};
+pub use matcher::{Matcher, MatcherOp};
 pub use metadata::{MetricKind, MetricMetadata};
+pub use pattern::Pattern;
 pub use range::TimeRange;
 pub use rollup::{RAW, Rollups, Statistic, stretch_end, tier_name};
 pub use sample::{Exemplar, STALE_NAN, Sample, SampleColumns, is_stale};

@@ -1,78 +1,10 @@
-//! Conditions on labels, and the anchored regular expressions they use.
+//! Conditions on labels.
 
 use std::fmt;
 
-use regex::Regex;
-
+use crate::anchored::BadRegex;
 use crate::labels::Labels;
-
-/// A regular expression that must fit the whole text, dot matching line ends, as in Prometheus: `^(?s:…)$`.
-///
-/// Matching takes time linear in the text; patterns that compile to a program above 10 MiB are refused.
-#[derive(Debug, Clone)]
-pub struct AnchoredRegex {
-    source: String,
-    regex: Regex,
-}
-
-/// A pattern that does not compile.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("invalid regular expression {pattern:?}: {reason}")]
-pub struct BadRegex {
-    /// The pattern as written.
-    pub pattern: String,
-    /// What is wrong with it, in one line.
-    pub reason: String,
-}
-
-impl AnchoredRegex {
-    /// Compiles `pattern`.
-    pub fn new(pattern: &str) -> Result<Self, BadRegex> {
-        let bad = |error: &regex::Error| {
-            let text = error.to_string();
-            let reason = text
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim()
-                .trim_start_matches("error: ");
-            BadRegex {
-                pattern: pattern.to_owned(),
-                reason: reason.to_owned(),
-            }
-        };
-        // Compiled alone first: `a)(b` must not become valid by being wrapped.
-        Regex::new(pattern).map_err(|error| bad(&error))?;
-        let regex = Regex::new(&format!("^(?s:{pattern})$")).map_err(|error| bad(&error))?;
-        Ok(Self {
-            source: pattern.to_owned(),
-            regex,
-        })
-    }
-
-    /// Whether the whole of `text` fits.
-    pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
-    }
-
-    /// The pattern as written.
-    pub fn as_str(&self) -> &str {
-        &self.source
-    }
-
-    /// The compiled, anchored expression, for captures and replacement.
-    pub fn regex(&self) -> &Regex {
-        &self.regex
-    }
-}
-
-impl PartialEq for AnchoredRegex {
-    fn eq(&self, other: &Self) -> bool {
-        self.source == other.source
-    }
-}
-
-impl Eq for AnchoredRegex {}
+use crate::pattern::Pattern;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,9 +14,9 @@ pub enum MatcherOp {
     /// `!=`
     NotEqual,
     /// `=~`
-    Matches(AnchoredRegex),
+    Matches(Pattern),
     /// `!~`
-    NotMatches(AnchoredRegex),
+    NotMatches(Pattern),
 }
 
 /// A condition on one label. A label that is absent counts as empty.
@@ -116,7 +48,7 @@ impl Matcher {
 
     /// `name=~"pattern"`
     pub fn matching(name: impl Into<String>, pattern: &str) -> Result<Self, BadRegex> {
-        let op = MatcherOp::Matches(AnchoredRegex::new(pattern)?);
+        let op = MatcherOp::Matches(Pattern::new(pattern)?);
         Ok(Self {
             name: name.into(),
             op,
@@ -126,7 +58,7 @@ impl Matcher {
 
     /// `name!~"pattern"`
     pub fn not_matching(name: impl Into<String>, pattern: &str) -> Result<Self, BadRegex> {
-        let op = MatcherOp::NotMatches(AnchoredRegex::new(pattern)?);
+        let op = MatcherOp::NotMatches(Pattern::new(pattern)?);
         Ok(Self {
             name: name.into(),
             op,
@@ -154,8 +86,8 @@ impl Matcher {
         match &self.op {
             MatcherOp::Equal => value == self.value,
             MatcherOp::NotEqual => value != self.value,
-            MatcherOp::Matches(regex) => regex.is_match(value),
-            MatcherOp::NotMatches(regex) => !regex.is_match(value),
+            MatcherOp::Matches(pattern) => pattern.is_match(value),
+            MatcherOp::NotMatches(pattern) => !pattern.is_match(value),
         }
     }
 

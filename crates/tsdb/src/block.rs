@@ -17,24 +17,25 @@ use prometheus_client::metrics::counter::Counter;
 use ulid::Ulid;
 
 use crate::bytes::Malformed;
-use crate::chunk;
+use crate::chunk::{self, ReadyChunk};
 use crate::telemetry::Telemetry;
+use read_cache::Entry;
 
-mod column_cache;
 mod contents;
 mod index;
 mod order;
+mod read_cache;
 mod rollups;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub(crate) use column_cache::ColumnCache;
 pub use contents::Contents;
 pub(crate) use contents::{Part, TRAILER_BYTES};
 pub(crate) use index::{BlockSeries, Session, Walk};
 pub use index::{pairs_on_page, series_on_page};
 pub(crate) use order::block_order;
+pub(crate) use read_cache::ReadCache;
 pub(crate) use writer::{Added, BlockWriter, Heading};
 
 /// The version of the form.
@@ -98,7 +99,7 @@ pub struct Block {
     bytes: u64,
     contents: Contents,
     storage: SharedStorage,
-    cache: Arc<ColumnCache>,
+    cache: Arc<ReadCache>,
     doomed: AtomicBool,
     /// Counts what is read of the file.
     bytes_read: Counter,
@@ -107,14 +108,20 @@ pub struct Block {
 impl Block {
     /// Opens a block file and checks its table of contents.
     pub fn open(storage: &SharedStorage, path: &Path) -> Result<Self, ReadError> {
-        Self::open_sharing(storage, path, &Arc::default(), &Telemetry::default())
+        let telemetry = Telemetry::default();
+        Self::open_sharing(
+            storage,
+            path,
+            &Arc::new(ReadCache::new(0, &telemetry)),
+            &telemetry,
+        )
     }
 
     /// The same, with a cache and counters that several blocks share.
     pub(crate) fn open_sharing(
         storage: &SharedStorage,
         path: &Path,
-        cache: &Arc<ColumnCache>,
+        cache: &Arc<ReadCache>,
         telemetry: &Telemetry,
     ) -> Result<Self, ReadError> {
         let place = path.display().to_string();
@@ -213,12 +220,22 @@ impl Block {
         &self.contents
     }
 
-    /// Appends the samples of a chunk to `out`.
-    pub(crate) fn read_chunk(&self, meta: &ChunkMeta, out: &mut SampleColumns) -> Result<(), ReadError> {
+    /// Appends the samples of a chunk within `range` to `out`, out of the cache where they are there.
+    pub(crate) fn read_chunk(
+        &self,
+        meta: &ChunkMeta,
+        range: TimeRange,
+        out: &mut SampleColumns,
+    ) -> Result<(), ReadError> {
+        self.ready_chunk(meta)?.read(range, out);
+        Ok(())
+    }
+
+    /// Appends the samples of a chunk to `out`. Nothing is remembered: for those who walk through everything once.
+    pub(crate) fn read_chunk_once(&self, meta: &ChunkMeta, out: &mut SampleColumns) -> Result<(), ReadError> {
         if meta.base.is_some() {
-            let columns = self.column(meta)?;
-            out.at_ms.extend_from_slice(&columns.at_ms);
-            out.values.extend_from_slice(&columns.values);
+            // The next one is likely to lean on it.
+            self.ready_chunk(meta)?.read_all(out);
             return Ok(());
         }
         let bytes = self.read_part(meta.part, "chunk")?;
@@ -236,21 +253,25 @@ impl Block {
             .map_err(|error| self.damaged(meta.part, "chunk of histograms", error))
     }
 
-    /// A chunk decoded, out of the cache where it is there. Chunks lean on others of their page only, so the chain is short.
-    fn column(&self, meta: &ChunkMeta) -> Result<Arc<SampleColumns>, ReadError> {
-        if let Some(known) = self.cache.get(self.id, meta.part.offset) {
+    /// A chunk ready for reading, out of the cache where it is there. Chunks lean on others of their page only, so the chain is
+    /// short.
+    fn ready_chunk(&self, meta: &ChunkMeta) -> Result<Arc<ReadyChunk>, ReadError> {
+        if let Some(Entry::Chunk(known)) = self.cache.get(self.id, meta.part.offset) {
             return Ok(known);
         }
         let bytes = self.read_part(meta.part, "chunk")?;
-        let mut columns = SampleColumns::default();
-        match &meta.base {
-            Some(base) => chunk::decode_beside(&bytes, &*self.column(base)?, &mut columns),
-            None => chunk::decode(&bytes, &mut columns),
-        }
-        .map_err(|error| self.damaged(meta.part, "chunk", error))?;
-        let columns = Arc::new(columns);
-        self.cache.put(self.id, meta.part.offset, &columns);
-        Ok(columns)
+        let ready = match &meta.base {
+            None => ReadyChunk::decode(&bytes),
+            Some(base) => {
+                let (mut beside, mut columns) = (SampleColumns::default(), SampleColumns::default());
+                self.ready_chunk(base)?.read_all(&mut beside);
+                chunk::decode_beside(&bytes, &beside, &mut columns).map(|()| ReadyChunk::of(&columns))
+            }
+        };
+        let ready = Arc::new(ready.map_err(|error| self.damaged(meta.part, "chunk", error))?);
+        self.cache
+            .put(self.id, meta.part.offset, Entry::Chunk(Arc::clone(&ready)));
+        Ok(ready)
     }
 
     /// Lets the file go when the last holder lets go of the block.
@@ -289,6 +310,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        self.cache.forget(self.id);
         if self.doomed.load(Ordering::Relaxed)
             && let Err(error) = self.storage.remove(&self.path)
         {

@@ -9,7 +9,7 @@ use model::{RAW, ReadError, TenantId, TimeRange, tier_name};
 use parking_lot::{Mutex, RwLock};
 use ulid::Ulid;
 
-use crate::block::{Block, ColumnCache, ENDING};
+use crate::block::{Block, ENDING, ReadCache};
 use crate::limits::DAMAGE_REMEMBERED_MAX;
 use crate::telemetry::Telemetry;
 use crate::tiers::{RESOLUTIONS, TierKeep};
@@ -22,7 +22,7 @@ pub(crate) struct Blocks {
     quarantine_dir: PathBuf,
     list: RwLock<Arc<Vec<Arc<Block>>>>,
     damage: Mutex<Vec<String>>,
-    cache: Arc<ColumnCache>,
+    cache: Arc<ReadCache>,
     telemetry: Telemetry,
 }
 
@@ -31,6 +31,7 @@ impl Blocks {
     pub(crate) fn open(
         storage: &SharedStorage,
         store_dir: &Path,
+        cache_bytes: u64,
         telemetry: Telemetry,
     ) -> Result<Self, DiskError> {
         let dir = store_dir.join("blocks");
@@ -44,7 +45,7 @@ impl Blocks {
             quarantine_dir: store_dir.join("quarantine"),
             list: RwLock::default(),
             damage: Mutex::default(),
-            cache: Arc::default(),
+            cache: Arc::new(ReadCache::new(cache_bytes, &telemetry)),
             telemetry,
         };
         let names = blocks

@@ -17,10 +17,14 @@ mod decimal;
 mod entropy;
 pub mod histograms;
 mod integers;
+mod narrow;
+mod ready;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod xor;
+
+pub use ready::ReadyChunk;
 
 /// The version of the form, its first byte.
 pub const VERSION: u8 = 1;
@@ -86,11 +90,7 @@ pub fn encode_beside(base: &[f64], values: &[f64]) -> Option<Vec<u8>> {
 
 /// Reads what [`encode_beside`] wrote beside the same `base` and appends its samples to `out`.
 pub fn decode_beside(bytes: &[u8], base: &SampleColumns, out: &mut SampleColumns) -> Result<(), Malformed> {
-    let mut reader = Reader::new(bytes);
-    if reader.byte()? != VERSION {
-        return Err(Malformed("unknown version of chunk"));
-    }
-    let count = reader.count(SAMPLES_PER_CHUNK_MAX)?;
+    let (mut reader, count) = open(bytes)?;
     if count != base.len() {
         return Err(Malformed("number of samples beside another chunk"));
     }
@@ -109,11 +109,7 @@ pub fn decode_beside(bytes: &[u8], base: &SampleColumns, out: &mut SampleColumns
 
 /// Reads a chunk and appends its samples to `out`.
 pub fn decode(bytes: &[u8], out: &mut SampleColumns) -> Result<(), Malformed> {
-    let mut reader = Reader::new(bytes);
-    if reader.byte()? != VERSION {
-        return Err(Malformed("unknown version of chunk"));
-    }
-    let count = reader.count(SAMPLES_PER_CHUNK_MAX)?;
+    let (mut reader, count) = open(bytes)?;
     if count == 0 {
         return reader.end();
     }
@@ -126,6 +122,16 @@ pub fn decode(bytes: &[u8], out: &mut SampleColumns) -> Result<(), Malformed> {
         out.values.truncate(values_before);
     }
     result
+}
+
+/// The samples of a chunk, and how many there are.
+fn open(bytes: &[u8]) -> Result<(Reader<'_>, usize), Malformed> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != VERSION {
+        return Err(Malformed("unknown version of chunk"));
+    }
+    let count = reader.count(SAMPLES_PER_CHUNK_MAX)?;
+    Ok((reader, count))
 }
 
 fn encode_values(values: &[f64], effort: Effort, out: &mut Vec<u8>) {

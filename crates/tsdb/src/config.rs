@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use stdx::HumanDuration;
 
 use crate::error::TsdbError;
-use crate::limits::EXEMPLARS_MAX_DEFAULT;
+use crate::limits::{EXEMPLARS_MAX_DEFAULT, READ_CACHE_BYTES_DEFAULT};
 use crate::tiers::{HOURS, MINUTES, TierKeep};
 
 /// Settings of the store; the defaults suit one machine.
@@ -42,6 +42,8 @@ pub struct Config {
     pub series_per_metric_max: u64,
     /// How many exemplars are kept in memory; 0 is none.
     pub exemplars_max: usize,
+    /// How many bytes of memory what was read of blocks may take, for those who ask for it again.
+    pub read_cache_bytes: u64,
 }
 
 /// How many series tenants may have that take samples at a time; no limit where none is given.
@@ -103,6 +105,7 @@ impl Default for Config {
             active_series_max: 2_000_000,
             series_per_metric_max: 200_000,
             exemplars_max: EXEMPLARS_MAX_DEFAULT,
+            read_cache_bytes: READ_CACHE_BYTES_DEFAULT,
         }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use hashbrown::HashMap;
 use model::{
     Accepted, Labels, Matcher, NumberedSample, ReadError, Refusal, Sample, Series, SeriesId, SeriesNumber,
-    TenantId,
+    TenantId, TimeRange,
 };
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
@@ -265,6 +265,42 @@ impl Head {
             .iter()
             .filter_map(|slot| index.slots.get(slot as usize)?.clone())
             .collect())
+    }
+
+    /// The label names of a tenant that has samples in `range`.
+    pub(crate) fn for_each_name(&self, tenant: TenantId, range: TimeRange, each: &mut dyn FnMut(&str)) {
+        self.with_postings(tenant, range, |postings| {
+            postings.by_name.keys().for_each(|name| each(name));
+        });
+    }
+
+    /// The values of a label of a tenant that has samples in `range`.
+    pub(crate) fn for_each_value(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        range: TimeRange,
+        each: &mut dyn FnMut(&str),
+    ) {
+        self.with_postings(tenant, range, |postings| {
+            let by_value = postings.by_name.get(name).into_iter().flatten();
+            by_value.for_each(|(value, _)| each(value));
+        });
+    }
+
+    fn with_postings(&self, tenant: TenantId, range: TimeRange, with: impl FnOnce(&TenantPostings)) {
+        self.settle();
+        let index = self.index.read();
+        let Some(postings) = index.tenants.get(&tenant) else {
+            return;
+        };
+        let mut series = postings
+            .all
+            .iter()
+            .filter_map(|slot| index.slots.get(slot as usize)?.as_ref());
+        if series.any(|series| series.overlaps(range)) {
+            with(postings);
+        }
     }
 
     pub(crate) fn series_count(&self) -> u64 {

@@ -62,8 +62,8 @@ pub const PART_BYTES_MAX: usize = 128 << 20;
 pub const CULPRITS_REMEMBERED_MAX: usize = 100;
 /// Pieces of damage remembered for people; all are counted.
 pub const DAMAGE_REMEMBERED_MAX: usize = 100;
-/// Decoded chunks that others lean on are kept, so many of them; each takes up to 70 kB.
-pub const COLUMNS_CACHED_MAX: usize = 64;
+/// What was read of blocks is kept up to so many bytes, where the configuration names no number.
+pub const READ_CACHE_BYTES_DEFAULT: u64 = 128 << 20;
 /// A log segment is closed at this many bytes for each series: it defines all of them once.
 pub const LOG_SEGMENT_BYTES_PER_SERIES: u64 = 640;
 /// A log segment is closed after so many milliseconds, so that old ones can go.

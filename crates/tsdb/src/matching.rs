@@ -1,6 +1,6 @@
 //! Which series meet a list of conditions, by postings; the same for memory and for blocks.
 
-use model::{Matcher, MatcherOp, ReadError};
+use model::{Matcher, MatcherOp, Pattern, ReadError};
 use roaring::RoaringBitmap;
 
 /// Postings of a set of series, which are numbered.
@@ -30,6 +30,7 @@ pub(crate) fn matching(postings: &dyn Postings, matchers: &[Matcher]) -> Result<
         }
         let having = match matcher.op() {
             MatcherOp::Equal => postings.equal(matcher.name(), matcher.value())?,
+            MatcherOp::Matches(pattern) => of_pattern(postings, matcher.name(), pattern)?,
             _ => postings.with_value(matcher.name(), &|value| matcher.matches(value))?,
         };
         found = Some(match found {
@@ -47,8 +48,21 @@ pub(crate) fn matching(postings: &dyn Postings, matchers: &[Matcher]) -> Result<
         }
         found -= match matcher.op() {
             MatcherOp::NotEqual => postings.equal(matcher.name(), matcher.value())?,
+            MatcherOp::NotMatches(pattern) => of_pattern(postings, matcher.name(), pattern)?,
             _ => postings.with_value(matcher.name(), &|value| !matcher.matches(value))?,
         };
+    }
+    Ok(found)
+}
+
+/// The series that have the label with a value that fits; values that are listed are looked up one by one.
+fn of_pattern(postings: &dyn Postings, name: &str, pattern: &Pattern) -> Result<RoaringBitmap, ReadError> {
+    let Some(values) = pattern.literals() else {
+        return postings.with_value(name, &|value| pattern.is_match(value));
+    };
+    let mut found = RoaringBitmap::new();
+    for value in values {
+        found |= postings.equal(name, value)?;
     }
     Ok(found)
 }

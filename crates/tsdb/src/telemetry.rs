@@ -31,6 +31,12 @@ pub struct Telemetry {
     pub tier_bytes: Family<Vec<(String, String)>, Gauge>,
     /// Bytes read from blocks, by tier.
     pub bytes_read: Family<Vec<(String, String)>, Counter>,
+    /// Parts of blocks that were at hand in memory when they were asked for.
+    pub read_cache_hits: Counter,
+    /// Parts of blocks that had to be read.
+    pub read_cache_misses: Counter,
+    /// Bytes of memory that parts of blocks take.
+    pub read_cache_bytes: Gauge,
     /// Blocks written.
     pub blocks_written: Counter,
     /// Blocks that were merged into larger ones.
@@ -79,6 +85,16 @@ impl Telemetry {
                 "Appends that failed in the log",
                 &self.append_failures,
             ),
+            (
+                "read_cache_hits",
+                "Parts of blocks that were in memory when they were asked for",
+                &self.read_cache_hits,
+            ),
+            (
+                "read_cache_misses",
+                "Parts of blocks that had to be read",
+                &self.read_cache_misses,
+            ),
             ("blocks_written", "Blocks written", &self.blocks_written),
             (
                 "blocks_merged",
@@ -109,6 +125,11 @@ impl Telemetry {
             ("head_series", "Series in memory", &self.head_series),
             ("blocks", "Blocks that answer", &self.blocks),
             ("disk_bytes", "Bytes on disk, log included", &self.disk_bytes),
+            (
+                "read_cache_bytes",
+                "Bytes of memory that parts of blocks take",
+                &self.read_cache_bytes,
+            ),
         ];
         for (name, help, gauge) in gauges {
             registry.register(format!("watchkeeper_tsdb_{name}"), help, gauge.clone());

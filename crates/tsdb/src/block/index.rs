@@ -1,7 +1,8 @@
 //! Finding series in a block: dictionary of label pairs, postings, pages of series.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 use model::{Labels, LabelsBuilder, Matcher, ReadError, TimeRange};
@@ -9,6 +10,7 @@ use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
 use super::contents::Part;
+use super::read_cache::Entry;
 use super::{Block, ChunkMeta, HistogramMeta, RollupMeta, rollups};
 use crate::bytes::{Malformed, Reader};
 use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
@@ -20,39 +22,78 @@ pub(super) const SERIES_PER_PAGE: usize = 64;
 pub(super) const PAIRS_PER_PAGE: usize = 128;
 
 /// A series of a block.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct BlockSeries {
     pub(crate) labels: Labels,
+    held: Arc<Held>,
+}
+
+/// What a block has of a series.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Held {
     pub(crate) chunks: Vec<ChunkMeta>,
     pub(crate) histograms: Vec<HistogramMeta>,
     pub(crate) rollups: Vec<RollupMeta>,
 }
 
+impl Deref for BlockSeries {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.held
+    }
+}
+
+impl Held {
+    fn overlaps(&self, range: TimeRange) -> bool {
+        self.chunks.iter().any(|chunk| chunk.range().overlaps(&range))
+            || self.histograms.iter().any(|chunk| chunk.range.overlaps(&range))
+            || self.rollups.iter().any(|chunk| chunk.range.overlaps(&range))
+    }
+}
+
 /// A label pair of the dictionary.
 #[derive(Debug)]
-struct Pair {
+pub(super) struct Pair {
     name: Box<str>,
     value: Box<str>,
     postings: Part,
 }
 
-/// A series as its page has it: pairs by number.
+/// A series as its page has it: pairs by number, and its labels once they were looked up.
 #[derive(Debug)]
-struct Row {
-    pairs: Vec<usize>,
-    chunks: Vec<ChunkMeta>,
-    histograms: Vec<HistogramMeta>,
-    rollups: Vec<RollupMeta>,
+pub(super) struct Row {
+    pairs: Box<[u32]>,
+    labels: OnceLock<Labels>,
+    held: Arc<Held>,
 }
 
-type Pages<T> = RefCell<HashMap<usize, Arc<Vec<T>>, FxBuildHasher>>;
+impl Pair {
+    /// Bytes of memory.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.value.len()
+    }
+}
+
+impl Row {
+    /// Bytes of memory, about: with labels of common length, whether they were looked up or not.
+    pub(super) fn bytes(&self) -> usize {
+        const LABEL_BYTES: usize = 24;
+        let held = size_of_val(&*self.held.chunks)
+            + size_of_val(&*self.held.histograms)
+            + size_of_val(&*self.held.rollups);
+        size_of::<Self>() + size_of::<Held>() + self.pairs.len() * (size_of::<u32>() + LABEL_BYTES) + held
+    }
+}
+
+/// Pages by number.
+type Pages<T> = RefCell<HashMap<usize, Arc<[T]>, FxBuildHasher>>;
 
 /// One question to one block; pages it has read are kept until the question is answered.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     block: &'a Block,
     dictionary: Pages<Pair>,
-    series: Pages<Row>,
 }
 
 impl<'a> Session<'a> {
@@ -60,7 +101,6 @@ impl<'a> Session<'a> {
         Self {
             block,
             dictionary: RefCell::default(),
-            series: RefCell::default(),
         }
     }
 
@@ -71,13 +111,15 @@ impl<'a> Session<'a> {
         range: TimeRange,
     ) -> Result<Vec<BlockSeries>, ReadError> {
         let mut found = Vec::new();
+        let mut rows: (usize, Arc<[Row]>) = (usize::MAX, Arc::default());
         for number in matching(self, matchers)? {
-            let series = self.series(number)?;
-            if series.chunks.iter().any(|chunk| chunk.range().overlaps(&range))
-                || series.histograms.iter().any(|chunk| chunk.range.overlaps(&range))
-                || series.rollups.iter().any(|chunk| chunk.range.overlaps(&range))
-            {
-                found.push(series);
+            let page = number as usize / SERIES_PER_PAGE;
+            if rows.0 != page {
+                rows = (page, self.rows(page)?);
+            }
+            let row = self.row(&rows.1, number)?;
+            if row.held.overlaps(range) {
+                found.push(self.named(row)?);
             }
         }
         Ok(found)
@@ -98,51 +140,117 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
-    /// Every label pair of the block, in order.
-    pub(crate) fn for_each_pair(&self, mut each: impl FnMut(&str, &str)) -> Result<(), ReadError> {
+    /// Every label name of the block, in order.
+    pub(crate) fn for_each_name(&self, mut each: impl FnMut(&str)) -> Result<(), ReadError> {
         for page in 0..self.block.contents.dictionary_pages.len() {
-            // Not through the cache: a walk over all pages would fill it.
-            self.load_pairs(page)?
-                .iter()
-                .for_each(|pair| each(&pair.name, &pair.value));
+            let pairs = self.pairs(page)?;
+            for run in pairs.chunk_by(|a, b| a.name == b.name) {
+                run.iter().take(1).for_each(|pair| each(&pair.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every value of a label, in order.
+    pub(crate) fn for_each_value(&self, name: &str, mut each: impl FnMut(&str)) -> Result<(), ReadError> {
+        self.for_each_pair_of(name, |pair| {
+            each(&pair.value);
+            Ok(())
+        })
+    }
+
+    fn for_each_pair_of(
+        &self,
+        name: &str,
+        mut each: impl FnMut(&Pair) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        for page in self.page_of(name, "")..self.block.contents.dictionary_pages.len() {
+            let pairs = self.pairs(page)?;
+            let from = pairs.partition_point(|pair| &*pair.name < name);
+            let from_here = pairs.get(from..).unwrap_or_default();
+            for pair in from_here.iter().take_while(|pair| &*pair.name == name) {
+                each(pair)?;
+            }
+            if pairs.last().is_none_or(|pair| &*pair.name > name) {
+                break;
+            }
         }
         Ok(())
     }
 
     fn series(&self, number: u32) -> Result<BlockSeries, ReadError> {
-        let page = number as usize / SERIES_PER_PAGE;
-        let rows = cached(&self.series, page, || self.load_rows(page))?;
+        let rows = self.rows(number as usize / SERIES_PER_PAGE)?;
+        self.named(self.row(&rows, number)?)
+    }
+
+    fn row<'b>(&self, rows: &'b [Row], number: u32) -> Result<&'b Row, ReadError> {
         let broken = || self.broken("series page", "series is missing");
-        self.named(rows.get(number as usize % SERIES_PER_PAGE).ok_or_else(broken)?)
+        rows.get(number as usize % SERIES_PER_PAGE).ok_or_else(broken)
     }
 
     /// A row with its labels.
     fn named(&self, row: &Row) -> Result<BlockSeries, ReadError> {
+        let labels = match row.labels.get() {
+            Some(labels) => labels.clone(),
+            None => {
+                let labels = self.labels_of(row)?;
+                row.labels.get_or_init(|| labels).clone()
+            }
+        };
+        Ok(BlockSeries {
+            labels,
+            held: Arc::clone(&row.held),
+        })
+    }
+
+    fn labels_of(&self, row: &Row) -> Result<Labels, ReadError> {
         let broken = || self.broken("series page", "label is missing");
         let mut labels = LabelsBuilder::default();
         for &pair in &row.pairs {
+            let pair = pair as usize;
             let pairs = self.pairs(pair / PAIRS_PER_PAGE)?;
             let pair = pairs.get(pair % PAIRS_PER_PAGE).ok_or_else(broken)?;
             labels.set(&*pair.name, &*pair.value);
         }
-        Ok(BlockSeries {
-            labels: labels.build(),
-            chunks: row.chunks.clone(),
-            histograms: row.histograms.clone(),
-            rollups: row.rollups.clone(),
-        })
+        Ok(labels.build())
     }
 
-    fn pairs(&self, page: usize) -> Result<Arc<Vec<Pair>>, ReadError> {
-        cached(&self.dictionary, page, || self.load_pairs(page))
+    fn rows(&self, page: usize) -> Result<Arc<[Row]>, ReadError> {
+        let part = self.block.contents.series_pages.get(page).copied();
+        let part = part.ok_or_else(|| self.broken("series", "page is missing"))?;
+        if let Some(Entry::Rows(known)) = self.block.cache.get(self.block.id, part.offset) {
+            return Ok(known);
+        }
+        let rows: Arc<[Row]> = self.load_rows(page)?.into();
+        self.block
+            .cache
+            .put(self.block.id, part.offset, Entry::Rows(Arc::clone(&rows)));
+        Ok(rows)
     }
 
-    fn load_pairs(&self, page: usize) -> Result<Vec<Pair>, ReadError> {
+    /// A page of the dictionary: as this question has read it, or as one before it did.
+    fn pairs(&self, page: usize) -> Result<Arc<[Pair]>, ReadError> {
+        if let Some(known) = self.dictionary.borrow().get(&page) {
+            return Ok(Arc::clone(known));
+        }
+        let part = self.dictionary_part(page)?;
+        let pairs = match self.block.cache.get(self.block.id, part.offset) {
+            Some(Entry::Pairs(known)) => known,
+            _ => {
+                let pairs: Arc<[Pair]> = self.load(part, "dictionary page", take_pairs)?.into();
+                let entry = Entry::Pairs(Arc::clone(&pairs));
+                self.block.cache.put(self.block.id, part.offset, entry);
+                pairs
+            }
+        };
+        self.dictionary.borrow_mut().insert(page, Arc::clone(&pairs));
+        Ok(pairs)
+    }
+
+    fn dictionary_part(&self, page: usize) -> Result<Part, ReadError> {
         let place = self.block.contents.dictionary_pages.get(page);
-        let part = place
-            .ok_or_else(|| self.broken("dictionary", "page is missing"))?
-            .part;
-        self.load(part, "dictionary page", take_pairs)
+        let place = place.ok_or_else(|| self.broken("dictionary", "page is missing"))?;
+        Ok(place.part)
     }
 
     fn load_rows(&self, page: usize) -> Result<Vec<Row>, ReadError> {
@@ -169,10 +277,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn postings(&self, pair: &Pair) -> Result<RoaringBitmap, ReadError> {
-        let bytes = self.block.read_part(pair.postings, "postings")?;
-        RoaringBitmap::deserialize_from(&*bytes)
-            .map_err(|_| self.block.damaged(pair.postings, "postings", Malformed("bitmap")))
+    fn postings(&self, pair: &Pair) -> Result<Arc<RoaringBitmap>, ReadError> {
+        let part = pair.postings;
+        if let Some(Entry::Postings(known)) = self.block.cache.get(self.block.id, part.offset) {
+            return Ok(known);
+        }
+        let bytes = self.block.read_part(part, "postings")?;
+        let postings = RoaringBitmap::deserialize_from(&*bytes)
+            .map_err(|_| self.block.damaged(part, "postings", Malformed("bitmap")))?;
+        let postings = Arc::new(postings);
+        let entry = Entry::Postings(Arc::clone(&postings));
+        self.block.cache.put(self.block.id, part.offset, entry);
+        Ok(postings)
     }
 
     /// The page on which `(name, value)` lies, if it lies anywhere.
@@ -242,27 +358,22 @@ impl Postings for Session<'_> {
         }
         let pairs = self.pairs(self.page_of(name, value))?;
         match pairs.binary_search_by(|pair| (&*pair.name, &*pair.value).cmp(&(name, value))) {
-            Ok(place) => pairs
-                .get(place)
-                .map_or_else(|| Ok(RoaringBitmap::new()), |pair| self.postings(pair)),
+            Ok(place) => match pairs.get(place) {
+                Some(pair) => Ok(RoaringBitmap::clone(&*self.postings(pair)?)),
+                None => Ok(RoaringBitmap::new()),
+            },
             Err(_) => Ok(RoaringBitmap::new()),
         }
     }
 
     fn with_value(&self, name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<RoaringBitmap, ReadError> {
         let mut found = RoaringBitmap::new();
-        for page in self.page_of(name, "")..self.block.contents.dictionary_pages.len() {
-            let pairs = self.pairs(page)?;
-            for pair in pairs
-                .iter()
-                .filter(|pair| &*pair.name == name && wanted(&pair.value))
-            {
-                found |= self.postings(pair)?;
+        self.for_each_pair_of(name, |pair| {
+            if wanted(&pair.value) {
+                found |= &*self.postings(pair)?;
             }
-            if pairs.last().is_none_or(|pair| &*pair.name > name) {
-                break;
-            }
-        }
+            Ok(())
+        })?;
         Ok(found)
     }
 }
@@ -272,19 +383,6 @@ impl ChunkMeta {
     pub(crate) fn range(&self) -> TimeRange {
         TimeRange::at(self.min_ms).union(&TimeRange::at(self.max_ms))
     }
-}
-
-fn cached<T>(
-    pages: &Pages<T>,
-    page: usize,
-    load: impl FnOnce() -> Result<Vec<T>, ReadError>,
-) -> Result<Arc<Vec<T>>, ReadError> {
-    if let Some(known) = pages.borrow().get(&page) {
-        return Ok(Arc::clone(known));
-    }
-    let loaded = Arc::new(load()?);
-    pages.borrow_mut().insert(page, Arc::clone(&loaded));
-    Ok(loaded)
 }
 
 /// How many series an unpacked series page holds.
@@ -326,9 +424,9 @@ fn take_rows(reader: &mut Reader<'_>) -> Result<Vec<Row>, Malformed> {
 
 fn take_row(reader: &mut Reader<'_>, before: Option<&Row>) -> Result<Row, Malformed> {
     let mut pairs = Vec::new();
-    let mut last = 0_usize;
+    let mut last = 0_u32;
     for _ in 0..reader.count(LABELS_PER_SERIES_MAX)? {
-        last = last.saturating_add(reader.count(u32::MAX as usize)?);
+        last = last.saturating_add(reader.count(u32::MAX as usize)? as u32);
         pairs.push(last);
     }
     let mut chunks = Vec::new();
@@ -342,7 +440,9 @@ fn take_row(reader: &mut Reader<'_>, before: Option<&Row>) -> Result<Row, Malfor
         last_ms = max_ms;
         let count = reader.count(2 * SAMPLES_PER_CHUNK_MAX + 1)?;
         let leans = count & 1 == 1;
-        let base = before.and_then(|row| row.chunks.get(place)).filter(|_| leans);
+        let base = before
+            .and_then(|row| row.held.chunks.get(place))
+            .filter(|_| leans);
         if leans && base.is_none() {
             return Err(Malformed("chunk that leans on nothing"));
         }
@@ -373,10 +473,13 @@ fn take_row(reader: &mut Reader<'_>, before: Option<&Row>) -> Result<Row, Malfor
         });
     }
     Ok(Row {
-        pairs,
-        chunks,
-        histograms,
-        rollups: rollups::take_metas(reader)?,
+        pairs: pairs.into(),
+        labels: OnceLock::new(),
+        held: Arc::new(Held {
+            chunks,
+            histograms,
+            rollups: rollups::take_metas(reader)?,
+        }),
     })
 }
 

@@ -76,7 +76,7 @@ fn a_block_reads_back() {
         assert_eq!(found.labels, *labels);
         let mut read = SampleColumns::default();
         for chunk in &found.chunks {
-            block.read_chunk(chunk, &mut read).unwrap();
+            block.read_chunk(chunk, TimeRange::ALL, &mut read).unwrap();
         }
         assert_eq!(read.at_ms, samples.at_ms);
         assert!(
@@ -90,7 +90,7 @@ fn a_block_reads_back() {
         let alone = session.find(labels).unwrap().unwrap();
         assert_eq!(parts(&alone), parts(found));
     }
-    assert_eq!(session.find(&labels("cpu", 999)).unwrap(), None);
+    assert!(session.find(&labels("cpu", 999)).unwrap().is_none());
     assert!(session.select(&[], TimeRange::at(-1)).unwrap().is_empty());
 }
 
@@ -163,7 +163,7 @@ fn every_changed_byte_is_noticed() {
             assert_eq!(all_parts(&found), all_parts(&found_job));
             let mut read = SampleColumns::default();
             for chunk in found.iter().flat_map(|series| &series.chunks) {
-                block.read_chunk(chunk, &mut read)?;
+                block.read_chunk(chunk, TimeRange::ALL, &mut read)?;
             }
             Ok(())
         });
@@ -211,7 +211,7 @@ fn buckets_of_a_histogram_lean_on_each_other_and_read_back_alone() {
         let found = session.find(labels).unwrap().unwrap();
         let mut read = SampleColumns::default();
         for chunk in &found.chunks {
-            block.read_chunk(chunk, &mut read).unwrap();
+            block.read_chunk(chunk, TimeRange::ALL, &mut read).unwrap();
         }
         assert_eq!(&read, samples);
     }

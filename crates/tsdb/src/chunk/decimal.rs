@@ -53,11 +53,42 @@ pub(super) fn encode(values: &[f64], effort: Effort, out: &mut Vec<u8>, mode: u8
 }
 
 /// A column as integers of one exponent.
-struct Column {
+pub(super) struct Column {
     exponent: usize,
     /// Where there is none, the one before stands in.
-    integers: Vec<i64>,
-    exceptions: Vec<(usize, u64)>,
+    pub(super) integers: Vec<i64>,
+    /// Places and bits of the floats that are no such decimals, in order of place.
+    pub(super) exceptions: Vec<(usize, u64)>,
+}
+
+impl Column {
+    /// Reads a column of `count` values.
+    pub(super) fn take(reader: &mut Reader<'_>, count: usize) -> Result<Self, Malformed> {
+        let exponent = usize::from(reader.byte()?);
+        let exception_count = reader.count(count)?;
+        let mut exceptions = Vec::with_capacity(exception_count);
+        let mut place = 0_usize;
+        for _ in 0..exception_count {
+            place = place.saturating_add(reader.count(count)?);
+            exceptions.push((place, reader.long()?));
+        }
+        if place >= count && exception_count > 0 {
+            return Err(Malformed("exception out of place"));
+        }
+        let mut integers = Vec::new();
+        integers::decode(reader, count, &mut integers)?;
+        Ok(Self {
+            exponent,
+            integers,
+            exceptions,
+        })
+    }
+
+    /// What the integers are to be divided by.
+    pub(super) fn power(&self) -> Result<f64, Malformed> {
+        let power = POWERS.get(self.exponent).copied();
+        power.ok_or(Malformed("exponent of decimals"))
+    }
 }
 
 fn convert(values: &[f64], exponent: usize) -> Column {
@@ -82,25 +113,14 @@ fn convert(values: &[f64], exponent: usize) -> Column {
 
 /// Appends `count` values to `out`.
 pub(super) fn decode(reader: &mut Reader<'_>, count: usize, out: &mut Vec<f64>) -> Result<(), Malformed> {
-    let power = *POWERS
-        .get(usize::from(reader.byte()?))
-        .ok_or(Malformed("exponent of decimals"))?;
-    let exception_count = reader.count(count)?;
-    let mut exceptions = Vec::with_capacity(exception_count);
-    let mut place = 0_usize;
-    for _ in 0..exception_count {
-        place = place.saturating_add(reader.count(count)?);
-        exceptions.push((place, reader.long()?));
-    }
-    let mut integers = Vec::new();
-    integers::decode(reader, count, &mut integers)?;
+    let column = Column::take(reader, count)?;
+    let power = column.power()?;
     let start = out.len();
-    out.extend(integers.iter().map(|&integer| integer as f64 / power));
-    for (place, bits) in exceptions {
-        let value = out
-            .get_mut(start + place)
-            .ok_or(Malformed("exception out of place"))?;
-        *value = f64::from_bits(bits);
+    out.extend(column.integers.iter().map(|&integer| integer as f64 / power));
+    for (place, bits) in column.exceptions {
+        if let Some(value) = out.get_mut(start + place) {
+            *value = f64::from_bits(bits);
+        }
     }
     Ok(())
 }
@@ -126,7 +146,7 @@ fn common_exponent(values: &[f64], exceptions_max: usize) -> Option<usize> {
 
 /// The integer that stands for `value`, if dividing it again gives the same bits.
 #[inline]
-fn to_integer(value: f64, exponent: usize) -> Option<i64> {
+pub(super) fn to_integer(value: f64, exponent: usize) -> Option<i64> {
     if exponent == 0 {
         // Saturates: what is no integer or too large does not come back.
         let integer = value as i64;

@@ -1,6 +1,6 @@
 //! Every float survives the codec, common shapes come out small, foreign bytes do no harm.
 
-use model::STALE_NAN;
+use model::{STALE_NAN, TimeRange};
 use proptest::prelude::*;
 
 use super::*;
@@ -13,6 +13,12 @@ fn check(at_ms: &[i64], values: &[f64]) -> usize {
         decode(&bytes, &mut read).unwrap();
         assert_eq!(read.at_ms, at_ms);
         assert_eq!(bits(&read.values), bits(values));
+        let (mut ready, mut again) = (SampleColumns::default(), SampleColumns::default());
+        ReadyChunk::decode(&bytes).unwrap().read_all(&mut ready);
+        ReadyChunk::of(&read).read_all(&mut again);
+        for held in [ready, again] {
+            assert_eq!((&held.at_ms, bits(&held.values)), (&read.at_ms, bits(values)));
+        }
         bytes.len()
     });
     assert!(lengths[1] <= lengths[0]);
@@ -71,6 +77,32 @@ fn the_strange_floats_read_back() {
     }
     check(&[], &[]);
     check(&[i64::MIN, -1, 0, i64::MAX], &[1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn a_stretch_of_a_ready_chunk_is_what_lies_in_it() {
+    let times = every_15_s(100);
+    let mut values: Vec<f64> = noise(100, 10_000).iter().map(|&n| n as f64 / 100.0).collect();
+    values[40] = STALE_NAN;
+    let ready = ReadyChunk::decode(&encode(&times, &values, Effort::Small)).unwrap();
+    for (from, to) in [(0, 99), (40, 40), (39, 41), (41, 60), (0, 0)] {
+        let (mut read, mut before) = (SampleColumns::default(), SampleColumns::default());
+        before.push(1, 1.0);
+        // Between two times lies nothing.
+        let range = TimeRange::new(times[from] - 1, times[to] + 14_999).unwrap();
+        ready.read(range, &mut read);
+        assert_eq!(read.at_ms, times[from..=to]);
+        let wanted: Vec<u64> = values[from..=to].iter().map(|v| v.to_bits()).collect();
+        assert_eq!(
+            read.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+            wanted
+        );
+        ready.read(range, &mut before);
+        assert_eq!(before.len(), 1 + read.len());
+    }
+    let mut all = SampleColumns::default();
+    ready.read(TimeRange::ALL, &mut all);
+    assert_eq!(all.at_ms, times);
 }
 
 #[test]

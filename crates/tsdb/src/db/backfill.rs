@@ -384,7 +384,7 @@ impl<'a> Known<'a> {
                 .iter()
                 .filter(|chunk| chunk.range().overlaps(&self.range))
             {
-                let read = block.read_chunk(chunk, &mut self.found.floats);
+                let read = block.read_chunk_once(chunk, &mut self.found.floats);
                 self.db.forgive(block, read, false)?;
             }
             for chunk in series

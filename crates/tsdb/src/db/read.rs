@@ -3,7 +3,7 @@
 //! Memory is looked at before the list of blocks is taken: samples leave memory only after their block is in the list,
 //! so whatever happens between the two looks, a sample is seen once at least, and merging leaves it once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -36,6 +36,22 @@ pub(super) struct Selected {
 pub(super) struct Sources {
     pub(super) memory: Option<Arc<MemSeries>>,
     pub(super) blocks: Vec<Found>,
+}
+
+/// One place where samples of a series are.
+#[derive(Debug)]
+enum Source {
+    Memory(Arc<MemSeries>),
+    Block(Found),
+}
+
+impl Sources {
+    fn add(&mut self, source: Source) {
+        match source {
+            Source::Memory(series) => self.memory = Some(series),
+            Source::Block(found) => self.blocks.push(found),
+        }
+    }
 }
 
 /// What a block has of a series.
@@ -87,11 +103,10 @@ impl Selected {
 
 impl SeriesRead for Db {
     fn select(&self, selector: &Selector) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError> {
-        let mut found: BTreeMap<Labels, Sources> = BTreeMap::new();
+        let mut found: Vec<(Labels, Source)> = Vec::new();
         for series in self.inner.head.select(selector.tenant, &selector.matchers)? {
             if series.overlaps(selector.range) {
-                let labels = series.series().labels().clone();
-                found.entry(labels).or_default().memory = Some(series);
+                found.push((series.series().labels().clone(), Source::Memory(series)));
             }
         }
         let deletions = self.inner.deletions(self.inner.latest_ms());
@@ -101,26 +116,24 @@ impl SeriesRead for Db {
             let of_block = self
                 .inner
                 .search(&block, &selector.matchers, selector.range, &deletions)?;
-            for series in of_block {
-                found
-                    .entry(series.labels.clone())
-                    .or_default()
-                    .blocks
-                    .push(series);
-            }
+            let of_block = of_block.into_iter();
+            found.extend(of_block.map(|series| (series.labels.clone(), Source::Block(series))));
         }
+        // Stable: the blocks of a series stay in their order. Blocks have their series nearly in this order.
+        found.sort_by(|left, right| left.0.cmp(&right.0));
         let searched = Arc::new(searched);
-        let selected = found.into_iter().map(|(labels, sources)| {
-            let series: Arc<dyn SelectedSeries> = Arc::new(Selected::new(
-                &self.inner,
-                selector.tenant,
-                labels,
-                sources,
-                &searched,
-            ));
-            series
-        });
-        Ok(selected.collect())
+        let mut selected: Vec<Arc<dyn SelectedSeries>> = Vec::with_capacity(found.len());
+        let mut found = found.into_iter().peekable();
+        while let Some((labels, source)) = found.next() {
+            let mut sources = Sources::default();
+            sources.add(source);
+            while let Some((_, source)) = found.next_if(|(next, _)| *next == labels) {
+                sources.add(source);
+            }
+            let (inner, tenant) = (&self.inner, selector.tenant);
+            selected.push(Arc::new(Selected::new(inner, tenant, labels, sources, &searched)));
+        }
+        Ok(selected)
     }
 
     fn tiers(&self, tenant: TenantId) -> Result<Vec<Tier>, ReadError> {
@@ -146,11 +159,22 @@ impl SeriesRead for Db {
         any_of: &[Vec<Matcher>],
     ) -> Result<Vec<String>, ReadError> {
         let mut names = BTreeSet::new();
-        self.inner.for_each_pair(tenant, range, any_of, |name, _| {
+        let mut add = |name: &str| {
             if !names.contains(name) {
                 names.insert(name.to_owned());
             }
-        })?;
+        };
+        if any_of.is_empty() {
+            self.inner.head.for_each_name(tenant, range, &mut add);
+            self.inner.for_each_block(tenant, range, |block| {
+                let walked = Session::new(block).for_each_name(&mut add);
+                self.inner.forgive(block, walked, true).map(drop)
+            })?;
+        } else {
+            let mut of_series = |labels: &Labels| labels.iter().for_each(|(name, _)| add(name));
+            self.inner
+                .for_each_labels(tenant, range, any_of, &mut of_series)?;
+        }
         Ok(names.into_iter().collect())
     }
 
@@ -162,11 +186,22 @@ impl SeriesRead for Db {
         any_of: &[Vec<Matcher>],
     ) -> Result<Vec<String>, ReadError> {
         let mut values = BTreeSet::new();
-        self.inner.for_each_pair(tenant, range, any_of, |known, value| {
-            if known == name && !values.contains(value) {
+        let mut add = |value: &str| {
+            if !values.contains(value) {
                 values.insert(value.to_owned());
             }
-        })?;
+        };
+        if any_of.is_empty() {
+            self.inner.head.for_each_value(tenant, name, range, &mut add);
+            self.inner.for_each_block(tenant, range, |block| {
+                let walked = Session::new(block).for_each_value(name, &mut add);
+                self.inner.forgive(block, walked, true).map(drop)
+            })?;
+        } else {
+            let mut of_series = |labels: &Labels| labels.get(name).into_iter().for_each(&mut add);
+            self.inner
+                .for_each_labels(tenant, range, any_of, &mut of_series)?;
+        }
         Ok(values.into_iter().collect())
     }
 
@@ -213,41 +248,41 @@ impl SeriesRead for Db {
 }
 
 impl Inner {
-    /// The label pairs of the series that match any of the selectors, pairs may come more than once.
-    fn for_each_pair(
+    /// The blocks of all tiers that may have something in `range`.
+    fn for_each_block(
+        &self,
+        tenant: TenantId,
+        range: TimeRange,
+        mut each: impl FnMut(&Arc<Block>) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let blocks = RESOLUTIONS
+            .iter()
+            .flat_map(|&resolution_ms| self.blocks.overlapping_in_tier(tenant, range, resolution_ms));
+        blocks.into_iter().try_for_each(|block| each(&block))
+    }
+
+    /// The labels of the series that match any of the selectors; they may come more than once.
+    fn for_each_labels(
         &self,
         tenant: TenantId,
         range: TimeRange,
         any_of: &[Vec<Matcher>],
-        mut each: impl FnMut(&str, &str),
+        each: &mut dyn FnMut(&Labels),
     ) -> Result<(), ReadError> {
         let deletions = self.deletions(self.latest_ms());
-        let everything = [Vec::new()];
-        let any_of = if any_of.is_empty() { &everything } else { any_of };
         for matchers in any_of {
             for series in self.head.select(tenant, matchers)? {
                 if series.overlaps(range) {
-                    series
-                        .series()
-                        .labels()
-                        .iter()
-                        .for_each(|(name, value)| each(name, value));
+                    each(series.series().labels());
                 }
             }
-            let blocks = RESOLUTIONS
-                .iter()
-                .flat_map(|&resolution_ms| self.blocks.overlapping_in_tier(tenant, range, resolution_ms));
-            for block in blocks {
-                let within = block.range().union(&range) == range;
-                if matchers.is_empty() && within {
-                    let walked = Session::new(&block).for_each_pair(&mut each);
-                    self.forgive(&block, walked, true)?;
-                    continue;
+            self.for_each_block(tenant, range, |block| {
+                let found = self.search(block, matchers, range, &deletions)?;
+                for series in &found {
+                    each(&series.labels);
                 }
-                for series in self.search(&block, matchers, range, &deletions)? {
-                    series.labels.iter().for_each(|(name, value)| each(name, value));
-                }
-            }
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -316,7 +351,7 @@ impl Inner {
     fn gather(&self, found: &Found, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError> {
         let start = out.len();
         for chunk in found.chunks.iter().filter(|chunk| chunk.range().overlaps(&range)) {
-            self.forgive(&found.block, found.block.read_chunk(chunk, out), false)?;
+            self.forgive(&found.block, found.block.read_chunk(chunk, range, out), false)?;
         }
         for &deleted in &found.deleted {
             remove(out, start, deleted);

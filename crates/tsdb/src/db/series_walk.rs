@@ -86,7 +86,7 @@ impl<'a> SeriesWalk<'a> {
                 .iter()
                 .filter(|chunk| chunk.range().overlaps(&self.range))
             {
-                block.read_chunk(chunk, samples)?;
+                block.read_chunk_once(chunk, samples)?;
             }
             for chunk in series
                 .histograms

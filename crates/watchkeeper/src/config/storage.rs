@@ -40,6 +40,8 @@ pub(crate) struct Tsdb {
     pub(crate) active_series_max: Option<u64>,
     /// How many series of one metric may take samples at a time.
     pub(crate) series_per_metric_max: Option<u64>,
+    /// How much memory what was read of blocks may take.
+    pub(crate) read_cache_size: Option<HumanBytes>,
 }
 
 /// `storage.tsdb.chunk_encoding:`
@@ -112,6 +114,10 @@ impl Storage {
                 .series_per_metric_max
                 .unwrap_or(default.series_per_metric_max),
             exemplars_max: self.exemplars.max(default.exemplars_max),
+            read_cache_bytes: self
+                .tsdb
+                .read_cache_size
+                .map_or(default.read_cache_bytes, |size| size.0),
             ..default
         }
     }

@@ -1,0 +1,197 @@
+//! What `=~` and `!~` compare label values with. Most patterns in use are a list of names, a prefix or just anything: those are
+//! never made into an automaton, and a store can look names of a list up.
+
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, Dot, Hir, HirKind};
+
+use crate::anchored::{AnchoredRegex, BadRegex};
+
+/// A list of names is no longer than this; longer ones are compared by the regular expression.
+const LITERALS_MAX: usize = 1024;
+
+/// A regular expression that must fit the whole of a label's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(Fit);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fit {
+    /// One of these, in order, each once.
+    Literals(Vec<String>),
+    /// Whatever begins so and has at least so many bytes more.
+    Prefix {
+        start: String,
+        more: usize,
+    },
+    Regex(AnchoredRegex),
+}
+
+impl Pattern {
+    /// Reads `pattern`.
+    pub fn new(pattern: &str) -> Result<Self, BadRegex> {
+        let parsed = ParserBuilder::new()
+            .dot_matches_new_line(true)
+            .build()
+            .parse(pattern)
+            .map_err(|error| BadRegex::new(pattern, &error.to_string()))?;
+        match simple(&parsed) {
+            Some(fit) => Ok(Self(fit)),
+            None => Ok(Self(Fit::Regex(AnchoredRegex::new(pattern)?))),
+        }
+    }
+
+    /// Whether the whole of `value` fits.
+    pub fn is_match(&self, value: &str) -> bool {
+        match &self.0 {
+            Fit::Literals(literals) => literals
+                .binary_search_by(|known| known.as_str().cmp(value))
+                .is_ok(),
+            Fit::Prefix { start, more } => value
+                .strip_prefix(start.as_str())
+                .is_some_and(|rest| rest.len() >= *more),
+            Fit::Regex(regex) => regex.is_match(value),
+        }
+    }
+
+    /// All values that fit, in order, where the pattern is a list of them.
+    pub fn literals(&self) -> Option<&[String]> {
+        match &self.0 {
+            Fit::Literals(literals) => Some(literals),
+            Fit::Prefix { .. } | Fit::Regex(_) => None,
+        }
+    }
+}
+
+fn simple(parsed: &Hir) -> Option<Fit> {
+    if let Some(mut literals) = literals(parsed) {
+        literals.sort_unstable();
+        literals.dedup();
+        return Some(Fit::Literals(literals));
+    }
+    let (starts, last) = match parsed.kind() {
+        HirKind::Concat(parts) => {
+            let (last, before) = parts.split_last()?;
+            (literals(&Hir::concat(before.to_vec()))?, last)
+        }
+        _ => (vec![String::new()], parsed),
+    };
+    let [start] = <[String; 1]>::try_from(starts).ok()?;
+    Some(Fit::Prefix {
+        start,
+        more: anything(last)?,
+    })
+}
+
+/// How much there must be at least, of an expression that anything fits: a byte where it must not be empty.
+fn anything(part: &Hir) -> Option<usize> {
+    match part.kind() {
+        HirKind::Capture(capture) => anything(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            let of_anything = *repetition.sub == Hir::dot(Dot::AnyChar);
+            (of_anything && repetition.min <= 1 && repetition.max.is_none())
+                .then_some(repetition.min as usize)
+        }
+        _ => None,
+    }
+}
+
+/// All texts that fit, if they are few; the same one may come more than once.
+fn literals(part: &Hir) -> Option<Vec<String>> {
+    match part.kind() {
+        HirKind::Empty => Some(vec![String::new()]),
+        HirKind::Literal(literal) => Some(vec![String::from_utf8(literal.0.to_vec()).ok()?]),
+        HirKind::Capture(capture) => literals(&capture.sub),
+        HirKind::Class(Class::Unicode(class)) => {
+            let count: usize = class.iter().map(|range| range.len()).sum();
+            let chars = class.iter().flat_map(|range| range.start()..=range.end());
+            (count <= LITERALS_MAX).then(|| chars.map(String::from).collect())
+        }
+        HirKind::Alternation(parts) => {
+            let mut all = Vec::new();
+            for part in parts {
+                all.append(&mut literals(part)?);
+                if all.len() > LITERALS_MAX {
+                    return None;
+                }
+            }
+            Some(all)
+        }
+        HirKind::Concat(parts) => {
+            let mut all = vec![String::new()];
+            for part in parts {
+                let ends = literals(part)?;
+                if all.len() * ends.len() > LITERALS_MAX {
+                    return None;
+                }
+                let with_ends =
+                    |start: &String| ends.iter().map(|end| format!("{start}{end}")).collect::<Vec<_>>();
+                all = all.iter().flat_map(with_ends).collect();
+            }
+            Some(all)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lists_prefixes_and_anything_need_no_automaton() {
+        let literals = |pattern: &str| Pattern::new(pattern).unwrap().literals().map(<[String]>::to_vec);
+        assert_eq!(literals("b|a|a").unwrap(), ["a", "b"]);
+        assert_eq!(
+            literals("host_(1|2[01])").unwrap(),
+            ["host_1", "host_20", "host_21"]
+        );
+        assert_eq!(literals("a|").unwrap(), ["", "a"]);
+        assert_eq!(literals("").unwrap(), [""]);
+        assert_eq!(literals("é[ä]").unwrap(), ["éä"]);
+        for (pattern, start, more) in [
+            (".*", "", 0),
+            (".+", "", 1),
+            ("web-.*", "web-", 0),
+            ("web(.+)", "web", 1),
+        ] {
+            let start = start.to_owned();
+            assert_eq!(Pattern::new(pattern).unwrap().0, Fit::Prefix { start, more });
+        }
+        for pattern in [
+            "a.b",
+            "a*",
+            ".*x",
+            "[0-9]{2,9}",
+            "^a$",
+            "(?i)abcdefghijkl",
+            "(?-s:.*)",
+            "a{2,}",
+            r"\w+",
+        ] {
+            assert!(
+                matches!(Pattern::new(pattern).unwrap().0, Fit::Regex(_)),
+                "{pattern}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_pattern_fits_what_its_regular_expression_fits(
+            pattern in "([ab.|*+()\\[\\]?é-]|\\n){0,8}",
+            values in proptest::collection::vec("[ab\\né]{0,4}", 0..8),
+        ) {
+            let (pattern, regex) = (Pattern::new(&pattern), AnchoredRegex::new(&pattern));
+            match (pattern, regex) {
+                (Ok(pattern), Ok(regex)) => {
+                    for value in values {
+                        prop_assert_eq!(pattern.is_match(&value), regex.is_match(&value), "{} {:?}", regex.as_str(), value);
+                    }
+                }
+                (Err(pattern), Err(regex)) => prop_assert_eq!(pattern.to_string(), regex.to_string()),
+                (pattern, regex) => prop_assert!(false, "{:?} {:?}", pattern, regex),
+            }
+        }
+    }
+}
