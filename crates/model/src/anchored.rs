@@ -35,10 +35,10 @@ impl BadRegex {
 impl AnchoredRegex {
     /// Compiles `pattern`.
     pub fn new(pattern: &str) -> Result<Self, BadRegex> {
-        let bad = |error: &regex::Error| BadRegex::new(pattern, &error.to_string());
-        // Compiled alone first: `a)(b` must not become valid by being wrapped.
-        Regex::new(pattern).map_err(|error| bad(&error))?;
-        let regex = Regex::new(&format!("^(?s:{pattern})$")).map_err(|error| bad(&error))?;
+        // Read alone first: `a)(b` must not become valid by being wrapped.
+        regex_syntax::parse(pattern).map_err(|error| BadRegex::new(pattern, &error.to_string()))?;
+        let regex = Regex::new(&format!("^(?s:{pattern})$"))
+            .map_err(|error| BadRegex::new(pattern, &error.to_string()))?;
         Ok(Self {
             source: pattern.to_owned(),
             regex,

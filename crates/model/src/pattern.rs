@@ -8,6 +8,8 @@ use crate::anchored::{AnchoredRegex, BadRegex};
 
 /// A list of names is no longer than this; longer ones are compared by the regular expression.
 const LITERALS_MAX: usize = 1024;
+/// The same for prefixes, which are tried one after the other.
+const PREFIXES_MAX: usize = 32;
 
 /// A regular expression that must fit the whole of a label's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +19,23 @@ pub struct Pattern(Fit);
 enum Fit {
     /// One of these, in order, each once.
     Literals(Vec<String>),
-    /// Whatever begins so and has at least so many bytes more.
-    Prefix {
-        start: String,
-        more: usize,
-    },
+    /// Whatever begins as one of these.
+    Prefixes(Vec<Prefix>),
     Regex(AnchoredRegex),
+}
+
+/// What begins so and has at least so many bytes more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Prefix {
+    start: String,
+    more: usize,
+}
+
+impl Prefix {
+    fn is_match(&self, value: &str) -> bool {
+        let rest = value.strip_prefix(self.start.as_str());
+        rest.is_some_and(|rest| rest.len() >= self.more)
+    }
 }
 
 impl Pattern {
@@ -45,9 +58,7 @@ impl Pattern {
             Fit::Literals(literals) => literals
                 .binary_search_by(|known| known.as_str().cmp(value))
                 .is_ok(),
-            Fit::Prefix { start, more } => value
-                .strip_prefix(start.as_str())
-                .is_some_and(|rest| rest.len() >= *more),
+            Fit::Prefixes(prefixes) => prefixes.iter().any(|prefix| prefix.is_match(value)),
             Fit::Regex(regex) => regex.is_match(value),
         }
     }
@@ -56,7 +67,7 @@ impl Pattern {
     pub fn literals(&self) -> Option<&[String]> {
         match &self.0 {
             Fit::Literals(literals) => Some(literals),
-            Fit::Prefix { .. } | Fit::Regex(_) => None,
+            Fit::Prefixes(_) | Fit::Regex(_) => None,
         }
     }
 }
@@ -67,24 +78,47 @@ fn simple(parsed: &Hir) -> Option<Fit> {
         literals.dedup();
         return Some(Fit::Literals(literals));
     }
-    let (starts, last) = match parsed.kind() {
+    prefixes(parsed).map(Fit::Prefixes)
+}
+
+/// All beginnings of what fits, where anything may follow; a whole text is none.
+fn prefixes(part: &Hir) -> Option<Vec<Prefix>> {
+    let starts = match part.kind() {
+        HirKind::Capture(capture) => return prefixes(&capture.sub),
+        HirKind::Alternation(parts) => {
+            let all = parts.iter().map(prefixes).collect::<Option<Vec<_>>>()?;
+            return (all.iter().map(Vec::len).sum::<usize>() <= PREFIXES_MAX)
+                .then(|| all.into_iter().flatten().collect());
+        }
         HirKind::Concat(parts) => {
             let (last, before) = parts.split_last()?;
-            (literals(&Hir::concat(before.to_vec()))?, last)
+            let starts = literals(&Hir::concat(before.to_vec()))?;
+            (starts, prefixes(last)?)
         }
-        _ => (vec![String::new()], parsed),
+        _ => (
+            vec![String::new()],
+            Vec::from([Prefix {
+                start: String::new(),
+                more: anything(part)?,
+            }]),
+        ),
     };
-    let [start] = <[String; 1]>::try_from(starts).ok()?;
-    Some(Fit::Prefix {
-        start,
-        more: anything(last)?,
-    })
+    let (starts, ends) = starts;
+    if starts.len() * ends.len() > PREFIXES_MAX {
+        return None;
+    }
+    let with_ends = starts.iter().flat_map(|start| {
+        ends.iter().map(move |end| Prefix {
+            start: format!("{start}{}", end.start),
+            more: end.more,
+        })
+    });
+    Some(with_ends.collect())
 }
 
 /// How much there must be at least, of an expression that anything fits: a byte where it must not be empty.
 fn anything(part: &Hir) -> Option<usize> {
     match part.kind() {
-        HirKind::Capture(capture) => anything(&capture.sub),
         HirKind::Repetition(repetition) => {
             let of_anything = *repetition.sub == Hir::dot(Dot::AnyChar);
             (of_anything && repetition.min <= 1 && repetition.max.is_none())
@@ -156,7 +190,14 @@ mod tests {
             ("web(.+)", "web", 1),
         ] {
             let start = start.to_owned();
-            assert_eq!(Pattern::new(pattern).unwrap().0, Fit::Prefix { start, more });
+            let prefixes = vec![Prefix { start, more }];
+            assert_eq!(Pattern::new(pattern).unwrap().0, Fit::Prefixes(prefixes));
+        }
+        for pattern in ["us-.*|eu-.+", "(a|b)(x|y).*", "(a.*|b.+)"] {
+            assert!(
+                matches!(Pattern::new(pattern).unwrap().0, Fit::Prefixes(_)),
+                "{pattern}"
+            );
         }
         for pattern in [
             "a.b",

@@ -29,3 +29,9 @@ pub const CHECK_EVERY: usize = 256;
 
 /// Operators of an expression; bounds its depth together with [`NESTING_MAX`].
 pub const OPERATORS_MAX: usize = 200;
+
+/// So many series are worth waking other cores for.
+pub const PARALLEL_FROM: usize = 16;
+
+/// A core takes at least so many series at a time.
+pub const ITEMS_PER_TASK_MIN: usize = 4;

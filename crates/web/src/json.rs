@@ -46,10 +46,52 @@ pub(crate) fn write_float(out: &mut Vec<u8>, value: f64) {
     let size = value.abs();
     if value.fract() == 0.0 && size < EXACT_MAX && !(value == 0.0 && value.is_sign_negative()) {
         write_integer(out, value as i64);
+    } else if let Some((digits, decimals)) = short_decimal(value) {
+        write_decimal(out, digits, decimals);
     } else if (1e-6..1e21).contains(&size) {
-        let _ = write!(out, "{value}");
+        write_shortest(out, value);
     } else {
         out.extend_from_slice(model::number::format_float(value).as_bytes());
+    }
+}
+
+/// The digits of a value that has but a few decimals, and how many of them are. No shorter decimal reads back as it: fifteen digits
+/// always do (IEEE 754-2019, section 5.12.2).
+fn short_decimal(value: f64) -> Option<(i64, usize)> {
+    const DIGITS_MAX: f64 = 1e15;
+    for (decimals, power) in [(1, 1e1), (2, 1e2), (3, 1e3)] {
+        let digits = (value * power).round();
+        if digits.abs() < DIGITS_MAX && digits / power == value && digits != 0.0 {
+            return Some((digits as i64, decimals));
+        }
+    }
+    None
+}
+
+fn write_decimal(out: &mut Vec<u8>, digits: i64, decimals: usize) {
+    if digits < 0 {
+        out.push(b'-');
+    }
+    let unit = 10_u64.pow(decimals as u32);
+    let size = digits.unsigned_abs();
+    write_unsigned(out, size / unit);
+    out.push(b'.');
+    let start = out.len();
+    write_unsigned(out, size % unit);
+    for _ in out.len() - start..decimals {
+        out.insert(start, b'0');
+    }
+}
+
+/// Appends the shortest decimal that reads back to the same value.
+fn write_shortest(out: &mut Vec<u8>, value: f64) {
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    if text.contains('e') {
+        // A memory buffer takes every byte.
+        let _ = write!(out, "{value}");
+    } else {
+        out.extend_from_slice(text.trim_end_matches(".0").as_bytes());
     }
 }
 
@@ -84,18 +126,8 @@ pub(crate) fn write_integer(out: &mut Vec<u8>, value: i64) {
     write_unsigned(out, value.unsigned_abs());
 }
 
-fn write_unsigned(out: &mut Vec<u8>, mut value: u64) {
-    let start = out.len();
-    loop {
-        out.push(b'0' + (value % 10) as u8);
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    if let Some(digits) = out.get_mut(start..) {
-        digits.reverse();
-    }
+fn write_unsigned(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 #[cfg(test)]
@@ -142,7 +174,8 @@ mod tests {
     proptest! {
         #[test]
         fn floats_are_written_as_the_model_formats_them(bits: u64, whole in -1_000_000i64..1_000_000) {
-            for value in [f64::from_bits(bits), whole as f64, whole as f64 / 1000.0, -0.0] {
+            let near = f64::from_bits((whole as f64 / 100.0).to_bits() + bits % 3);
+            for value in [f64::from_bits(bits), whole as f64, whole as f64 / 1000.0, whole as f64 / 1e7, near, -0.0] {
                 prop_assert_eq!(written(|out| write_float(out, value)), model::number::format_float(value));
             }
         }

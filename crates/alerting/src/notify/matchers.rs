@@ -1,7 +1,7 @@
 //! Alertmanager's matchers as text: `severity="critical"`, `{a=b, c!~"d.*"}`, in both of its grammars.
 
-use model::Matcher;
 use model::BadRegex;
+use model::Matcher;
 
 /// Text that is no list of matchers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

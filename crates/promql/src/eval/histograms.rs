@@ -14,7 +14,7 @@ impl Evaluator<'_> {
     /// Reads the histograms of one series into a buffer that is used again and again; `samples` are its numbers of the same
     /// time.
     pub(super) fn read_histograms(
-        &mut self,
+        &self,
         series: &Arc<dyn SelectedSeries>,
         range: TimeRange,
         samples: &SampleColumns,
@@ -48,7 +48,7 @@ impl Evaluator<'_> {
         }
         let read = histograms.iter().chain(&earlier);
         let read: usize = read.map(|sample| weight(&sample.value)).sum();
-        self.statistics.samples_read += read as u64;
+        self.account.note_read(read);
         self.hold(read)?;
         self.release(read);
         tell_resets(earlier.last(), histograms, hints, |from_ms, to_ms| {

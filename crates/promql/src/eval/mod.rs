@@ -8,6 +8,7 @@
 //! Not here: the language's text, see `parser`; single functions, see `functions`.
 //! Start at: [`instant`] and [`range`].
 
+mod account;
 mod aggregate;
 mod binary;
 mod call;
@@ -18,6 +19,7 @@ mod matching;
 mod mixed_aggregate;
 mod mixed_binary;
 mod notes;
+mod parallel;
 mod select;
 mod select_mixed;
 mod sets;
@@ -34,12 +36,13 @@ use std::time::Instant;
 
 use model::{SeriesRead, Tier};
 
-use crate::answer::{Annotations, Answer, MatrixSeries, Statistics, Value, VectorSample};
+use crate::answer::{Answer, MatrixSeries, Value, VectorSample};
 use crate::ast::{Expr, ValueType};
 use crate::error::EvalError;
 use crate::limits;
 use crate::options::Options;
 use crate::plan::{self, Op, Plan};
+use account::Account;
 
 /// The value of `expr` at `at_ms` (milliseconds since the Unix epoch).
 pub fn instant(
@@ -91,12 +94,9 @@ pub(crate) struct Evaluator<'a> {
     source: &'a str,
     /// The steps of the query itself, not of a subquery.
     pub(crate) query: Grid,
-    annotations: Annotations,
-    statistics: Statistics,
+    account: Account,
     /// In which tiers samples are kept, once that was asked.
     tiers: Option<Vec<Tier>>,
-    /// Samples held now.
-    held: usize,
 }
 
 impl<'a> Evaluator<'a> {
@@ -106,18 +106,16 @@ impl<'a> Evaluator<'a> {
             options,
             source: &expr.source,
             query,
-            annotations: Annotations::default(),
-            statistics: Statistics::default(),
+            account: Account::default(),
             tiers: None,
-            held: 0,
         }
     }
 
     fn answer(self, value: Value) -> Answer {
         Answer {
             value,
-            annotations: self.annotations,
-            statistics: self.statistics,
+            statistics: self.account.statistics(),
+            annotations: self.account.annotations.into_inner(),
         }
     }
 
@@ -197,28 +195,6 @@ impl<'a> Evaluator<'a> {
         } else {
             Ok(())
         }
-    }
-
-    /// Counts samples that are held from now on.
-    pub(crate) fn hold(&mut self, samples: usize) -> Result<(), EvalError> {
-        self.held = self.held.saturating_add(samples);
-        self.statistics.samples_held_max = self.statistics.samples_held_max.max(self.held as u64);
-        self.check_room(0)
-    }
-
-    /// Whether so many samples more could be held.
-    pub(crate) fn check_room(&self, samples: usize) -> Result<(), EvalError> {
-        if self.held.saturating_add(samples) > self.options.samples_max {
-            return Err(EvalError::TooManySamples {
-                samples_max: self.options.samples_max,
-            });
-        }
-        Ok(())
-    }
-
-    /// Counts samples that are let go.
-    pub(crate) fn release(&mut self, samples: usize) {
-        self.held = self.held.saturating_sub(samples);
     }
 }
 

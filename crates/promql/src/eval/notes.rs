@@ -152,7 +152,7 @@ fn collision(operation: &str) -> String {
 
 impl Evaluator<'_> {
     /// Tells what was noted about the series of a metric.
-    pub(crate) fn tell(&mut self, notes: Notes, metric: &str, at: usize) {
+    pub(crate) fn tell(&self, notes: Notes, metric: &str, at: usize) {
         if notes == Notes::default() {
             return;
         }
@@ -165,19 +165,19 @@ impl Evaluator<'_> {
     }
 
     /// Notes that the answer may be wrong.
-    pub(crate) fn warn(&mut self, at: usize, text: &str) {
+    pub(crate) fn warn(&self, at: usize, text: &str) {
         let place = self.place(at);
-        self.annotations
+        let mut annotations = self.account.annotations.lock();
+        annotations
             .warnings
             .insert(format!("PromQL warning: {text} ({place})"));
     }
 
     /// Notes that the question may be wrong.
-    pub(crate) fn inform(&mut self, at: usize, text: &str) {
+    pub(crate) fn inform(&self, at: usize, text: &str) {
         let place = self.place(at);
-        self.annotations
-            .infos
-            .insert(format!("PromQL info: {text} ({place})"));
+        let mut annotations = self.account.annotations.lock();
+        annotations.infos.insert(format!("PromQL info: {text} ({place})"));
     }
 
     fn place(&self, at: usize) -> String {

@@ -6,7 +6,7 @@ use model::{HistogramSample, Labels, SampleColumns, SelectedSeries, TimeRange, i
 
 use super::column::{ABSENT, Column, Evaluated};
 use super::select_mixed::{Mixed, Pick};
-use super::{Evaluator, Grid, Notes};
+use super::{Evaluator, Grid, Notes, parallel};
 use crate::ast::Extended;
 use crate::error::EvalError;
 use crate::functions::extended;
@@ -81,27 +81,26 @@ impl Evaluator<'_> {
         let lookback_ms = self.options.lookback_ms.max(resolution_ms);
         let range = span(first_ms - lookback_ms, last_ms + ahead_ms);
         let found = self.find_in_tier(selector, range, resolution_ms)?;
-        let mut columns = Vec::new();
-        let mut samples = SampleColumns::default();
-        let mut histograms = Vec::new();
-        for (turn, series) in found.iter().enumerate() {
-            self.check_at(turn)?;
-            self.read(series, range, &mut samples)?;
-            self.read_histograms(series, range, &samples, selector.hints, &mut histograms)?;
-            let walk = Walk {
-                selector,
-                grid,
-                pick,
-                lookback_ms,
-                ahead_ms,
-            };
-            let (column, notes) = self.walked(walk, series.labels(), &samples, &histograms);
-            self.tell(notes, column.labels.metric_name(), at);
-            if !column.is_empty() {
-                self.hold(column.sample_count())?;
-                columns.push(column);
+        let walk = Walk {
+            selector,
+            grid,
+            pick,
+            lookback_ms,
+            ahead_ms,
+        };
+        let this: &Self = self;
+        let columns = parallel::each(&found, |(samples, histograms): &mut (_, Vec<_>), series| {
+            this.check()?;
+            this.read(series, range, samples)?;
+            this.read_histograms(series, range, samples, selector.hints, histograms)?;
+            let (column, notes) = this.walked(walk, series.labels(), samples, histograms);
+            this.tell(notes, column.labels.metric_name(), at);
+            if column.is_empty() {
+                return Ok(None);
             }
-        }
+            this.hold(column.sample_count())?;
+            Ok(Some(column))
+        })?;
         Ok(Evaluated::Vector(columns))
     }
 
@@ -176,14 +175,14 @@ impl Evaluator<'_> {
 
     /// Reads one series into a buffer that is used again and again.
     pub(super) fn read(
-        &mut self,
+        &self,
         series: &Arc<dyn SelectedSeries>,
         range: TimeRange,
         samples: &mut SampleColumns,
     ) -> Result<(), EvalError> {
         samples.clear();
         series.read(range, samples).map_err(EvalError::Storage)?;
-        self.statistics.samples_read += samples.len() as u64;
+        self.account.note_read(samples.len());
         self.hold(samples.len())?;
         self.release(samples.len());
         Ok(())

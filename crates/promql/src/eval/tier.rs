@@ -9,7 +9,7 @@ use model::{RAW, Rollups, SelectedSeries, Selector, Tier, TimeRange};
 
 use super::column::{ABSENT, Column};
 use super::select::shifted_ends;
-use super::{Evaluator, Grid};
+use super::{Evaluator, Grid, parallel};
 use crate::error::EvalError;
 use crate::functions::rolled_up::{RolledUp, RollupWindow};
 use crate::options::Windows;
@@ -49,13 +49,13 @@ impl Evaluator<'_> {
             })
         };
         let resolution_ms = choose(tiers, range, fills);
-        self.statistics.resolution_ms_max = self.statistics.resolution_ms_max.max(resolution_ms);
+        self.account.note_tier(resolution_ms);
         Ok(resolution_ms)
     }
 
     /// The series that a selector finds in a tier.
     pub(super) fn find_in_tier(
-        &mut self,
+        &self,
         selector: &SelectorPlan,
         range: TimeRange,
         resolution_ms: i64,
@@ -69,7 +69,7 @@ impl Evaluator<'_> {
             .store
             .select_in_tier(&asked, resolution_ms)
             .map_err(EvalError::Storage)?;
-        self.statistics.series_selected += found.len() as u64;
+        self.account.note_selected(found.len());
         Ok(found)
     }
 
@@ -84,50 +84,25 @@ impl Evaluator<'_> {
     ) -> Result<OverRollups, EvalError> {
         // The stretch before a window tells how much a counter went up in its first one.
         let range = super::select::span(range.from_ms().saturating_sub(resolution_ms), range.to_ms());
-        let mut rollups = Rollups::of(body.wanted);
-        let mut columns = Vec::new();
-        let mut have_histograms = false;
-        for (turn, series) in self
-            .find_in_tier(selector, range, resolution_ms)?
-            .iter()
-            .enumerate()
-        {
-            self.check_at(turn)?;
+        let found = self.find_in_tier(selector, range, resolution_ms)?;
+        let have_histograms = found.iter().any(|series| series.may_have_histograms());
+        let this: &Self = self;
+        let columns = parallel::each(&found, |scratch: &mut Option<Rollups>, series| {
+            this.check()?;
             if series.may_have_histograms() {
-                have_histograms = true;
-                continue;
+                return Ok(None);
             }
+            let rollups = scratch.get_or_insert_with(|| Rollups::of(body.wanted));
             rollups.clear();
-            series
-                .read_rollups(range, &mut rollups)
-                .map_err(EvalError::Storage)?;
+            series.read_rollups(range, rollups).map_err(EvalError::Storage)?;
             let read = rollups.len() * body.wanted.len();
-            self.statistics.samples_read += read as u64;
-            self.hold(read)?;
-            self.release(read);
-            let mut values = Vec::with_capacity(grid.steps);
-            let (mut first, mut end) = (0, 0);
-            for now_ms in grid.times() {
-                let end_ms = window.shift.at_ms.unwrap_or(now_ms) - window.shift.offset_ms;
-                let start_ms = end_ms - window.range_ms;
-                while rollups.at_ms.get(end).is_some_and(|at_ms| *at_ms <= end_ms) {
-                    end += 1;
-                }
-                while first < end && rollups.at_ms.get(first).is_some_and(|at_ms| *at_ms <= start_ms) {
-                    first += 1;
-                }
-                let window = RollupWindow::new(&rollups, first..end, (start_ms, end_ms), resolution_ms);
-                values.push(
-                    window
-                        .and_then(|window| (body.compute)(&window))
-                        .unwrap_or(ABSENT),
-                );
-            }
+            this.account.note_read(read);
+            this.hold(read)?;
+            this.release(read);
+            let values = slide_rollups(rollups, body, window, resolution_ms, grid);
             let column = Column::new(series.labels().clone(), values);
-            if !column.is_empty() {
-                columns.push(column);
-            }
-        }
+            Ok((!column.is_empty()).then_some(column))
+        })?;
         Ok(OverRollups {
             columns,
             have_histograms,
@@ -151,6 +126,31 @@ impl Evaluator<'_> {
                 .map(Some),
         }
     }
+}
+
+/// The value of a function at every step, from the rollups of one series.
+fn slide_rollups(
+    rollups: &Rollups,
+    body: &RolledUp,
+    window: &WindowPlan,
+    resolution_ms: i64,
+    grid: Grid,
+) -> Vec<f64> {
+    let (mut first, mut end) = (0, 0);
+    let value_at = |now_ms: i64| {
+        let end_ms = window.shift.at_ms.unwrap_or(now_ms) - window.shift.offset_ms;
+        let start_ms = end_ms - window.range_ms;
+        while rollups.at_ms.get(end).is_some_and(|at_ms| *at_ms <= end_ms) {
+            end += 1;
+        }
+        while first < end && rollups.at_ms.get(first).is_some_and(|at_ms| *at_ms <= start_ms) {
+            first += 1;
+        }
+        let window = RollupWindow::new(rollups, first..end, (start_ms, end_ms), resolution_ms)?;
+        (body.compute)(&window)
+    };
+    let values = grid.times().map(value_at);
+    values.map(|value| value.unwrap_or(ABSENT)).collect()
 }
 
 /// The coarsest tier that `fills` the windows, or the finest one that reaches back as far as anything does.

@@ -6,12 +6,13 @@ use model::{HistogramSample, Labels, ResetHint, SampleColumns, is_stale};
 
 use super::column::{ABSENT, Column, Evaluated, is_present, sample_count};
 use super::select::{shifted_ends, span};
-use super::{Evaluator, Grid};
+use super::{Evaluator, Grid, parallel};
 use crate::answer::MatrixSeries;
 use crate::ast::Extended;
 use crate::error::EvalError;
 use crate::functions::extended::Compute;
 use crate::functions::mixed::{self, Compute as MixedCompute};
+use crate::functions::rate::falls;
 use crate::functions::{Window, WindowBody, extended, rolled_up};
 use crate::histogram::weight;
 use crate::plan::{CallPlan, Op, Shift, Source, WindowPlan};
@@ -71,19 +72,19 @@ impl Evaluator<'_> {
             wanted = Wanted::WithHistograms;
         }
         let computes = (compute, with_histograms);
-        self.for_each_series(window, grid, wanted, &mut |evaluator, series, samples| {
+        let made = self.map_series(window, grid, wanted, |evaluator, series, samples| {
             let column = evaluator.slid(window, (series, samples), grid, &params, (computes, notes_at))?;
             let Some(mut column) = column else {
-                return Ok(());
+                return Ok(None);
             };
             if counts_up && column.values.iter().any(|value| is_present(*value)) {
                 evaluator.doubt_counter(series.labels, window_at);
             }
             column.drops_name = series.drops_name || !body.keeps_name;
             evaluator.hold(column.sample_count())?;
-            columns.push(column);
-            Ok(())
+            Ok(Some(column))
         })?;
+        columns.extend(made);
         self.release(params.iter().map(Vec::len).sum());
         Ok(Evaluated::Vector(columns))
     }
@@ -96,12 +97,15 @@ impl Evaluator<'_> {
     ) -> Result<Vec<bool>, EvalError> {
         let mut present = vec![false; grid.steps];
         let computes: (Compute, MixedCompute) = (crate::functions::over_time::present, mixed::present);
-        self.for_each_series(window, grid, Wanted::All, &mut |evaluator, series, samples| {
-            if let Some(column) = evaluator.slid(window, (series, samples), grid, &[], (computes, 0))? {
-                column.mark(&mut present);
-            }
-            Ok(())
+        let columns = self.map_series(window, grid, Wanted::All, |evaluator, series, samples| {
+            let column = evaluator.slid(window, (series, samples), grid, &[], (computes, 0))?;
+            evaluator.hold(column.as_ref().map_or(0, Column::sample_count))?;
+            Ok(column)
         })?;
+        for column in &columns {
+            column.mark(&mut present);
+        }
+        self.release(sample_count(&columns));
         Ok(present)
     }
 
@@ -114,8 +118,7 @@ impl Evaluator<'_> {
         let grid = grid.first();
         let (_, end_ms) = shifted_ends(window.shift, grid);
         let oldest_ms = self.oldest_of_window(end_ms - window.range_ms);
-        let mut matrix = Vec::new();
-        self.for_each_series(window, grid, Wanted::All, &mut |evaluator, series, samples| {
+        let mut matrix = self.map_series(window, grid, Wanted::All, |evaluator, series, samples| {
             let mut kept = SampleColumns::default();
             for sample in samples.numbers.iter() {
                 if (oldest_ms..=end_ms).contains(&sample.at_ms) {
@@ -125,7 +128,7 @@ impl Evaluator<'_> {
             let in_window = |sample: &&HistogramSample| (oldest_ms..=end_ms).contains(&sample.at_ms);
             let histograms: Vec<_> = samples.histograms.iter().filter(in_window).cloned().collect();
             if kept.is_empty() && histograms.is_empty() {
-                return Ok(());
+                return Ok(None);
             }
             let weights: usize = histograms.iter().map(|sample| weight(&sample.value)).sum();
             evaluator.hold(kept.len() + weights)?;
@@ -134,12 +137,11 @@ impl Evaluator<'_> {
             } else {
                 series.labels.clone()
             };
-            matrix.push(MatrixSeries {
+            Ok(Some(MatrixSeries {
                 labels,
                 samples: kept,
                 histograms,
-            });
-            Ok(())
+            }))
         })?;
         matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
         if matrix
@@ -153,72 +155,64 @@ impl Evaluator<'_> {
         Ok(matrix)
     }
 
-    /// Hands over every series with its samples, stale markers removed, one after the other in the same buffer.
-    fn for_each_series(
+    /// What `work` makes of every series with its samples, stale markers removed.
+    fn map_series<T: Send>(
         &mut self,
         window: &WindowPlan,
         grid: Grid,
         wanted: Wanted,
-        visit: &mut dyn FnMut(&mut Self, SeriesHead<'_>, Gathered<'_>) -> Result<(), EvalError>,
-    ) -> Result<(), EvalError> {
+        work: impl Fn(&Self, SeriesHead<'_>, Gathered<'_>) -> Result<Option<T>, EvalError> + Send + Sync,
+    ) -> Result<Vec<T>, EvalError> {
         let (first_ms, last_ms) = shifted_ends(window.shift, grid);
-        let mut samples = SampleColumns::default();
-        let mut histograms: Vec<HistogramSample> = Vec::new();
         match &window.source {
             Source::Series(selector) => {
                 let (before_ms, behind_ms) = self.reach(window);
                 let range = span(first_ms - window.range_ms - before_ms, last_ms + behind_ms);
                 let resolution_ms = self.tier(range, window.shift, grid, None)?;
                 let found = self.find_in_tier(selector, range, resolution_ms)?;
-                for (turn, series) in found.iter().enumerate() {
-                    self.check_at(turn)?;
+                let this: &Self = self;
+                parallel::each(&found, |scratch: &mut Scratch, series| {
+                    this.check()?;
                     if wanted == Wanted::WithHistograms && !series.may_have_histograms() {
-                        continue;
+                        return Ok(None);
                     }
-                    self.read(series, range, &mut samples)?;
-                    self.read_histograms(series, range, &samples, selector.hints, &mut histograms)?;
-                    drop_stale(&mut samples);
+                    let Scratch { numbers, histograms } = scratch;
+                    this.read(series, range, numbers)?;
+                    this.read_histograms(series, range, numbers, selector.hints, histograms)?;
+                    drop_stale(numbers);
                     histograms.retain(|sample| !sample.value.is_stale());
                     let head = SeriesHead {
                         labels: series.labels(),
                         drops_name: false,
                     };
-                    let gathered = Gathered {
-                        numbers: &samples,
-                        histograms: &histograms,
-                    };
-                    visit(self, head, gathered)?;
-                }
+                    work(this, head, scratch.gathered())
+                })
             }
             Source::Subquery { inner, step_ms } => {
                 let Some(steps) = self.subquery_grid(first_ms - window.range_ms, last_ms, *step_ms)? else {
-                    return Ok(());
+                    return Ok(Vec::new());
                 };
                 let columns = self.vector(inner, steps)?;
-                let held = sample_count(&columns);
-                for (turn, column) in columns.iter().enumerate() {
-                    self.check_at(turn)?;
-                    samples.clear();
+                let this: &Self = self;
+                let made = parallel::each(&columns, |scratch: &mut Scratch, column| {
+                    this.check()?;
+                    scratch.numbers.clear();
                     for (at_ms, value) in steps.times().zip(&column.values) {
                         if is_present(*value) {
-                            samples.push(at_ms, *value);
+                            scratch.numbers.push(at_ms, *value);
                         }
                     }
-                    histograms_of(column, steps, &mut histograms);
+                    histograms_of(column, steps, &mut scratch.histograms);
                     let head = SeriesHead {
                         labels: &column.labels,
                         drops_name: column.drops_name,
                     };
-                    let gathered = Gathered {
-                        numbers: &samples,
-                        histograms: &histograms,
-                    };
-                    visit(self, head, gathered)?;
-                }
-                self.release(held);
+                    work(this, head, scratch.gathered())
+                })?;
+                self.release(sample_count(&columns));
+                Ok(made)
             }
         }
-        Ok(())
     }
 
     /// How far before its start and behind its end a window looks, in milliseconds.
@@ -254,7 +248,7 @@ impl Evaluator<'_> {
     }
 
     /// Refuses or notes scalar arguments that make no sense.
-    fn check_params(&mut self, call: &CallPlan, params: &[Vec<f64>]) -> Result<(), EvalError> {
+    fn check_params(&self, call: &CallPlan, params: &[Vec<f64>]) -> Result<(), EvalError> {
         match call.function.name {
             "quantile_over_time" => {
                 let at = call.args.first().map_or(call.at, |arg| arg.at);
@@ -279,7 +273,7 @@ impl Evaluator<'_> {
     }
 
     /// Notes a quantile outside of 0 to 1.
-    pub(crate) fn doubt_quantile(&mut self, q: f64, at: usize) {
+    pub(crate) fn doubt_quantile(&self, q: f64, at: usize) {
         if !(0.0..=1.0).contains(&q) {
             let q = model::number::format_float(q);
             self.warn(at, &format!("quantile value should be between 0 and 1, got {q}"));
@@ -287,7 +281,7 @@ impl Evaluator<'_> {
     }
 
     /// Notes a metric that is counted up although neither its type nor its name says that it is a counter.
-    fn doubt_counter(&mut self, labels: &Labels, at: usize) {
+    fn doubt_counter(&self, labels: &Labels, at: usize) {
         let name = labels.metric_name();
         if name.is_empty() {
             return;
@@ -335,6 +329,22 @@ pub(super) struct Gathered<'a> {
     pub(super) histograms: &'a [HistogramSample],
 }
 
+/// Where the samples of one series after the other are gathered.
+#[derive(Debug, Default)]
+struct Scratch {
+    numbers: SampleColumns,
+    histograms: Vec<HistogramSample>,
+}
+
+impl Scratch {
+    fn gathered(&self) -> Gathered<'_> {
+        Gathered {
+            numbers: &self.numbers,
+            histograms: &self.histograms,
+        }
+    }
+}
+
 /// Slides a window over the samples of one series, step by step; both of its ends only ever move forward.
 pub(super) fn slide(
     evaluator: &Evaluator<'_>,
@@ -348,6 +358,7 @@ pub(super) fn slide(
     let mut values = Vec::with_capacity(grid.steps);
     let (mut first, mut end) = (0, 0);
     let mut now_params = vec![0.0; params.len()];
+    let falls = falls(&samples.values);
     for (step, now_ms) in grid.times().enumerate() {
         let (start_ms, end_ms) = bounds(plan.shift, now_ms, plan.range_ms);
         let oldest_ms = evaluator.oldest_of_window(start_ms - before_ms);
@@ -371,6 +382,7 @@ pub(super) fn slide(
             end_ms,
             now_ms,
             params: &now_params,
+            falls,
         };
         let value = if window.values.is_empty() {
             None

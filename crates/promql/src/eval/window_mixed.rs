@@ -10,13 +10,14 @@ use crate::error::EvalError;
 use crate::functions::Window;
 use crate::functions::extended::Compute;
 use crate::functions::mixed::{Compute as MixedCompute, MixedWindow};
+use crate::functions::rate::falls;
 use crate::histogram::weight;
 use crate::plan::WindowPlan;
 
 impl Evaluator<'_> {
     /// The value of a function at every step of a window over one series; nothing where it never has any.
     pub(super) fn slid(
-        &mut self,
+        &self,
         plan: &WindowPlan,
         (series, samples): (SeriesHead<'_>, Gathered<'_>),
         grid: Grid,
@@ -48,6 +49,7 @@ impl Evaluator<'_> {
         let mut notes = Notes::default();
         let mut now_params = vec![0.0; params.len()];
         let mut made = 0;
+        let falls = falls(&samples.numbers.values);
         for (step, now_ms) in grid.times().enumerate() {
             self.check_at(step)?;
             let (start_ms, end_ms) = bounds(plan.shift, now_ms, plan.range_ms);
@@ -72,6 +74,7 @@ impl Evaluator<'_> {
                     end_ms,
                     now_ms,
                     params: &now_params,
+                    falls,
                 },
                 histograms: samples.histograms.get(histograms).unwrap_or_default(),
                 of_numbers: compute,

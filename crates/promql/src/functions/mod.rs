@@ -104,6 +104,8 @@ pub(crate) struct Window<'a> {
     pub(crate) now_ms: i64,
     /// The scalar arguments at this step, in order.
     pub(crate) params: &'a [f64],
+    /// Whether any value of the series is below the one before, as a counter's is that started again; in this window or outside.
+    pub(crate) falls: bool,
 }
 
 impl Window<'_> {

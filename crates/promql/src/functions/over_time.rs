@@ -4,15 +4,11 @@ use super::Window;
 use super::sum::{Mean, Sum, Variance};
 
 pub(crate) fn sum(window: &Window<'_>) -> Option<f64> {
-    let mut sum = Sum::default();
-    window.values.iter().for_each(|value| sum.add(*value));
-    some(window, sum.value())
+    some(window, Sum::of(window.values).value())
 }
 
 pub(crate) fn avg(window: &Window<'_>) -> Option<f64> {
-    let mut mean = Mean::default();
-    window.values.iter().for_each(|value| mean.add(*value));
-    some(window, mean.value())
+    some(window, Mean::of(window.values).value())
 }
 
 pub(crate) fn count(window: &Window<'_>) -> Option<f64> {
@@ -40,11 +36,11 @@ pub(crate) fn ts_of_last(window: &Window<'_>) -> Option<f64> {
 }
 
 pub(crate) fn max(window: &Window<'_>) -> Option<f64> {
-    extreme(window, |value, best| value > best).map(|(value, _)| value)
+    best(window.values, f64::NEG_INFINITY, |value, best| value > best)
 }
 
 pub(crate) fn min(window: &Window<'_>) -> Option<f64> {
-    extreme(window, |value, best| value < best).map(|(value, _)| value)
+    best(window.values, f64::INFINITY, |value, best| value < best)
 }
 
 pub(crate) fn ts_of_max(window: &Window<'_>) -> Option<f64> {
@@ -55,8 +51,30 @@ pub(crate) fn ts_of_min(window: &Window<'_>) -> Option<f64> {
     extreme(window, |value, best| value <= best).map(|(_, at_ms)| at_ms as f64 / 1000.0)
 }
 
+/// The value that no other is `better` than; NaN only where there is nothing else. Lanes that the processor compares side by side.
+fn best(values: &[f64], worst: f64, better: impl Fn(f64, f64) -> bool) -> Option<f64> {
+    const LANES: usize = 8;
+    let better_of = |best: f64, value: f64| if better(value, best) { value } else { best };
+    let mut lanes = [worst; LANES];
+    let (rows, rest) = values.as_chunks::<LANES>();
+    for row in rows {
+        for (lane, value) in lanes.iter_mut().zip(row) {
+            *lane = better_of(*lane, *value);
+        }
+    }
+    let best = lanes
+        .iter()
+        .chain(rest)
+        .fold(worst, |best, value| better_of(best, *value));
+    if best != worst {
+        return Some(best);
+    }
+    let mut numbers = values.iter().filter(|value| !value.is_nan());
+    numbers.next().or(values.first()).copied()
+}
+
 /// The sample that no other is `better` than; NaN only where there is nothing else.
-fn extreme(window: &Window<'_>, better: fn(f64, f64) -> bool) -> Option<(f64, i64)> {
+fn extreme(window: &Window<'_>, better: impl Fn(f64, f64) -> bool) -> Option<(f64, i64)> {
     let mut samples = window.values.iter().copied().zip(window.at_ms.iter().copied());
     let mut best = samples.next()?;
     for sample in samples {
@@ -109,19 +127,23 @@ pub(crate) fn quantile_of(q: f64, values: &mut [f64]) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_unstable_by(|left, right| {
-        right
-            .is_nan()
-            .cmp(&left.is_nan())
-            .then(left.partial_cmp(right).unwrap_or(std::cmp::Ordering::Equal))
-    });
     let last = values.len() - 1;
     let rank = q * last as f64;
     let lower = (rank.floor().max(0.0) as usize).min(last);
     let upper = (lower + 1).min(last);
     let weight = rank - rank.floor();
-    match (values.get(lower), values.get(upper)) {
-        (Some(lower), Some(upper)) => lower * (1.0 - weight) + upper * weight,
-        _ => f64::NAN,
-    }
+    let (_, lowest, above) = values.select_nth_unstable_by(lower, nan_first);
+    let lowest = *lowest;
+    let next = if upper == lower {
+        lowest
+    } else {
+        above.iter().copied().min_by(nan_first).unwrap_or(lowest)
+    };
+    lowest * (1.0 - weight) + next * weight
+}
+
+/// By size; NaN before all numbers.
+fn nan_first(left: &f64, right: &f64) -> std::cmp::Ordering {
+    let by_size = left.partial_cmp(right);
+    by_size.unwrap_or_else(|| right.is_nan().cmp(&left.is_nan()))
 }

@@ -27,7 +27,7 @@ fn extrapolated(window: &Window<'_>, is_counter: bool) -> Option<f64> {
         return None;
     }
     let mut change = last - first;
-    if is_counter {
+    if is_counter && window.falls {
         change += lost_by_resets(window.values);
     }
     let mut to_start = (first_ms - window.start_ms) as f64 / 1000.0;
@@ -77,6 +77,12 @@ pub(crate) fn idelta(window: &Window<'_>) -> Option<f64> {
         [.., before, after] => Some(after - before),
         _ => None,
     }
+}
+
+/// Whether any value is below the one before.
+pub(crate) fn falls(values: &[f64]) -> bool {
+    let behind = values.get(1..).unwrap_or_default();
+    values.iter().zip(behind).any(|(before, after)| after < before)
 }
 
 pub(crate) fn resets(window: &Window<'_>) -> Option<f64> {

@@ -8,6 +8,33 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
+    /// The sum of many values: in lanes that the processor adds side by side, each without loss (Knuth's two-sum); one after the
+    /// other where something is not finite.
+    pub(crate) fn of(values: &[f64]) -> Self {
+        const LANES: usize = 4;
+        let (mut totals, mut lost) = ([0.0; LANES], [0.0; LANES]);
+        let (rows, rest) = values.as_chunks::<LANES>();
+        for row in rows {
+            for ((total, lost), value) in totals.iter_mut().zip(&mut lost).zip(row) {
+                let sum = *total + value;
+                let added = sum - *total;
+                *lost += (*total - (sum - added)) + (value - added);
+                *total = sum;
+            }
+        }
+        let mut sum = Self::default();
+        totals.iter().chain(rest).for_each(|value| sum.add(*value));
+        sum.lost += lost.iter().sum::<f64>();
+        if sum.total.is_finite() && sum.lost.is_finite() {
+            return sum;
+        }
+        let mut sum = Self::default();
+        for value in values {
+            sum.add(*value);
+        }
+        sum
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, value: f64) {
         let total = self.total + value;
@@ -40,6 +67,23 @@ pub(crate) struct Mean {
 }
 
 impl Mean {
+    /// The mean of many values.
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let sum = Sum::of(values);
+        if sum.value().is_finite() {
+            return Self {
+                sum,
+                count: values.len() as f64,
+                incremental: false,
+            };
+        }
+        let mut mean = Self::default();
+        for value in values {
+            mean.add(*value);
+        }
+        mean
+    }
+
     #[inline]
     pub(crate) fn add(&mut self, value: f64) {
         self.count += 1.0;
@@ -94,5 +138,38 @@ impl Variance {
     #[inline]
     pub(crate) fn value(&self) -> f64 {
         (self.squares.total + self.squares.lost) / self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn many_sum_up_as_one_by_one(
+            values in proptest::collection::vec(prop_oneof![any::<f64>(), -1e3..1e3_f64], 0..50),
+        ) {
+            let (mut sum, mut mean) = (Sum::default(), Mean::default());
+            for value in &values {
+                sum.add(*value);
+                mean.add(*value);
+            }
+            let same = |found: f64, wanted: f64| {
+                let size: f64 = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
+                found == wanted || (found.is_nan() && wanted.is_nan()) || (found - wanted).abs() <= size * 1e-15
+            };
+            prop_assert!(same(Sum::of(&values).value(), sum.value()));
+            prop_assert!(values.is_empty() || same(Mean::of(&values).value(), mean.value()));
+        }
+    }
+
+    #[test]
+    fn small_digits_stay() {
+        let values = [1e100, 1.0, -1e100, 3.0, 1e17, 1.0, -1e17, 0.5];
+        assert_eq!(Sum::of(&values).value(), 5.5);
+        assert_eq!(Mean::of(&values).value(), 5.5 / 8.0);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
@@ -129,26 +130,29 @@ async fn answer(
             lookback_ms: terms.lookback_ms,
             ..worker_app.query_options(task)
         };
-        let result = evaluate(&options);
-        (result, Timings::new(task.queued, started.elapsed()))
+        let answer = evaluate(&options)?;
+        let timings = Timings::new(task.queued, started.elapsed());
+        Ok(body(answer, limit, terms.with_statistics.then_some(timings)))
     };
-    let (result, timings) = app.workers.run(terms.timeout, work).await?;
-    let mut answer = result.map_err(|error| {
+    let result: Result<Body, promql::EvalError> = app.workers.run(terms.timeout, work).await?;
+    let body = result.map_err(|error| {
         let error = ApiError::from(error);
         app.deps.telemetry.count_query_failure(error.kind());
         error
     })?;
+    Ok(json_bytes(StatusCode::OK, body))
+}
+
+/// The beginning of what is sent, and how the rest is made.
+fn body(mut answer: Answer, limit: Option<usize>, timings: Option<Timings>) -> Body {
     if truncate(&mut answer.value, limit) {
         answer
             .annotations
             .warnings
             .insert("results truncated due to limit".to_owned());
     }
-    let tail = tail(&answer, terms.with_statistics.then_some(timings));
-    Ok(json_bytes(
-        StatusCode::OK,
-        ResultBody::new(answer.value, tail).into_body(),
-    ))
+    let tail = tail(&answer, timings);
+    ResultBody::new(answer.value, tail).into_body()
 }
 
 fn truncate(value: &mut Value, limit: Option<usize>) -> bool {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use model::Histogram;
 use promql::{MatrixSeries, Point, Value, VectorSample};
 
@@ -46,14 +46,38 @@ impl ResultBody {
         }
     }
 
-    /// The body of a response.
-    pub(crate) fn into_body(self) -> Body {
-        Body::from_stream(self)
+    /// The body of a response. Its first piece is encoded here; where that is all, the response has a length.
+    pub(crate) fn into_body(mut self) -> Body {
+        let first = self.next_chunk().unwrap_or_default();
+        if self.place == Place::Done {
+            return Body::from(first);
+        }
+        let first = futures::stream::once(std::future::ready(Ok(first)));
+        Body::from_stream(first.chain(self))
+    }
+
+    /// About how many bytes the next piece takes.
+    fn next_bytes(&self) -> usize {
+        const ELEMENT_BYTES: usize = 256;
+        const POINT_BYTES: usize = 32;
+        let all = match &self.value {
+            Value::Matrix(series) => {
+                let points = series.iter().map(|series| series.samples.len());
+                series.len() * ELEMENT_BYTES + points.sum::<usize>() * POINT_BYTES
+            }
+            Value::Vector(samples) => samples.len() * ELEMENT_BYTES,
+            Value::Scalar { .. } | Value::String { .. } => 0,
+        };
+        all.saturating_add(ELEMENT_BYTES + self.tail.len())
+            .min(ENCODE_CHUNK_BYTES + ELEMENT_BYTES)
     }
 
     /// Encodes the next piece; none when all is written.
     fn next_chunk(&mut self) -> Option<Bytes> {
-        let mut out = Vec::with_capacity(ENCODE_CHUNK_BYTES + 1024);
+        if self.place == Place::Done {
+            return None;
+        }
+        let mut out = Vec::with_capacity(self.next_bytes());
         while out.len() < ENCODE_CHUNK_BYTES {
             self.place = match self.place {
                 Place::Head => {

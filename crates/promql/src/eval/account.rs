@@ -1,0 +1,75 @@
+//! What a query holds, has read and has to tell, counted by all threads that work on it.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::Evaluator;
+use crate::answer::{Annotations, Statistics};
+use crate::error::EvalError;
+
+/// The running totals of one query.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    /// Samples held now, and the most there were.
+    held: AtomicUsize,
+    held_max: AtomicUsize,
+    series_selected: AtomicU64,
+    samples_read: AtomicU64,
+    resolution_ms_max: AtomicI64,
+    pub(super) annotations: Mutex<Annotations>,
+}
+
+impl Account {
+    pub(super) fn statistics(&self) -> Statistics {
+        Statistics {
+            series_selected: self.series_selected.load(Ordering::Relaxed),
+            samples_read: self.samples_read.load(Ordering::Relaxed),
+            samples_held_max: self.held_max.load(Ordering::Relaxed) as u64,
+            resolution_ms_max: self.resolution_ms_max.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn note_selected(&self, series: usize) {
+        self.series_selected.fetch_add(series as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_read(&self, samples: usize) {
+        self.samples_read.fetch_add(samples as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_tier(&self, resolution_ms: i64) {
+        self.resolution_ms_max.fetch_max(resolution_ms, Ordering::Relaxed);
+    }
+}
+
+impl Evaluator<'_> {
+    /// Counts samples that are held from now on.
+    pub(crate) fn hold(&self, samples: usize) -> Result<(), EvalError> {
+        let before = self.account.held.fetch_add(samples, Ordering::Relaxed);
+        let held = before.saturating_add(samples);
+        self.account.held_max.fetch_max(held, Ordering::Relaxed);
+        self.check_room(0)
+    }
+
+    /// Whether so many samples more could be held.
+    pub(crate) fn check_room(&self, samples: usize) -> Result<(), EvalError> {
+        let held = self.account.held.load(Ordering::Relaxed);
+        if held.saturating_add(samples) > self.options.samples_max {
+            return Err(EvalError::TooManySamples {
+                samples_max: self.options.samples_max,
+            });
+        }
+        Ok(())
+    }
+
+    /// Counts samples that are let go.
+    pub(crate) fn release(&self, samples: usize) {
+        let less = |held: usize| Some(held.saturating_sub(samples));
+        // Always changes it.
+        let _ = self
+            .account
+            .held
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+}
