@@ -35,3 +35,6 @@ pub const PARALLEL_FROM: usize = 16;
 
 /// A core takes at least so many series at a time.
 pub const ITEMS_PER_TASK_MIN: usize = 4;
+
+/// Series are made in batches of about so many values: 16 MB.
+pub const BATCH_VALUES: usize = 1 << 21;

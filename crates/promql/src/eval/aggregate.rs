@@ -13,7 +13,6 @@ use crate::answer::Point;
 use crate::ast::AggregateOp;
 use crate::error::EvalError;
 use crate::functions::over_time::quantile_of;
-use crate::functions::sum::{Mean, Sum, Variance};
 use crate::plan::{AggregatePlan, Op, Plan};
 
 /// The series of one group.
@@ -35,6 +34,9 @@ impl Evaluator<'_> {
         if plan.op == AggregateOp::CountValues {
             return self.count_values(plan, grid);
         }
+        if let Some(folded) = self.folded(plan, grid)? {
+            return Ok(folded);
+        }
         let params = match &plan.parameter {
             Some(parameter) => self.scalar(parameter, grid)?,
             None => Vec::new(),
@@ -47,28 +49,13 @@ impl Evaluator<'_> {
         let is_ranked = matches!(plan.op, AggregateOp::Topk | AggregateOp::Bottomk);
         let ignored_at = if is_ranked { aggregate_at } else { at };
         self.tell_ignored(plan.op, &columns, ignored_at);
-        let mut results = match plan.op {
+        let results = match plan.op {
             AggregateOp::Topk | AggregateOp::Bottomk => ranked(plan.op, &params, &columns, &groups, grid),
             AggregateOp::Limitk | AggregateOp::LimitRatio => {
                 limited(plan.op, &params, &columns, &groups, grid)
             }
-            _ => Vec::with_capacity(groups.len()),
+            _ => quantiles(&params, &columns, groups, grid),
         };
-        if results.is_empty() && !keeps_series(plan.op) {
-            let mut made = 0;
-            for (turn, group) in groups.iter().enumerate() {
-                self.check_at(turn)?;
-                let mut result = Column::new(
-                    group.labels.clone(),
-                    summed(plan.op, &params, &columns, group, grid),
-                );
-                result.drops_name = group.drops_name;
-                self.sum_histograms(plan.op, &columns, group, (&mut result, at))?;
-                made += result.sample_count();
-                self.check_room(made)?;
-                results.push(result);
-            }
-        }
         self.hold(sample_count(&results))?;
         self.release(before);
         Ok(Evaluated::Vector(results))
@@ -220,28 +207,30 @@ fn format_go(value: f64) -> String {
     }
 }
 
-fn keeps_series(op: AggregateOp) -> bool {
-    matches!(
-        op,
-        AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio
-    )
+/// Whether groups are told apart by the metric's name.
+pub(super) fn groups_by_name(plan: &AggregatePlan) -> bool {
+    !plan.without && plan.labels.iter().any(|label| label == METRIC_NAME)
+}
+
+/// The labels of the group that a column belongs to.
+pub(super) fn group_labels(plan: &AggregatePlan, column: &Column) -> Labels {
+    let is_listed = |name: &str| plan.labels.iter().any(|label| label == name);
+    if plan.without {
+        without_name(&column.labels).retain(|name| !is_listed(name))
+    } else if plan.labels.is_empty() {
+        Labels::empty()
+    } else {
+        column.labels.retain(is_listed)
+    }
 }
 
 /// Groups columns, in the order in which groups first appear.
 fn group(plan: &AggregatePlan, columns: &[Column]) -> Vec<Group> {
     let mut places: FxHashMap<Labels, usize> = FxHashMap::default();
     let mut groups: Vec<Group> = Vec::new();
-    let by_name = !plan.without && plan.labels.iter().any(|label| label == METRIC_NAME);
+    let by_name = groups_by_name(plan);
     for (member, column) in columns.iter().enumerate() {
-        let labels = if plan.without {
-            without_name(&column.labels).retain(|name| !plan.labels.iter().any(|label| label == name))
-        } else if plan.labels.is_empty() {
-            Labels::empty()
-        } else {
-            column
-                .labels
-                .retain(|name| plan.labels.iter().any(|label| label == name))
-        };
+        let labels = group_labels(plan, column);
         let place = *places.entry(labels.clone()).or_insert_with(|| {
             groups.push(Group {
                 labels,
@@ -270,78 +259,24 @@ fn members_at<'a>(
         .filter_map(move |place| Some((*place, columns.get(*place)?.at(step)?)))
 }
 
-/// One value a step from all members of a group.
-fn summed(op: AggregateOp, params: &[f64], columns: &[Column], group: &Group, grid: Grid) -> Vec<f64> {
-    let members = || group.members.iter().filter_map(|place| columns.get(*place));
-    match op {
-        AggregateOp::Sum => fold(members(), grid, Sum::add, Sum::value),
-        AggregateOp::Avg => fold(members(), grid, Mean::add, Mean::value),
-        AggregateOp::Stdvar => fold(members(), grid, Variance::add, Variance::value),
-        AggregateOp::Stddev => fold(members(), grid, Variance::add, |variance| variance.value().sqrt()),
-        AggregateOp::Count => fold(
-            members(),
-            grid,
-            |count: &mut f64, _| *count += 1.0,
-            |count| *count,
-        ),
-        AggregateOp::Group => fold(members(), grid, |_: &mut f64, _| {}, |_| 1.0),
-        AggregateOp::Min => fold(
-            members(),
-            grid,
-            |least: &mut Option<f64>, value| keep_better(least, value, |value, least| value < least),
-            |least| least.unwrap_or(ABSENT),
-        ),
-        AggregateOp::Max => fold(
-            members(),
-            grid,
-            |most: &mut Option<f64>, value| keep_better(most, value, |value, most| value > most),
-            |most| most.unwrap_or(ABSENT),
-        ),
-        _ => {
-            let mut values = Vec::new();
-            let steps = (0..grid.steps).map(|step| {
-                values.clear();
-                values.extend(members_at(columns, group, step).map(|(_, value)| value));
-                if values.is_empty() {
-                    ABSENT
-                } else {
-                    quantile_of(params.get(step).copied().unwrap_or(f64::NAN), &mut values)
-                }
-            });
-            steps.collect()
-        }
-    }
-}
-
-fn keep_better(best: &mut Option<f64>, value: f64, better: fn(f64, f64) -> bool) {
-    if best.is_none_or(|best| better(value, best) || best.is_nan()) {
-        *best = Some(value);
-    }
-}
-
-/// Walks column after column, with one running summary a step.
-fn fold<'a, S: Default + Clone>(
-    columns: impl Iterator<Item = &'a Column>,
-    grid: Grid,
-    add: impl Fn(&mut S, f64),
-    value: impl Fn(&S) -> f64,
-) -> Vec<f64> {
-    let mut summaries = vec![S::default(); grid.steps];
-    let mut present = vec![false; grid.steps];
-    for column in columns {
-        for ((summary, present), value) in summaries.iter_mut().zip(&mut present).zip(&column.values) {
-            if is_present(*value) {
-                *present = true;
-                add(summary, *value);
+/// The quantile of every group at every step.
+fn quantiles(params: &[f64], columns: &[Column], groups: Vec<Group>, grid: Grid) -> Vec<Column> {
+    let mut values = Vec::new();
+    let mut of_group = |group: Group| {
+        let steps = (0..grid.steps).map(|step| {
+            values.clear();
+            values.extend(members_at(columns, &group, step).map(|(_, value)| value));
+            if values.is_empty() {
+                ABSENT
+            } else {
+                quantile_of(params.get(step).copied().unwrap_or(f64::NAN), &mut values)
             }
-        }
-    }
-    let present = present.into_iter();
-    summaries
-        .iter()
-        .zip(present)
-        .map(|(summary, present)| if present { value(summary) } else { ABSENT })
-        .collect()
+        });
+        let mut result = Column::new(group.labels.clone(), steps.collect());
+        result.drops_name = group.drops_name;
+        result
+    };
+    groups.into_iter().map(&mut of_group).collect()
 }
 
 /// `topk` and `bottomk`: of every group the first so many by value, NaN last.

@@ -10,7 +10,7 @@ use crate::histogram::{MixedSchemas, Total};
 
 impl Evaluator<'_> {
     /// Tells that an aggregation of numbers passes histograms over.
-    pub(super) fn tell_ignored(&mut self, op: AggregateOp, columns: &[Column], at: usize) {
+    pub(super) fn tell_ignored(&self, op: AggregateOp, columns: &[Column], at: usize) {
         let of_numbers = matches!(
             op,
             AggregateOp::Min
@@ -28,7 +28,7 @@ impl Evaluator<'_> {
 
     /// Adds to the result of a group's numbers what comes of its histograms.
     pub(super) fn sum_histograms(
-        &mut self,
+        &self,
         op: AggregateOp,
         columns: &[Column],
         group: &Group,

@@ -10,9 +10,11 @@
 
 mod account;
 mod aggregate;
+mod batches;
 mod binary;
 mod call;
 mod column;
+mod fold;
 mod grid;
 mod histograms;
 mod matching;

@@ -22,3 +22,17 @@ pub(super) fn each<I: Sync, S: Default, T: Send>(
         .filter_map(Result::transpose)
         .collect()
 }
+
+/// The same in batches of so many items, handed to `sink` one after the other: what it does happens in the order of the items,
+/// however many threads made them.
+pub(super) fn in_batches<I: Sync, S: Default, T: Send>(
+    items: &[I],
+    batch: usize,
+    work: impl Fn(&mut S, &I) -> Result<Option<T>, EvalError> + Send + Sync,
+    sink: &mut dyn FnMut(Vec<T>) -> Result<(), EvalError>,
+) -> Result<(), EvalError> {
+    for items in items.chunks(batch.max(1)) {
+        sink(each(items, &work)?)?;
+    }
+    Ok(())
+}

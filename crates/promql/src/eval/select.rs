@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::{HistogramSample, Labels, SampleColumns, SelectedSeries, TimeRange, is_stale};
 
+use super::batches::{Sink, batch_len};
 use super::column::{ABSENT, Column, Evaluated};
 use super::select_mixed::{Mixed, Pick};
 use super::{Evaluator, Grid, Notes, parallel};
@@ -13,7 +14,7 @@ use crate::functions::extended;
 use crate::options::Windows;
 use crate::plan::{SelectorPlan, Shift};
 
-impl Evaluator<'_> {
+impl<'a> Evaluator<'a> {
     /// The value of every series at every step of `grid`.
     pub(super) fn select(
         &mut self,
@@ -21,12 +22,23 @@ impl Evaluator<'_> {
         at: usize,
         grid: Grid,
     ) -> Result<Evaluated, EvalError> {
+        self.gathered(|evaluator, sink| evaluator.select_in_batches(selector, at, grid, sink))
+    }
+
+    /// The same in batches.
+    pub(super) fn select_in_batches(
+        &mut self,
+        selector: &SelectorPlan,
+        at: usize,
+        grid: Grid,
+        sink: &mut Sink<'_, 'a>,
+    ) -> Result<(), EvalError> {
         let pick = if selector.extended == Some(Extended::Smoothed) {
             Pick::Smoothed
         } else {
             Pick::Value
         };
-        self.select_with(selector, at, grid, pick)
+        self.select_with(selector, at, (grid, pick), sink)
     }
 
     /// The time of the newest sample of every series at every step, in seconds since the Unix epoch.
@@ -53,7 +65,8 @@ impl Evaluator<'_> {
         grid: Grid,
         pick: Pick,
     ) -> Result<Evaluated, EvalError> {
-        let mut evaluated = self.select_with(selector, 0, grid, pick)?;
+        let mut evaluated =
+            self.gathered(|evaluator, sink| evaluator.select_with(selector, 0, (grid, pick), sink))?;
         if let Evaluated::Vector(columns) = &mut evaluated {
             for column in columns {
                 column.drops_name = true;
@@ -67,9 +80,9 @@ impl Evaluator<'_> {
         &mut self,
         selector: &SelectorPlan,
         at: usize,
-        grid: Grid,
-        pick: Pick,
-    ) -> Result<Evaluated, EvalError> {
+        (grid, pick): (Grid, Pick),
+        sink: &mut Sink<'_, 'a>,
+    ) -> Result<(), EvalError> {
         let ahead_ms = match selector.extended {
             Some(Extended::Smoothed) => self.options.lookback_ms,
             _ => 0,
@@ -89,7 +102,7 @@ impl Evaluator<'_> {
             ahead_ms,
         };
         let this: &Self = self;
-        let columns = parallel::each(&found, |(samples, histograms): &mut (_, Vec<_>), series| {
+        let work = |(samples, histograms): &mut (_, Vec<_>), series: &_| {
             this.check()?;
             this.read(series, range, samples)?;
             this.read_histograms(series, range, samples, selector.hints, histograms)?;
@@ -100,8 +113,8 @@ impl Evaluator<'_> {
             }
             this.hold(column.sample_count())?;
             Ok(Some(column))
-        })?;
-        Ok(Evaluated::Vector(columns))
+        };
+        parallel::in_batches(&found, batch_len(grid), work, &mut |batch| sink(this, batch))
     }
 
     /// One series' value at every step.

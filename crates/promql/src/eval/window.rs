@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{HistogramSample, Labels, ResetHint, SampleColumns, is_stale};
+use model::{HistogramSample, Labels, ResetHint, SampleColumns, SelectedSeries, is_stale};
 
+use super::batches::{Sink, batch_len};
 use super::column::{ABSENT, Column, Evaluated, is_present, sample_count};
 use super::select::{shifted_ends, span};
 use super::{Evaluator, Grid, parallel};
@@ -17,7 +18,7 @@ use crate::functions::{Window, WindowBody, extended, rolled_up};
 use crate::histogram::weight;
 use crate::plan::{CallPlan, Op, Shift, Source, WindowPlan};
 
-impl Evaluator<'_> {
+impl<'a> Evaluator<'a> {
     /// A function over a range vector, at every step.
     pub(super) fn window_call(
         &mut self,
@@ -25,6 +26,17 @@ impl Evaluator<'_> {
         body: WindowBody,
         grid: Grid,
     ) -> Result<Evaluated, EvalError> {
+        self.gathered(|evaluator, sink| evaluator.window_call_in_batches(call, body, grid, sink))
+    }
+
+    /// The same in batches.
+    pub(super) fn window_call_in_batches(
+        &mut self,
+        call: &CallPlan,
+        body: WindowBody,
+        grid: Grid,
+        sink: &mut Sink<'_, 'a>,
+    ) -> Result<(), EvalError> {
         let Some((window, window_at)) = call.window() else {
             return Err(EvalError::execution(format!(
                 "expected a range vector in call to function {:?}",
@@ -51,7 +63,6 @@ impl Evaluator<'_> {
             _ => window_at,
         };
         let counts_up = matches!(call.function.name, "rate" | "increase");
-        let mut columns = Vec::new();
         let mut wanted = Wanted::All;
         if let (Source::Series(selector), Some(rolled_up)) =
             (&window.source, rolled_up::find(call.function.name))
@@ -65,14 +76,14 @@ impl Evaluator<'_> {
                 column.drops_name = !body.keeps_name;
                 self.hold(grid.steps)?;
             }
+            sink(self, found.columns)?;
             if !found.have_histograms {
-                return Ok(Evaluated::Vector(found.columns));
+                return Ok(());
             }
-            columns = found.columns;
             wanted = Wanted::WithHistograms;
         }
         let computes = (compute, with_histograms);
-        let made = self.map_series(window, grid, wanted, |evaluator, series, samples| {
+        let work = |evaluator: &Self, series: SeriesHead<'_>, samples: Gathered<'_>| {
             let column = evaluator.slid(window, (series, samples), grid, &params, (computes, notes_at))?;
             let Some(mut column) = column else {
                 return Ok(None);
@@ -83,10 +94,12 @@ impl Evaluator<'_> {
             column.drops_name = series.drops_name || !body.keeps_name;
             evaluator.hold(column.sample_count())?;
             Ok(Some(column))
+        };
+        self.map_series((window, wanted), grid, work, &mut |evaluator, batch| {
+            sink(evaluator, batch)
         })?;
-        columns.extend(made);
         self.release(params.iter().map(Vec::len).sum());
-        Ok(Evaluated::Vector(columns))
+        Ok(())
     }
 
     /// Whether any series has a sample in the window, at every step.
@@ -97,15 +110,18 @@ impl Evaluator<'_> {
     ) -> Result<Vec<bool>, EvalError> {
         let mut present = vec![false; grid.steps];
         let computes: (Compute, MixedCompute) = (crate::functions::over_time::present, mixed::present);
-        let columns = self.map_series(window, grid, Wanted::All, |evaluator, series, samples| {
+        let work = |evaluator: &Self, series: SeriesHead<'_>, samples: Gathered<'_>| {
             let column = evaluator.slid(window, (series, samples), grid, &[], (computes, 0))?;
             evaluator.hold(column.as_ref().map_or(0, Column::sample_count))?;
             Ok(column)
+        };
+        self.map_series((window, Wanted::All), grid, work, &mut |evaluator, batch| {
+            for column in &batch {
+                column.mark(&mut present);
+            }
+            evaluator.release(sample_count(&batch));
+            Ok(())
         })?;
-        for column in &columns {
-            column.mark(&mut present);
-        }
-        self.release(sample_count(&columns));
         Ok(present)
     }
 
@@ -118,7 +134,8 @@ impl Evaluator<'_> {
         let grid = grid.first();
         let (_, end_ms) = shifted_ends(window.shift, grid);
         let oldest_ms = self.oldest_of_window(end_ms - window.range_ms);
-        let mut matrix = self.map_series(window, grid, Wanted::All, |evaluator, series, samples| {
+        let mut matrix = Vec::new();
+        let work = |evaluator: &Self, series: SeriesHead<'_>, samples: Gathered<'_>| {
             let mut kept = SampleColumns::default();
             for sample in samples.numbers.iter() {
                 if (oldest_ms..=end_ms).contains(&sample.at_ms) {
@@ -142,6 +159,10 @@ impl Evaluator<'_> {
                 samples: kept,
                 histograms,
             }))
+        };
+        self.map_series((window, Wanted::All), grid, work, &mut |_, mut batch| {
+            matrix.append(&mut batch);
+            Ok(())
         })?;
         matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
         if matrix
@@ -155,14 +176,14 @@ impl Evaluator<'_> {
         Ok(matrix)
     }
 
-    /// What `work` makes of every series with its samples, stale markers removed.
+    /// Hands what `work` makes of every series with its samples, stale markers removed, to `sink`, batch after batch.
     fn map_series<T: Send>(
         &mut self,
-        window: &WindowPlan,
+        (window, wanted): (&WindowPlan, Wanted),
         grid: Grid,
-        wanted: Wanted,
         work: impl Fn(&Self, SeriesHead<'_>, Gathered<'_>) -> Result<Option<T>, EvalError> + Send + Sync,
-    ) -> Result<Vec<T>, EvalError> {
+        sink: &mut Sink<'_, 'a, T>,
+    ) -> Result<(), EvalError> {
         let (first_ms, last_ms) = shifted_ends(window.shift, grid);
         match &window.source {
             Source::Series(selector) => {
@@ -171,7 +192,7 @@ impl Evaluator<'_> {
                 let resolution_ms = self.tier(range, window.shift, grid, None)?;
                 let found = self.find_in_tier(selector, range, resolution_ms)?;
                 let this: &Self = self;
-                parallel::each(&found, |scratch: &mut Scratch, series| {
+                let of_series = |scratch: &mut Scratch, series: &Arc<dyn SelectedSeries>| {
                     this.check()?;
                     if wanted == Wanted::WithHistograms && !series.may_have_histograms() {
                         return Ok(None);
@@ -186,15 +207,16 @@ impl Evaluator<'_> {
                         drops_name: false,
                     };
                     work(this, head, scratch.gathered())
-                })
+                };
+                parallel::in_batches(&found, batch_len(grid), of_series, &mut |batch| sink(this, batch))
             }
             Source::Subquery { inner, step_ms } => {
                 let Some(steps) = self.subquery_grid(first_ms - window.range_ms, last_ms, *step_ms)? else {
-                    return Ok(Vec::new());
+                    return Ok(());
                 };
                 let columns = self.vector(inner, steps)?;
                 let this: &Self = self;
-                let made = parallel::each(&columns, |scratch: &mut Scratch, column| {
+                let of_column = |scratch: &mut Scratch, column: &Column| {
                     this.check()?;
                     scratch.numbers.clear();
                     for (at_ms, value) in steps.times().zip(&column.values) {
@@ -208,9 +230,12 @@ impl Evaluator<'_> {
                         drops_name: column.drops_name,
                     };
                     work(this, head, scratch.gathered())
+                };
+                parallel::in_batches(&columns, batch_len(grid), of_column, &mut |batch| {
+                    sink(this, batch)
                 })?;
                 self.release(sample_count(&columns));
-                Ok(made)
+                Ok(())
             }
         }
     }

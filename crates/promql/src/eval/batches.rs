@@ -1,0 +1,54 @@
+//! Vectors whose series are made in batches, so that those who only sum them up need not hold them all.
+
+use super::column::{Column, Evaluated};
+use super::{Evaluator, Grid};
+use crate::error::EvalError;
+use crate::functions::Body;
+use crate::limits::BATCH_VALUES;
+use crate::plan::{Op, Plan};
+
+/// Takes batch after batch of what was made of series, in their order.
+pub(super) type Sink<'s, 'a, T = Column> = dyn FnMut(&Evaluator<'a>, Vec<T>) -> Result<(), EvalError> + 's;
+
+impl<'a> Evaluator<'a> {
+    /// Hands the value of a part that is a vector to `sink`: in batches where it is read from the store, else in one.
+    pub(super) fn for_each_batch(
+        &mut self,
+        plan: &Plan,
+        grid: Grid,
+        sink: &mut Sink<'_, 'a>,
+    ) -> Result<(), EvalError> {
+        let is_repeated = plan.is_constant && grid.steps > 1;
+        match &plan.op {
+            Op::Selector(selector) if !is_repeated => self.select_in_batches(selector, plan.at, grid, sink),
+            Op::Call(call) if !is_repeated => match call.function.body {
+                Body::Window(body) => self.window_call_in_batches(call, body, grid, sink),
+                Body::Sample(_) | Body::Whole(_) => self.in_one_batch(plan, grid, sink),
+            },
+            _ => self.in_one_batch(plan, grid, sink),
+        }
+    }
+
+    fn in_one_batch(&mut self, plan: &Plan, grid: Grid, sink: &mut Sink<'_, 'a>) -> Result<(), EvalError> {
+        let columns = self.vector(plan, grid)?;
+        sink(self, columns)
+    }
+
+    /// All batches together.
+    pub(super) fn gathered(
+        &mut self,
+        make: impl FnOnce(&mut Self, &mut Sink<'_, 'a>) -> Result<(), EvalError>,
+    ) -> Result<Evaluated, EvalError> {
+        let mut columns = Vec::new();
+        make(self, &mut |_, mut batch| {
+            columns.append(&mut batch);
+            Ok(())
+        })?;
+        Ok(Evaluated::Vector(columns))
+    }
+}
+
+/// How many series a batch has: about so many that they take some megabytes.
+pub(super) fn batch_len(grid: Grid) -> usize {
+    (BATCH_VALUES / grid.steps.max(1)).max(crate::limits::PARALLEL_FROM * 4)
+}
