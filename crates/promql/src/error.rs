@@ -3,6 +3,7 @@
 use std::fmt;
 
 use model::ReadError;
+use stdx::HumanBytes;
 
 /// An expression that cannot be read, with the place of the fault.
 ///
@@ -36,6 +37,35 @@ pub enum EvalError {
         /// The limit of [`crate::Options::samples_max`].
         samples_max: usize,
     },
+    /// The query would hold more memory than it may; met on the way.
+    #[error(
+        "query processing needs more memory than it may take (limit {}, server.query_memory_max); ask for a shorter range, a larger step or fewer series",
+        HumanBytes(*memory_max as u64)
+    )]
+    TooMuchMemory {
+        /// The limit of [`crate::Options::memory_max`], in bytes.
+        memory_max: usize,
+    },
+    /// The same, foreseen from how many series were found.
+    #[error(
+        "query would hold about {} of memory: {series} series at {steps} steps; the limit is {} (server.query_memory_max). With these series {steps_max} steps would pass, with these steps {series_max} series; a sum by few labels holds no series at all",
+        HumanBytes(*needed as u64),
+        HumanBytes(*memory_max as u64)
+    )]
+    WouldNotFit {
+        /// What it would hold, in bytes.
+        needed: usize,
+        /// The limit of [`crate::Options::memory_max`], in bytes.
+        memory_max: usize,
+        /// How many series were found.
+        series: usize,
+        /// At how many steps they are to be computed.
+        steps: usize,
+        /// So many steps of so many series would pass.
+        steps_max: usize,
+        /// So many series at so many steps would pass.
+        series_max: usize,
+    },
     /// The query asks for what cannot be computed, such as a vector with two samples of one label set.
     #[error("{0}")]
     Execution(String),
@@ -56,6 +86,7 @@ impl EvalError {
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
             Self::TooManySamples { .. } => "too_many_samples",
+            Self::TooMuchMemory { .. } | Self::WouldNotFit { .. } => "too_much_memory",
             Self::Execution(_) => "execution",
             Self::Storage(_) => "storage",
         }

@@ -9,6 +9,9 @@ pub const HISTOGRAM_REACH_MS: i64 = 3_600_000;
 /// Samples one query may hold in memory at one time unless the options say otherwise, as Prometheus.
 pub const SAMPLES_MAX: usize = 50_000_000;
 
+/// Bytes that the values of one query may take at one time unless the options say otherwise: 512 MiB.
+pub const MEMORY_MAX: usize = 512 << 20;
+
 /// The step of a subquery that names none unless the options say otherwise: 1 minute, as Prometheus.
 pub const SUBQUERY_STEP_MS: i64 = 60_000;
 

@@ -17,6 +17,8 @@ pub struct Options {
     pub lookback_ms: i64,
     /// The most samples that may be held in memory at one time.
     pub samples_max: usize,
+    /// The most bytes that values may take in memory at one time.
+    pub memory_max: usize,
     /// When to give up.
     pub deadline: Option<Instant>,
     /// Set to true by the asker to stop the evaluation.
@@ -43,6 +45,7 @@ impl Default for Options {
             tenant: TenantId::DEFAULT,
             lookback_ms: limits::LOOKBACK_MS,
             samples_max: limits::SAMPLES_MAX,
+            memory_max: limits::MEMORY_MAX,
             deadline: None,
             cancel: None,
             windows: Windows::default(),

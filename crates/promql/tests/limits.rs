@@ -73,6 +73,56 @@ fn too_many_samples_are_refused() {
 }
 
 #[test]
+fn what_needs_too_much_memory_is_refused_before_it_is_read() {
+    let options = Options {
+        memory_max: 30_000,
+        ..Options::default()
+    };
+    for query in ["up", "rate(up[1m])", "quantile(0.9, rate(up[1m]))", "topk(3, up)"] {
+        let error = ask(query, &options).unwrap_err();
+        assert!(
+            matches!(error, EvalError::WouldNotFit { .. }),
+            "{query}: {error:?}"
+        );
+        // 50 series of 101 steps of 8 bytes; what the parameter of an aggregation takes is held already.
+        let text = error.to_string();
+        let start = "query would hold about 1MiB of memory: 50 series at 101 steps; the limit is 30000B \
+                     (server.query_memory_max). With these series 7";
+        assert!(
+            text.starts_with(start) && text.contains(" steps would pass, with these steps 3"),
+            "{text}"
+        );
+    }
+    let error = ask(
+        "up{job=~\"1.\"} * 2 + up{job=~\"2.\"} * 2 + up{job=~\"3.\"} * 2",
+        &options,
+    )
+    .unwrap_err();
+    assert!(matches!(error, EvalError::TooMuchMemory { .. }), "{error:?}");
+}
+
+#[test]
+fn sums_hold_no_series() {
+    // Batches hold more series than there are here: what is left at the end is one column a group.
+    for query in [
+        "sum(up)",
+        "avg by (job) (rate(up{job=\"1\"}[1m]))",
+        "count(up)",
+        "max(up)",
+    ] {
+        let options = Options {
+            memory_max: 50_000,
+            ..Options::default()
+        };
+        let answer = ask(query, &options).unwrap();
+        assert!(
+            answer.statistics.samples_held_max <= 50 * 101 + 1000,
+            "{query}: {answer:?}"
+        );
+    }
+}
+
+#[test]
 fn series_that_a_query_makes_are_counted_as_they_are_made() {
     // Either of these makes a series of 101 steps for each of its 101 values, from 10,100 samples at most.
     for query in [

@@ -60,6 +60,7 @@ impl App {
             tenant: TenantId::DEFAULT,
             lookback_ms: self.config.query_lookback.as_millis_i64(),
             samples_max: self.config.query_samples_max,
+            memory_max: usize::try_from(self.config.query_memory_max.0).unwrap_or(usize::MAX),
             deadline: Some(task.deadline),
             cancel: Some(Arc::clone(&task.cancel)),
             windows: match self.config.query_windows {

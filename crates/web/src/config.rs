@@ -5,11 +5,11 @@ mod otlp_listen;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Deserializer, Serialize};
-use stdx::HumanDuration;
+use stdx::{HumanBytes, HumanDuration};
 use url::Url;
 
 use crate::error::Error;
-use crate::limits::QUERY_CONCURRENCY_MAX;
+use crate::limits::{QUERY_CONCURRENCY_MAX, QUERY_MEMORY_MIN};
 pub use otlp_listen::OtlpListen;
 
 /// Where to listen, who may ask, and how much a query may use.
@@ -33,6 +33,8 @@ pub struct Config {
     pub query_concurrency: Option<usize>,
     /// Samples that one query may load.
     pub query_samples_max: usize,
+    /// Memory that the values of one query may take.
+    pub query_memory_max: HumanBytes,
     /// How far back an instant selector looks for a sample.
     pub query_lookback: HumanDuration,
     /// Whether the start of a window such as `[5m]` belongs to it.
@@ -63,6 +65,7 @@ impl Default for Config {
             query_timeout: HumanDuration::from_secs(120),
             query_concurrency: None,
             query_samples_max: 50_000_000,
+            query_memory_max: HumanBytes(promql::limits::MEMORY_MAX as u64),
             query_lookback: HumanDuration::from_secs(300),
             query_windows: QueryWindows::default(),
             admin_api: false,
@@ -117,6 +120,15 @@ impl Config {
             fault(
                 "query_samples_max",
                 "must be at least 1; the default is 50000000".to_owned(),
+            );
+        }
+        if self.query_memory_max.0 < QUERY_MEMORY_MIN {
+            fault(
+                "query_memory_max",
+                format!(
+                    "must be at least {}; the default is 512MiB",
+                    HumanBytes(QUERY_MEMORY_MIN)
+                ),
             );
         }
         if self.query_lookback.0.is_zero() {

@@ -36,6 +36,8 @@ pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 pub(crate) const QUERY_CONCURRENCY_MAX: usize = 32;
 /// Queries that may wait for a free worker.
 pub(crate) const QUERIES_WAITING_MAX: usize = 64;
+/// A query may take at least so many bytes of memory.
+pub(crate) const QUERY_MEMORY_MIN: u64 = 1 << 20;
 /// Points that one series of a range query may have (Prometheus' limit).
 pub(crate) const POINTS_PER_SERIES_MAX: i64 = 11_000;
 /// Bytes of a response that are encoded at a time; small enough not to hold up the runtime.

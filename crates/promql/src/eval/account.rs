@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::Evaluator;
+use super::{Evaluator, Grid};
 use crate::answer::{Annotations, Statistics};
 use crate::error::EvalError;
+
+/// What a value at one step takes.
+const SAMPLE_BYTES: usize = size_of::<f64>();
 
 /// The running totals of one query.
 #[derive(Debug, Default)]
@@ -54,13 +57,41 @@ impl Evaluator<'_> {
 
     /// Whether so many samples more could be held.
     pub(crate) fn check_room(&self, samples: usize) -> Result<(), EvalError> {
-        let held = self.account.held.load(Ordering::Relaxed);
-        if held.saturating_add(samples) > self.options.samples_max {
+        let held = self.account.held.load(Ordering::Relaxed).saturating_add(samples);
+        if held > self.options.samples_max {
             return Err(EvalError::TooManySamples {
                 samples_max: self.options.samples_max,
             });
         }
+        if held.saturating_mul(SAMPLE_BYTES) > self.options.memory_max {
+            return Err(EvalError::TooMuchMemory {
+                memory_max: self.options.memory_max,
+            });
+        }
         Ok(())
+    }
+
+    /// Whether so many series could be held whole; looked at before the first of them is read.
+    pub(super) fn check_fits(&self, series: usize, grid: Grid) -> Result<(), EvalError> {
+        let held = self
+            .account
+            .held
+            .load(Ordering::Relaxed)
+            .saturating_mul(SAMPLE_BYTES);
+        let room = self.options.memory_max.saturating_sub(held);
+        let of_one = grid.steps.saturating_mul(SAMPLE_BYTES);
+        let needed = series.saturating_mul(of_one);
+        if needed <= room {
+            return Ok(());
+        }
+        Err(EvalError::WouldNotFit {
+            needed: needed.saturating_add(1).next_multiple_of(1 << 20),
+            memory_max: self.options.memory_max,
+            series,
+            steps: grid.steps,
+            steps_max: room / (series * SAMPLE_BYTES).max(1),
+            series_max: room / of_one.max(1),
+        })
     }
 
     /// Counts samples that are let go.

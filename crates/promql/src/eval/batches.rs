@@ -7,8 +7,15 @@ use crate::functions::Body;
 use crate::limits::BATCH_VALUES;
 use crate::plan::{Op, Plan};
 
-/// Takes batch after batch of what was made of series, in their order.
-pub(super) type Sink<'s, 'a, T = Column> = dyn FnMut(&Evaluator<'a>, Vec<T>) -> Result<(), EvalError> + 's;
+/// Takes a batch of what was made of series.
+type Take<'s, 'a, T> = dyn FnMut(&Evaluator<'a>, Vec<T>) -> Result<(), EvalError> + 's;
+
+/// Where batch after batch goes, in the order of the series.
+pub(super) struct Sink<'s, 'a, T = Column> {
+    pub(super) take: &'s mut Take<'s, 'a, T>,
+    /// Whether all batches are held together in the end.
+    pub(super) holds_all: bool,
+}
 
 impl<'a> Evaluator<'a> {
     /// Hands the value of a part that is a vector to `sink`: in batches where it is read from the store, else in one.
@@ -31,7 +38,7 @@ impl<'a> Evaluator<'a> {
 
     fn in_one_batch(&mut self, plan: &Plan, grid: Grid, sink: &mut Sink<'_, 'a>) -> Result<(), EvalError> {
         let columns = self.vector(plan, grid)?;
-        sink(self, columns)
+        (sink.take)(self, columns)
     }
 
     /// All batches together.
@@ -40,10 +47,14 @@ impl<'a> Evaluator<'a> {
         make: impl FnOnce(&mut Self, &mut Sink<'_, 'a>) -> Result<(), EvalError>,
     ) -> Result<Evaluated, EvalError> {
         let mut columns = Vec::new();
-        make(self, &mut |_, mut batch| {
-            columns.append(&mut batch);
-            Ok(())
-        })?;
+        let mut sink = Sink {
+            take: &mut |_, mut batch| {
+                columns.append(&mut batch);
+                Ok(())
+            },
+            holds_all: true,
+        };
+        make(self, &mut sink)?;
         Ok(Evaluated::Vector(columns))
     }
 }

@@ -4,6 +4,7 @@ use model::Labels;
 use rustc_hash::FxHashMap;
 
 use super::aggregate::{Group, group_labels, groups_by_name};
+use super::batches::Sink;
 use super::column::{ABSENT, Column, Evaluated, is_present};
 use super::{Evaluator, Grid};
 use crate::ast::AggregateOp;
@@ -84,7 +85,7 @@ impl Evaluator<'_> {
     fn fold<S: Summary>(&mut self, plan: &AggregatePlan, grid: Grid) -> Result<Evaluated, EvalError> {
         let at = plan.inner.at;
         let mut folding = Folding::<S>::new(plan, grid);
-        self.for_each_batch(&plan.inner, grid, &mut |evaluator, columns| {
+        let mut take = |evaluator: &Evaluator<'_>, columns: Vec<Column>| {
             evaluator.tell_ignored(plan.op, &columns, at);
             for column in columns {
                 let samples = column.sample_count();
@@ -93,7 +94,12 @@ impl Evaluator<'_> {
                 evaluator.release(samples);
             }
             Ok(())
-        })?;
+        };
+        let mut sink = Sink {
+            take: &mut take,
+            holds_all: false,
+        };
+        self.for_each_batch(&plan.inner, grid, &mut sink)?;
         let Folding { groups, retained, .. } = folding;
         let mut results = Vec::with_capacity(groups.len());
         for (turn, running) in groups.into_iter().enumerate() {

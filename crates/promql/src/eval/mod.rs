@@ -84,7 +84,10 @@ pub fn range(
     let grid = Grid::new(from_ms, to_ms, step_ms)?;
     let plan = plan::plan(expr, grid, options)?;
     let mut evaluator = Evaluator::new(expr, store, grid, options);
-    let value = evaluator.evaluate(&plan, grid)?.into_matrix(grid)?;
+    let evaluated = evaluator.evaluate(&plan, grid)?;
+    // Samples of an answer carry their times.
+    evaluator.check_room(evaluated.sample_count())?;
+    let value = evaluated.into_matrix(grid)?;
     Ok(evaluator.answer(value))
 }
 

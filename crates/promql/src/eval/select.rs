@@ -114,7 +114,12 @@ impl<'a> Evaluator<'a> {
             this.hold(column.sample_count())?;
             Ok(Some(column))
         };
-        parallel::in_batches(&found, batch_len(grid), work, &mut |batch| sink(this, batch))
+        if sink.holds_all {
+            self.check_fits(found.len(), grid)?;
+        }
+        parallel::in_batches(&found, batch_len(grid), work, &mut |batch| {
+            (sink.take)(this, batch)
+        })
     }
 
     /// One series' value at every step.

@@ -76,7 +76,7 @@ impl<'a> Evaluator<'a> {
                 column.drops_name = !body.keeps_name;
                 self.hold(grid.steps)?;
             }
-            sink(self, found.columns)?;
+            (sink.take)(self, found.columns)?;
             if !found.have_histograms {
                 return Ok(());
             }
@@ -95,9 +95,7 @@ impl<'a> Evaluator<'a> {
             evaluator.hold(column.sample_count())?;
             Ok(Some(column))
         };
-        self.map_series((window, wanted), grid, work, &mut |evaluator, batch| {
-            sink(evaluator, batch)
-        })?;
+        self.map_series((window, wanted), grid, work, sink)?;
         self.release(params.iter().map(Vec::len).sum());
         Ok(())
     }
@@ -115,13 +113,17 @@ impl<'a> Evaluator<'a> {
             evaluator.hold(column.as_ref().map_or(0, Column::sample_count))?;
             Ok(column)
         };
-        self.map_series((window, Wanted::All), grid, work, &mut |evaluator, batch| {
-            for column in &batch {
-                column.mark(&mut present);
-            }
-            evaluator.release(sample_count(&batch));
-            Ok(())
-        })?;
+        let mut sink = Sink {
+            take: &mut |evaluator: &Self, batch: Vec<Column>| {
+                for column in &batch {
+                    column.mark(&mut present);
+                }
+                evaluator.release(sample_count(&batch));
+                Ok(())
+            },
+            holds_all: false,
+        };
+        self.map_series((window, Wanted::All), grid, work, &mut sink)?;
         Ok(present)
     }
 
@@ -160,10 +162,14 @@ impl<'a> Evaluator<'a> {
                 histograms,
             }))
         };
-        self.map_series((window, Wanted::All), grid, work, &mut |_, mut batch| {
-            matrix.append(&mut batch);
-            Ok(())
-        })?;
+        let mut sink = Sink {
+            take: &mut |_: &Self, mut batch| {
+                matrix.append(&mut batch);
+                Ok(())
+            },
+            holds_all: true,
+        };
+        self.map_series((window, Wanted::All), grid, work, &mut sink)?;
         matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
         if matrix
             .windows(2)
@@ -208,7 +214,12 @@ impl<'a> Evaluator<'a> {
                     };
                     work(this, head, scratch.gathered())
                 };
-                parallel::in_batches(&found, batch_len(grid), of_series, &mut |batch| sink(this, batch))
+                if sink.holds_all {
+                    this.check_fits(found.len(), grid)?;
+                }
+                parallel::in_batches(&found, batch_len(grid), of_series, &mut |batch| {
+                    (sink.take)(this, batch)
+                })
             }
             Source::Subquery { inner, step_ms } => {
                 let Some(steps) = self.subquery_grid(first_ms - window.range_ms, last_ms, *step_ms)? else {
@@ -232,7 +243,7 @@ impl<'a> Evaluator<'a> {
                     work(this, head, scratch.gathered())
                 };
                 parallel::in_batches(&columns, batch_len(grid), of_column, &mut |batch| {
-                    sink(this, batch)
+                    (sink.take)(this, batch)
                 })?;
                 self.release(sample_count(&columns));
                 Ok(())
