@@ -36,6 +36,8 @@ pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 pub(crate) const QUERY_CONCURRENCY_MAX: usize = 32;
 /// Queries that may wait for a free worker.
 pub(crate) const QUERIES_WAITING_MAX: usize = 64;
+/// A query is tried for so long on the thread that took its request, before it is given to another.
+pub(crate) const RUN_HERE_FOR: Duration = Duration::from_millis(5);
 /// A query may take at least so many bytes of memory.
 pub(crate) const QUERY_MEMORY_MIN: u64 = 1 << 20;
 /// Points that one series of a range query may have (Prometheus' limit).

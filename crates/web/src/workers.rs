@@ -1,13 +1,15 @@
 //! The bounded workers on which queries run: never on the async runtime, never more than there are slots, never
 //! without a deadline, and cancelled when nobody waits for the answer any more.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::{QUERIES_WAITING_MAX, QUERY_CONCURRENCY_MAX};
+use crate::limits::{QUERIES_WAITING_MAX, QUERY_CONCURRENCY_MAX, RUN_HERE_FOR};
 use crate::telemetry::Telemetry;
 
 /// Slots for work that blocks on CPU and disk.
@@ -28,6 +30,8 @@ pub(crate) struct Task {
     pub(crate) deadline: Instant,
     /// How long it waited for a slot.
     pub(crate) queued: Duration,
+    /// Whether it is only tried: there is a later deadline.
+    pub(crate) is_tried: bool,
 }
 
 impl Task {
@@ -50,7 +54,7 @@ pub(crate) enum WorkerError {
         /// Queries that wait.
         waiting: usize,
     },
-    /// The deadline passed before a slot was free.
+    /// The deadline passed before a slot was free, or before there was time to begin.
     #[error("query timed out in query queue")]
     QueueTimeout,
     /// The work panicked; the log says where.
@@ -81,10 +85,57 @@ impl Workers {
         let asked = Instant::now();
         let deadline = asked + timeout;
         let slot = self.wait_for_slot(deadline).await?;
+        self.run_apart(slot, deadline, asked, work).await
+    }
+
+    /// The same for work that is mostly done at once: where a slot is free it is tried on the thread that asks, which saves
+    /// waking another one and being woken by it. `None` from `work` says that its deadline came too early; then it is run again,
+    /// apart and with all of its time.
+    pub(crate) async fn run_here_first<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        work: impl Fn(&Task) -> Option<T> + Send + 'static,
+    ) -> Result<T, WorkerError> {
+        let asked = Instant::now();
+        let deadline = asked + timeout;
+        let slot = self.wait_for_slot(deadline).await?;
+        let here = asked + RUN_HERE_FOR;
+        // Where there is one thread only, nobody else could go on meanwhile.
+        let has_others = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        if has_others && here < deadline {
+            let task = Task {
+                cancel: Arc::default(),
+                deadline: here,
+                queued: asked.elapsed(),
+                is_tried: true,
+            };
+            let running = RunningCount::new(&self.telemetry);
+            let done = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(|| work(&task))));
+            drop(running);
+            match done {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => {}
+                Err(_) => return Err(self.panicked("on the thread that asked")),
+            }
+        }
+        let done = self
+            .run_apart(slot, deadline, asked, move |task| work(task))
+            .await?;
+        done.ok_or(WorkerError::QueueTimeout)
+    }
+
+    async fn run_apart<T: Send + 'static>(
+        &self,
+        slot: OwnedSemaphorePermit,
+        deadline: Instant,
+        asked: Instant,
+        work: impl FnOnce(&Task) -> T + Send + 'static,
+    ) -> Result<T, WorkerError> {
         let task = Task {
             cancel: Arc::default(),
             deadline,
             queued: asked.elapsed(),
+            is_tried: false,
         };
         let cancel_on_drop = CancelOnDrop(Arc::clone(&task.cancel));
         let running = RunningCount::new(&self.telemetry);
@@ -94,18 +145,17 @@ impl Workers {
         });
         let result = handle.await;
         drop(cancel_on_drop);
-        result.map_err(|error| {
-            tracing::error!(%error, "query panicked");
-            self.telemetry.panics.inc();
-            self.telemetry.count_query_failure("panic");
-            WorkerError::Panicked
-        })
+        result.map_err(|error| self.panicked(&error.to_string()))
     }
 
-    async fn wait_for_slot(
-        &self,
-        deadline: Instant,
-    ) -> Result<tokio::sync::OwnedSemaphorePermit, WorkerError> {
+    fn panicked(&self, place: &str) -> WorkerError {
+        tracing::error!(place, "query panicked");
+        self.telemetry.panics.inc();
+        self.telemetry.count_query_failure("panic");
+        WorkerError::Panicked
+    }
+
+    async fn wait_for_slot(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, WorkerError> {
         if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
             return Ok(slot);
         }

@@ -121,7 +121,7 @@ async fn answer(
     app: &Arc<App>,
     terms: Terms,
     limit: Option<usize>,
-    evaluate: impl FnOnce(&promql::Options) -> Result<Answer, promql::EvalError> + Send + 'static,
+    evaluate: impl Fn(&promql::Options) -> Result<Answer, promql::EvalError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let worker_app = Arc::clone(app);
     let work = move |task: &Task| {
@@ -130,11 +130,14 @@ async fn answer(
             lookback_ms: terms.lookback_ms,
             ..worker_app.query_options(task)
         };
-        let answer = evaluate(&options)?;
+        let answer = match evaluate(&options) {
+            Err(promql::EvalError::Timeout) if task.is_tried => return None,
+            answer => answer,
+        };
         let timings = Timings::new(task.queued, started.elapsed());
-        Ok(body(answer, limit, terms.with_statistics.then_some(timings)))
+        Some(answer.map(|answer| body(answer, limit, terms.with_statistics.then_some(timings))))
     };
-    let result: Result<Body, promql::EvalError> = app.workers.run(terms.timeout, work).await?;
+    let result: Result<Body, promql::EvalError> = app.workers.run_here_first(terms.timeout, work).await?;
     let body = result.map_err(|error| {
         let error = ApiError::from(error);
         app.deps.telemetry.count_query_failure(error.kind());

@@ -1,6 +1,5 @@
 //! Which series there are: series, label names, label values.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -66,12 +65,12 @@ pub(crate) async fn label_values(
 pub(super) async fn read(
     app: &App,
     tenant: TenantId,
-    ask: impl FnOnce(&dyn SeriesRead) -> Result<Response, ReadError> + Send + 'static,
+    ask: impl Fn(&dyn SeriesRead) -> Result<Response, ReadError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let reader = app.reader_of(tenant);
     let answer = app
         .workers
-        .run(app.config.query_timeout.0, move |_| ask(&*reader))
+        .run_here_first(app.config.query_timeout.0, move |_| Some(ask(&*reader)))
         .await?;
     answer.map_err(ApiError::from)
 }
@@ -82,18 +81,26 @@ fn select_any(
     range: TimeRange,
     any_of: &[Vec<Matcher>],
 ) -> Result<Vec<Labels>, ReadError> {
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     for matchers in any_of {
         let selector = Selector {
             tenant: TenantId::DEFAULT,
             matchers: matchers.clone(),
             range,
         };
-        for series in reader.select(&selector)? {
-            found.insert(series.labels().clone());
-        }
+        found.extend(
+            reader
+                .select(&selector)?
+                .iter()
+                .map(|series| series.labels().clone()),
+        );
     }
-    Ok(found.into_iter().collect())
+    // What one selector finds is in order already.
+    if any_of.len() > 1 {
+        found.sort();
+        found.dedup();
+    }
+    Ok(found)
 }
 
 /// `start` and `end`, all of time where they are absent. Ends in the wrong order are taken as the span between them:

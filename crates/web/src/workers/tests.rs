@@ -94,3 +94,26 @@ async fn a_panic_is_an_error_and_is_counted() {
     assert_eq!(workers.telemetry.panics.get(), 1);
     assert_eq!(workers.run(LONG, |_| 1).await, Ok(1));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_at_once_is_done_here_and_the_rest_apart() {
+    let workers = Workers::new(Some(1), Telemetry::default());
+    let tried = workers.run_here_first(LONG, |task| Some(task.is_tried)).await;
+    assert_eq!(tried, Ok(true));
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let work = move |task: &Task| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        (!task.is_tried).then(|| task.deadline.saturating_duration_since(Instant::now()))
+    };
+    let left = workers.run_here_first(LONG, work).await.unwrap();
+    assert_eq!(tries.load(Ordering::Relaxed), 2);
+    assert!(left > LONG / 2, "it has all of its time: {left:?}");
+    let panics = |_: &Task| -> Option<()> { panic!("a fault of the program") };
+    assert_eq!(
+        workers.run_here_first(LONG, panics).await,
+        Err(WorkerError::Panicked)
+    );
+    assert_eq!(workers.telemetry.panics.get(), 1);
+    assert_eq!(workers.slots.available_permits(), 1);
+}
