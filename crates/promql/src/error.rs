@@ -46,17 +46,17 @@ pub enum EvalError {
         /// The limit of [`crate::Options::memory_max`], in bytes.
         memory_max: usize,
     },
-    /// The same, foreseen from how many series were found.
+    /// Too much memory or too many samples, foreseen from how many series were found.
     #[error(
-        "query would hold about {} of memory: {series} series at {steps} steps; the limit is {} (server.query_memory_max). With these series {steps_max} steps would pass, with these steps {series_max} series; a sum by few labels holds no series at all",
+        "query would hold about {} of memory: {series} series at {steps} steps, {} samples; the limit is {limit}. With these series {steps_max} steps would pass, with these steps {series_max} series; a sum by few labels holds no series at all",
         HumanBytes(*needed as u64),
-        HumanBytes(*memory_max as u64)
+        series.saturating_mul(*steps)
     )]
     WouldNotFit {
         /// What it would hold, in bytes.
         needed: usize,
-        /// The limit of [`crate::Options::memory_max`], in bytes.
-        memory_max: usize,
+        /// The limit that is met first, and its key.
+        limit: String,
         /// How many series were found.
         series: usize,
         /// At how many steps they are to be computed.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use stdx::HumanBytes;
 
 use super::{Evaluator, Grid};
 use crate::answer::{Annotations, Statistics};
@@ -73,24 +74,27 @@ impl Evaluator<'_> {
 
     /// Whether so many series could be held whole; looked at before the first of them is read.
     pub(super) fn check_fits(&self, series: usize, grid: Grid) -> Result<(), EvalError> {
-        let held = self
-            .account
-            .held
-            .load(Ordering::Relaxed)
-            .saturating_mul(SAMPLE_BYTES);
-        let room = self.options.memory_max.saturating_sub(held);
-        let of_one = grid.steps.saturating_mul(SAMPLE_BYTES);
-        let needed = series.saturating_mul(of_one);
+        let (samples_max, memory_max) = (self.options.samples_max, self.options.memory_max);
+        let of_memory = memory_max / SAMPLE_BYTES;
+        let held = self.account.held.load(Ordering::Relaxed);
+        let room = samples_max.min(of_memory).saturating_sub(held);
+        let needed = series.saturating_mul(grid.steps);
         if needed <= room {
             return Ok(());
         }
+        let limit = if samples_max < of_memory {
+            format!("{samples_max} samples (server.query_samples_max)")
+        } else {
+            format!("{} (server.query_memory_max)", HumanBytes(memory_max as u64))
+        };
+        let bytes = needed.saturating_mul(SAMPLE_BYTES);
         Err(EvalError::WouldNotFit {
-            needed: needed.saturating_add(1).next_multiple_of(1 << 20),
-            memory_max: self.options.memory_max,
+            needed: bytes.saturating_add(1).next_multiple_of(1 << 20),
+            limit,
             series,
             steps: grid.steps,
-            steps_max: room / (series * SAMPLE_BYTES).max(1),
-            series_max: room / of_one.max(1),
+            steps_max: room / series.max(1),
+            series_max: room / grid.steps.max(1),
         })
     }
 
