@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use ulid::Ulid;
 
 use crate::block::{Block, ENDING, ReadCache};
+use crate::config::Config;
 use crate::limits::DAMAGE_REMEMBERED_MAX;
 use crate::telemetry::Telemetry;
 use crate::tiers::{RESOLUTIONS, TierKeep};
@@ -27,14 +28,13 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Opens every block of the store in `store_dir`. What is damaged is set aside and named.
+    /// Opens every block of the store. What is damaged is set aside and named.
     pub(crate) fn open(
         storage: &SharedStorage,
-        store_dir: &Path,
-        cache_bytes: u64,
+        config: &Config,
         telemetry: Telemetry,
     ) -> Result<Self, DiskError> {
-        let dir = store_dir.join("blocks");
+        let dir = config.dir.join("blocks");
         storage
             .create_dir_all(&dir)
             .map_err(DiskError::io("create the block folder", &dir))?;
@@ -42,10 +42,10 @@ impl Blocks {
         let blocks = Self {
             storage: SharedStorage::clone(storage),
             dir,
-            quarantine_dir: store_dir.join("quarantine"),
+            quarantine_dir: config.dir.join("quarantine"),
             list: RwLock::default(),
             damage: Mutex::default(),
-            cache: Arc::new(ReadCache::new(cache_bytes, &telemetry)),
+            cache: Arc::new(ReadCache::new(config.read_cache_bytes, &telemetry)),
             telemetry,
         };
         let names = blocks

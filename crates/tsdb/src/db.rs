@@ -124,8 +124,7 @@ impl Db {
         let lock = FolderLock::take(&dir).map_err(failed)?;
         let telemetry = Telemetry::default();
         let (checkpoint, checkpoint_damage) = Checkpoint::load(&*storage, &dir);
-        let blocks =
-            Blocks::open(&storage, &dir, config.read_cache_bytes, telemetry.clone()).map_err(failed)?;
+        let blocks = Blocks::open(&storage, &config, telemetry.clone()).map_err(failed)?;
         if let Some(text) = checkpoint_damage {
             blocks.name_damage(text);
         }

@@ -121,6 +121,11 @@ impl Telemetry {
             registry.register(format!("watchkeeper_tsdb_{name}"), help, counter.clone());
         }
         self.register_families(registry);
+        self.register_gauges(registry);
+        self.log.register(registry);
+    }
+
+    fn register_gauges(&self, registry: &mut Registry) {
         let gauges = [
             ("head_series", "Series in memory", &self.head_series),
             ("blocks", "Blocks that answer", &self.blocks),
@@ -134,7 +139,6 @@ impl Telemetry {
         for (name, help, gauge) in gauges {
             registry.register(format!("watchkeeper_tsdb_{name}"), help, gauge.clone());
         }
-        self.log.register(registry);
     }
 
     fn register_families(&self, registry: &mut Registry) {

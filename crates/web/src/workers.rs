@@ -100,9 +100,9 @@ impl Workers {
         let deadline = asked + timeout;
         let slot = self.wait_for_slot(deadline).await?;
         let here = asked + RUN_HERE_FOR;
-        // Where there is one thread only, nobody else could go on meanwhile.
+        // Where there is one thread only, nobody else could go on meanwhile; where it had to wait, others wait too.
         let has_others = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        if has_others && here < deadline {
+        if has_others && here < deadline && Instant::now() < here {
             let task = Task {
                 cancel: Arc::default(),
                 deadline: here,
