@@ -10,6 +10,7 @@
 pub mod bench;
 pub mod check;
 pub mod conformance;
+pub mod differential;
 pub mod fuzz;
 pub mod rooms;
 pub mod steps;

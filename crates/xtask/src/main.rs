@@ -45,6 +45,8 @@ enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Ask Prometheus 2.42 and Watchkeeper the same random queries over the same data; needs Debian's prometheus
+    Differential(commands::differential::Options),
     /// Run the fuzz targets, one after the other; needs cargo-fuzz
     Fuzz(commands::fuzz::Options),
     /// Two figures from history: commits inside one crate, files a commit
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Ui => commands::ui::run(&root),
         Command::Bench(options) => commands::bench::run(&root, &options),
         Command::Conformance { area, verbose } => commands::conformance::run(&root, area.as_deref(), verbose),
+        Command::Differential(options) => commands::differential::run(&root, &options),
         Command::Fuzz(options) => commands::fuzz::run(&root, &options),
         Command::Rooms { commits } => commands::rooms::run(&root, commits),
     };

@@ -19,9 +19,9 @@ use crate::shell;
 use crate::tree::Tree;
 use server::Server;
 
-mod peers;
+pub(super) mod peers;
 mod process_cost;
-mod server;
+pub(super) mod server;
 
 /// Examples whose names end so are benches: each prints its own figures.
 const BENCH_ENDINGS: [&str; 2] = ["_cost", "_speed"];
@@ -118,7 +118,7 @@ fn measure_aged_start(binary: &Path, folder: &Path, name: &str) -> Result<()> {
     server.stop()
 }
 
-fn build(root: &Path) -> Result<PathBuf> {
+pub(super) fn build(root: &Path) -> Result<PathBuf> {
     let built = shell::runs(root, &["cargo", "build", "--release", "--package", "watchkeeper"])?;
     ensure!(built, "the release build failed");
     let binary = shell::target_folder(root).join("release/watchkeeper");
@@ -175,12 +175,12 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// A folder of this run's own, removed at the end.
-struct Scratch {
-    path: PathBuf,
+pub(super) struct Scratch {
+    pub(super) path: PathBuf,
 }
 
 impl Scratch {
-    fn create() -> Result<Self> {
+    pub(super) fn create() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("watchkeeper-bench-{}", std::process::id()));
         std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self { path })

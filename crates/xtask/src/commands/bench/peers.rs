@@ -32,7 +32,7 @@ mod outcome;
 mod page;
 mod programs;
 mod queries;
-mod system;
+pub(in crate::commands) mod system;
 mod table;
 
 /// Encoded requests older than this are made anew, so that servers see them as recent.

@@ -18,24 +18,24 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// How a server is started, and how it is known to be ready.
 #[derive(Debug)]
-pub(super) struct Launch {
+pub(in crate::commands) struct Launch {
     /// The whole command line.
-    pub(super) command: Command,
+    pub(in crate::commands) command: Command,
     /// Where it will listen.
-    pub(super) address: SocketAddr,
+    pub(in crate::commands) address: SocketAddr,
     /// Answers with 200 once the server is ready.
-    pub(super) ready_path: &'static str,
+    pub(in crate::commands) ready_path: &'static str,
     /// Where its output goes; nowhere if absent.
-    pub(super) log: Option<PathBuf>,
+    pub(in crate::commands) log: Option<PathBuf>,
     /// The longest wait for readiness.
-    pub(super) ready_within: Duration,
+    pub(in crate::commands) ready_within: Duration,
     /// The longest wait for its end once it was asked to.
-    pub(super) stopped_within: Duration,
+    pub(in crate::commands) stopped_within: Duration,
 }
 
 /// A running server; it is killed if it is dropped before it is stopped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(in crate::commands) struct Server {
     child: Child,
     log: Option<PathBuf>,
     ready_after: Duration,
@@ -44,7 +44,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts Watchkeeper on a free port of the loopback interface and waits until it says that it is ready.
-    pub(super) fn start(binary: &Path, data_folder: &Path) -> Result<Self> {
+    pub(in crate::commands) fn start(binary: &Path, data_folder: &Path) -> Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(binary);
         command
@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// Starts any server and waits until it is ready.
-    pub(super) fn launch(launch: Launch) -> Result<Self> {
+    pub(in crate::commands) fn launch(launch: Launch) -> Result<Self> {
         let Launch { mut command, .. } = launch;
         let [stdout, stderr] = shell::outputs(launch.log.as_deref())?;
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
@@ -96,22 +96,22 @@ impl Server {
     }
 
     /// The process' id.
-    pub(super) fn id(&self) -> u32 {
+    pub(in crate::commands) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// How long it took from the start of the process to the first answer of `/-/ready` that says so.
-    pub(super) fn ready_after(&self) -> Duration {
+    pub(in crate::commands) fn ready_after(&self) -> Duration {
         self.ready_after
     }
 
     /// How the server ended, if it has ended already.
-    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub(in crate::commands) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().context("cannot wait for the server")
     }
 
     /// Asks the server to end and waits for it; an end with an error is an error.
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(in crate::commands) fn stop(mut self) -> Result<()> {
         let id = self.child.id().to_string();
         ensure!(
             shell::runs(Path::new("/"), &["kill", "-TERM", &id])?,
@@ -137,7 +137,7 @@ impl Server {
     }
 
     /// The last lines of its log under a heading, or `otherwise` where it keeps none.
-    pub(super) fn last_words_or(&self, otherwise: &str) -> String {
+    pub(in crate::commands) fn last_words_or(&self, otherwise: &str) -> String {
         match &self.log {
             Some(log) => shell::last_lines(log),
             None => otherwise.to_owned(),
@@ -155,7 +155,7 @@ impl Drop for Server {
 }
 
 /// A port of the loopback interface that nobody has just now.
-pub(super) fn free_address() -> Result<SocketAddr> {
+pub(in crate::commands) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot bind a port of 127.0.0.1")?;
     listener.local_addr().context("a bound port has no address")
 }

@@ -13,7 +13,7 @@ use crate::shell;
 
 /// A server under the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(super) enum System {
+pub(in crate::commands) enum System {
     Watchkeeper,
     VictoriaMetrics,
     Prometheus,
@@ -34,10 +34,11 @@ const PROMETHEUS_CONFIG: &str = "global: {}\n";
 
 impl System {
     /// In the order of measurement.
-    pub(super) const ALL: [Self; 3] = [Self::Watchkeeper, Self::VictoriaMetrics, Self::Prometheus];
+    pub(in crate::commands) const ALL: [Self; 3] =
+        [Self::Watchkeeper, Self::VictoriaMetrics, Self::Prometheus];
 
     /// Its name in tables and files; for a peer also its program and its Debian package.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::commands) fn name(self) -> &'static str {
         match self {
             Self::Watchkeeper => "watchkeeper",
             Self::VictoriaMetrics => "victoria-metrics",
@@ -46,7 +47,7 @@ impl System {
     }
 
     /// POSTed to after the last acknowledgement, so that what is counted on disk is in its final form.
-    pub(super) fn flush_path(self) -> &'static str {
+    pub(in crate::commands) fn flush_path(self) -> &'static str {
         match self {
             Self::Watchkeeper => "/-/flush",
             Self::VictoriaMetrics => "/internal/force_flush",
@@ -56,12 +57,12 @@ impl System {
 
     /// The entry of the data folder that counts as its size, where that is not the whole folder: Prometheus writes blocks
     /// every two hours only, and a snapshot is what they will be.
-    pub(super) fn disk_part(self) -> Option<&'static str> {
+    pub(in crate::commands) fn disk_part(self) -> Option<&'static str> {
         (self == Self::Prometheus).then_some("snapshots")
     }
 
     /// The command line on a fresh data folder, its configuration written beside it.
-    pub(super) fn launch(self, program: &Path, place: &Place) -> Result<Launch> {
+    pub(in crate::commands) fn launch(self, program: &Path, place: &Place) -> Result<Launch> {
         let (address, data) = (place.address, place.data.display());
         let mut command = Command::new(program);
         let ready_path = match self {
@@ -98,7 +99,7 @@ impl System {
     }
 
     /// The version that the program says it is, or that its package has.
-    pub(super) fn version(self, program: &Path) -> String {
+    pub(in crate::commands) fn version(self, program: &Path) -> String {
         let program = program.display().to_string();
         let line = match self {
             Self::Watchkeeper => [program.as_str(), "version"],
@@ -118,10 +119,10 @@ impl System {
 
 /// Where one server lives during its measurement.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) address: SocketAddr,
-    pub(super) data: PathBuf,
-    pub(super) log: PathBuf,
+pub(in crate::commands) struct Place {
+    pub(in crate::commands) address: SocketAddr,
+    pub(in crate::commands) data: PathBuf,
+    pub(in crate::commands) log: PathBuf,
 }
 
 impl Place {
