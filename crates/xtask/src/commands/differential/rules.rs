@@ -49,7 +49,51 @@ pub(super) const RULES: &[Rule] = &[
         because: "stddev and stdvar of a single NaN or infinity are NaN since 3, and were 0",
         explains: |query, difference| {
             uses(query, &["stddev ", "stddev(", "stdvar ", "stdvar("])
-                && every_point(difference, |point| point.ours.is_some_and(f64::is_nan))
+                && every_point(difference, |point| {
+                    point.ours.map_or(point.theirs == Some(0.0), f64::is_nan)
+                })
+        },
+    },
+    Rule {
+        name: "fixed time with an offset",
+        because: "`timestamp` of a selector with `@` leaves its offset out of account there",
+        explains: |query, difference| {
+            uses(query, &["timestamp("])
+                && uses(query, &[" @ "])
+                && uses(query, &[" offset "])
+                && matches!(difference, Difference::Points(_))
+        },
+    },
+    Rule {
+        name: "parameter from a fixed time",
+        because: "a parameter with `@` was known at the first step of a range query only",
+        explains: |query, difference| {
+            uses(query, &["topk", "bottomk"])
+                && uses(query, &[" @ "])
+                && matches!(difference, Difference::TheirsRefused(why) if why.contains("NaN overflows int64"))
+        },
+    },
+    Rule {
+        name: "regressions over infinities",
+        because: "compensated sums had become NaN by the first infinity",
+        explains: |query, difference| {
+            uses(query, &["predict_linear(", "deriv("])
+                && every_point(difference, |point| {
+                    point.ours.is_some_and(f64::is_infinite) && point.theirs.is_some_and(f64::is_nan)
+                })
+        },
+    },
+    Rule {
+        name: "hyperbolic functions near overflow",
+        because: "sinh and cosh of almost 710.5 are half of an exponential that overflows there, and are finite here",
+        explains: |query, difference| {
+            uses(query, &["sinh(", "cosh("])
+                && every_point(difference, |point| {
+                    point
+                        .ours
+                        .is_some_and(|ours| ours.is_finite() && ours.abs() > f64::MAX / 2.0)
+                        && point.theirs.is_some_and(f64::is_infinite)
+                })
         },
     },
 ];
@@ -106,6 +150,12 @@ mod tests {
             Some(rule)
         );
         assert_eq!(explained("stddev(b)", Some(0.0), Some(f64::NAN)), None);
+        assert_eq!(explained("sinh(b)", Some(1.0), Some(f64::INFINITY)), None);
+        assert_eq!(
+            explained("predict_linear(b[5m] @ 1, 1)", Some(1.0), Some(2.0)),
+            None
+        );
+        assert_eq!(explained("timestamp(b @ 1)", Some(1.0), Some(2.0)), None);
         assert_eq!(
             explained("stddev_over_time(b[5m])", Some(f64::NAN), Some(0.0)),
             None

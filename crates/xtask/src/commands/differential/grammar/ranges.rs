@@ -6,7 +6,8 @@ use super::{Expression, Grammar, Precision};
 const LENGTHS: [&str; 11] = [
     "10s", "20s", "45s", "1m", "2m", "5m", "5m", "10m", "15m", "30m", "1h",
 ];
-const LENGTHS_OF_SUBQUERIES: [&str; 5] = ["1m", "5m", "10m", "12m", "30m"];
+/// None shorter than a step: of a subquery without a step, Prometheus answers with one behind its end if all is fixed in time.
+const LENGTHS_OF_SUBQUERIES: [&str; 5] = ["2m", "5m", "10m", "12m", "30m"];
 /// Whole seconds; where it is empty both sides take a minute.
 const STEPS: [&str; 6] = ["30s", "1m", "17s", "2m", "45s", ""];
 

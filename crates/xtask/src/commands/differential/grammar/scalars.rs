@@ -10,6 +10,8 @@ const QUANTILES: [&str; 11] = [
     "0", "0.1", "0.25", "0.5", "0.75", "0.9", "0.99", "1", "-1", "2", "NaN",
 ];
 pub(super) const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
+/// Which the processor computes the same way for everyone.
+const EXACT: [&str; 5] = ["+", "-", "*", "/", "%"];
 pub(super) const ARITHMETIC: [&str; 7] = ["+", "-", "*", "/", "%", "^", "atan2"];
 
 impl Grammar<'_> {
@@ -22,7 +24,7 @@ impl Grammar<'_> {
         self.random.pick(&QUANTILES).to_owned()
     }
 
-    /// Any scalar that both sides compute to the last bit, save for `^` and `atan2`.
+    /// Any scalar; both sides compute it to the last bit.
     pub(super) fn scalar(&mut self, depth: u32) -> String {
         if depth == 0 {
             return match self.random.below(10) {
@@ -33,8 +35,15 @@ impl Grammar<'_> {
         }
         let inner = depth - 1;
         match self.random.below(12) {
-            0..4 => {
-                let operator = self.random.pick(&ARITHMETIC);
+            0 => {
+                let (base, exponent) = (
+                    self.random.pick(&["2", "-3", "Inf", "0"]),
+                    self.random.pick(&["2", "-1", "NaN", "0"]),
+                );
+                format!("({base} ^ {exponent})")
+            }
+            1..4 => {
+                let operator = self.random.pick(&EXACT);
                 format!("({} {operator} {})", self.scalar(inner), self.scalar(inner))
             }
             4 => {
