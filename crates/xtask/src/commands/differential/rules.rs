@@ -1,4 +1,5 @@
-//! Where Prometheus 3 means to answer otherwise than 2.42: the only differences that are no fault.
+//! Where Prometheus 3 means to answer otherwise than 2.42, and where a fault of Prometheus is not repeated: the only
+//! differences that are no fault of Watchkeeper.
 
 use super::answer::{Difference, Point};
 use super::grammar::{Query, Times};
@@ -56,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "fixed time with an offset",
-        because: "`timestamp` of a selector with `@` leaves its offset out of account there",
+        because: "a fault of both versions: `timestamp` of a selector with `@` leaves its offset out of account",
         explains: |query, difference| {
             uses(query, &["timestamp("])
                 && uses(query, &[" @ "])
@@ -66,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "parameter from a fixed time",
-        because: "a parameter with `@` was known at the first step of a range query only",
+        because: "a fault of both versions: the fixed time of a parameter moves on with the steps of a range query",
         explains: |query, difference| {
             uses(query, &["topk", "bottomk"])
                 && uses(query, &[" @ "])
