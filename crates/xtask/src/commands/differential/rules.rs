@@ -37,11 +37,11 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "predictions from a fixed time",
-        because: "a range under `predict_linear` with `@` moved on with the steps of a range query, out of what had been read",
+        because: "a range under `predict_linear` with `@` moved on with the steps of a range query or subquery, out of what had been read",
         explains: |query, difference| {
             uses(query, &["predict_linear("])
                 && uses(query, &[" @ "])
-                && matches!(query.times, Times::Range { .. })
+                && (matches!(query.times, Times::Range { .. }) || uses(query, &[")["]))
                 && matches!(difference, Difference::Points(_))
         },
     },
@@ -80,7 +80,7 @@ pub(super) const RULES: &[Rule] = &[
         explains: |query, difference| {
             uses(query, &["predict_linear(", "deriv("])
                 && every_point(difference, |point| {
-                    point.ours.is_some_and(f64::is_infinite) && point.theirs.is_some_and(f64::is_nan)
+                    point.ours.is_some_and(f64::is_infinite) && point.theirs.is_none_or(f64::is_nan)
                 })
         },
     },
