@@ -1,7 +1,5 @@
 //! JSON written by hand where speed counts: numbers, texts, label sets, straight into bytes.
 
-use std::io::Write;
-
 use model::Labels;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -88,8 +86,7 @@ fn write_shortest(out: &mut Vec<u8>, value: f64) {
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value);
     if text.contains('e') {
-        // A memory buffer takes every byte.
-        let _ = write!(out, "{value}");
+        out.extend_from_slice(model::number::format_plain(value).as_bytes());
     } else {
         out.extend_from_slice(text.trim_end_matches(".0").as_bytes());
     }

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use model::Labels;
 use model::labels::METRIC_NAME;
-use model::number::format_float;
+use model::number::{format_float, format_plain};
 use rustc_hash::FxHashMap;
 
 use super::column::{ABSENT, Column, Evaluated, is_present, sample_count, without_name};
@@ -106,8 +106,10 @@ impl Evaluator<'_> {
         let label = label_of(plan.parameter.as_ref())?;
         let columns = self.vector(&plan.inner, grid)?;
         let groups = group(plan, &columns);
+        // The label is set before others are taken away, and may be one of those.
+        let is_taken = |label: &str| plan.labels.iter().any(|name| name == label) || label == METRIC_NAME;
         let mut counted = Counted {
-            label,
+            label: (!plan.without || !is_taken(&label)).then_some(label),
             steps: grid.steps,
             places: FxHashMap::default(),
             columns: Vec::new(),
@@ -134,7 +136,7 @@ impl Evaluator<'_> {
                         Entry::Occupied(known) => *known.get(),
                         Entry::Vacant(new) => {
                             self.hold(grid.steps)?;
-                            *new.insert(counted.place(group, format_go(*value)))
+                            *new.insert(counted.place(group, format_plain(*value)))
                         }
                     };
                     counted.count(place, step);
@@ -159,7 +161,8 @@ impl Evaluator<'_> {
 
 /// How often each value was counted. The label may be one that groups are made by: then groups fall together.
 struct Counted {
-    label: String,
+    /// None where it is taken away again.
+    label: Option<String>,
     steps: usize,
     places: FxHashMap<Labels, usize>,
     columns: Vec<Column>,
@@ -169,7 +172,9 @@ impl Counted {
     /// The place of the column that counts a value of a group.
     fn place(&mut self, group: &Group, value: String) -> usize {
         let mut labels = group.labels.to_builder();
-        labels.set(self.label.as_str(), value);
+        if let Some(label) = &self.label {
+            labels.set(label.as_str(), value);
+        }
         let labels = labels.build();
         *self.places.entry(labels.clone()).or_insert_with(|| {
             self.columns
@@ -195,15 +200,6 @@ fn label_of(parameter: Option<&Plan>) -> Result<String, EvalError> {
         }) => Err(EvalError::execution(format!("invalid label name {quoted}"))),
         Some(Op::Text { value, .. }) if !value.is_empty() => Ok(value.clone()),
         _ => Err(EvalError::execution("invalid label name \"\"")),
-    }
-}
-
-/// As Go's `FormatFloat(v, 'f', -1, 64)`: never with an exponent.
-fn format_go(value: f64) -> String {
-    if value.is_finite() {
-        format!("{value}")
-    } else {
-        format_float(value)
     }
 }
 

@@ -44,7 +44,7 @@ impl<'a> Evaluator<'a> {
             )));
         };
         let params = self.params(call, grid)?;
-        self.check_params(call, &params)?;
+        self.check_params((call, window), &params, grid)?;
         let (compute, with_histograms) = match &window.source {
             Source::Series(selector) => match selector.extended {
                 Some(extended) => (
@@ -284,7 +284,12 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Refuses or notes scalar arguments that make no sense.
-    fn check_params(&self, call: &CallPlan, params: &[Vec<f64>]) -> Result<(), EvalError> {
+    fn check_params(
+        &mut self,
+        (call, window): (&CallPlan, &WindowPlan),
+        params: &[Vec<f64>],
+        grid: Grid,
+    ) -> Result<(), EvalError> {
         match call.function.name {
             "quantile_over_time" => {
                 let at = call.args.first().map_or(call.at, |arg| arg.at);
@@ -294,12 +299,21 @@ impl<'a> Evaluator<'a> {
                 Ok(())
             }
             "double_exponential_smoothing" | "holt_winters" => {
-                for (values, name) in params.iter().zip(["smoothing", "trend"]) {
-                    let bad = values.iter().find(|factor| !(0.0..=1.0).contains(*factor));
-                    if let Some(factor) = bad {
-                        return Err(EvalError::execution(format!(
-                            "invalid {name} factor. Expected: 0 <= {name} factor <= 1, got: {factor}"
-                        )));
+                let steps = |values: &Vec<f64>| 0..values.len();
+                let is_bad = |factor: &f64| !(0.0..=1.0).contains(factor);
+                if !params.iter().flatten().any(is_bad) {
+                    return Ok(());
+                }
+                // Where there is nothing to smooth, no factor is looked at.
+                let present = self.window_presence(window, grid)?;
+                for step in params.first().map_or(0..0, steps) {
+                    for (values, name) in params.iter().zip(["smoothing", "trend"]) {
+                        let factor = values.get(step).filter(|factor| is_bad(factor));
+                        if let (Some(factor), Some(true)) = (factor, present.get(step)) {
+                            return Err(EvalError::execution(format!(
+                                "invalid {name} factor. Expected: 0 <= {name} factor <= 1, got: {factor}"
+                            )));
+                        }
                     }
                 }
                 Ok(())

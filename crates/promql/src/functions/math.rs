@@ -48,18 +48,22 @@ fn param(params: &[f64], place: usize) -> f64 {
     params.get(place).copied().unwrap_or(f64::NAN)
 }
 
-/// Like Go's `math.Max`: NaN where either is.
+/// Like Go's `math.Max`: NaN where either is, but nothing is above infinity.
 pub(crate) fn max(left: f64, right: f64) -> f64 {
-    if left.is_nan() || right.is_nan() {
+    if left == f64::INFINITY || right == f64::INFINITY {
+        f64::INFINITY
+    } else if left.is_nan() || right.is_nan() {
         f64::NAN
     } else {
         left.max(right)
     }
 }
 
-/// Like Go's `math.Min`: NaN where either is.
+/// Like Go's `math.Min`: NaN where either is, but nothing is below negative infinity.
 pub(crate) fn min(left: f64, right: f64) -> f64 {
-    if left.is_nan() || right.is_nan() {
+    if left == f64::NEG_INFINITY || right == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else if left.is_nan() || right.is_nan() {
         f64::NAN
     } else {
         left.min(right)
