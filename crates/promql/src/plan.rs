@@ -27,9 +27,14 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) enum Op {
     Number(f64),
-    Text { value: String, not_utf8: Option<String> },
+    Text {
+        value: String,
+        not_utf8: Option<String>,
+    },
     Selector(SelectorPlan),
     Window(Box<WindowPlan>),
+    /// Changes nothing, but is no selector any more: `timestamp` of it is the time of the step.
+    Plus(Box<Plan>),
     Negate(Box<Plan>),
     Binary(Box<BinaryPlan>),
     Aggregate(Box<AggregatePlan>),
@@ -171,7 +176,11 @@ impl Binder<'_> {
                 window(Source::Subquery { inner, step_ms }, shift, range_ms)
             }
             Kind::Paren(inner) => return self.bind(inner),
-            Kind::Unary(UnaryOp::Plus, inner) => return self.bind(inner),
+            Kind::Unary(UnaryOp::Plus, inner) => {
+                let inner = self.bind(inner)?;
+                let is_constant = inner.is_constant;
+                (Op::Plus(Box::new(inner)), is_constant)
+            }
             Kind::Unary(UnaryOp::Minus, inner) => {
                 let inner = self.bind(inner)?;
                 let is_constant = inner.is_constant;

@@ -28,6 +28,7 @@ impl<'a> Evaluator<'a> {
         let is_repeated = plan.is_constant && grid.steps > 1;
         match &plan.op {
             Op::Selector(selector) if !is_repeated => self.select_in_batches(selector, plan.at, grid, sink),
+            Op::Plus(inner) => self.for_each_batch(inner, grid, sink),
             Op::Call(call) if !is_repeated => match call.function.body {
                 Body::Window(body) => self.window_call_in_batches(call, body, grid, sink),
                 Body::Sample(_) | Body::Whole(_) => self.in_one_batch(plan, grid, sink),

@@ -137,6 +137,7 @@ impl<'a> Evaluator<'a> {
             Op::Text { value, .. } => Ok(Evaluated::Text(value.clone())),
             Op::Selector(selector) => self.select(selector, plan.at, grid),
             Op::Window(_) => Err(EvalError::execution("a range vector has no value by itself")),
+            Op::Plus(inner) => self.evaluate(inner, grid),
             Op::Negate(inner) => {
                 let value = self.evaluate(inner, grid)?;
                 let before = value.sample_count();

@@ -112,7 +112,7 @@ fn shift_of(plan: &Plan) -> Shift {
                 }
             }
         },
-        Op::Negate(inner) => shift_of(inner),
+        Op::Plus(inner) | Op::Negate(inner) => shift_of(inner),
         Op::Binary(binary) => shift_of(&binary.left),
         Op::Aggregate(aggregate) => shift_of(&aggregate.inner),
         Op::Call(call) => call
