@@ -19,7 +19,6 @@ use ulid::Ulid;
 use crate::bytes::Malformed;
 use crate::chunk::{self, ReadyChunk};
 use crate::telemetry::Telemetry;
-use read_cache::Entry;
 
 mod contents;
 mod index;
@@ -256,22 +255,19 @@ impl Block {
     /// A chunk ready for reading, out of the cache where it is there. Chunks lean on others of their page only, so the chain is
     /// short.
     fn ready_chunk(&self, meta: &ChunkMeta) -> Result<Arc<ReadyChunk>, ReadError> {
-        if let Some(Entry::Chunk(known)) = self.cache.get(self.id, meta.part.offset) {
-            return Ok(known);
-        }
-        let bytes = self.read_part(meta.part, "chunk")?;
-        let ready = match &meta.base {
-            None => ReadyChunk::decode(&bytes),
-            Some(base) => {
-                let (mut beside, mut columns) = (SampleColumns::default(), SampleColumns::default());
-                self.ready_chunk(base)?.read_all(&mut beside);
-                chunk::decode_beside(&bytes, &beside, &mut columns).map(|()| ReadyChunk::of(&columns))
-            }
-        };
-        let ready = Arc::new(ready.map_err(|error| self.damaged(meta.part, "chunk", error))?);
-        self.cache
-            .put(self.id, meta.part.offset, Entry::Chunk(Arc::clone(&ready)));
-        Ok(ready)
+        self.cache.get_or_read(self.id, meta.part.offset, || {
+            let bytes = self.read_part(meta.part, "chunk")?;
+            let ready = match &meta.base {
+                None => ReadyChunk::decode(&bytes),
+                Some(base) => {
+                    let (mut beside, mut columns) = (SampleColumns::default(), SampleColumns::default());
+                    self.ready_chunk(base)?.read_all(&mut beside);
+                    chunk::decode_beside(&bytes, &beside, &mut columns).map(|()| ReadyChunk::of(&columns))
+                }
+            };
+            let ready = ready.map_err(|error| self.damaged(meta.part, "chunk", error))?;
+            Ok(Arc::new(ready))
+        })
     }
 
     /// Lets the file go when the last holder lets go of the block.

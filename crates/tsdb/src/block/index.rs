@@ -10,7 +10,6 @@ use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
 use super::contents::Part;
-use super::read_cache::Entry;
 use super::{Block, ChunkMeta, HistogramMeta, RollupMeta, rollups};
 use crate::bytes::{Malformed, Reader};
 use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
@@ -86,14 +85,11 @@ impl Row {
     }
 }
 
-/// Pages by number.
-type Pages<T> = RefCell<HashMap<usize, Arc<[T]>, FxBuildHasher>>;
-
 /// One question to one block; pages it has read are kept until the question is answered.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     block: &'a Block,
-    dictionary: Pages<Pair>,
+    dictionary: RefCell<HashMap<usize, Arc<[Pair]>, FxBuildHasher>>,
 }
 
 impl<'a> Session<'a> {
@@ -216,16 +212,18 @@ impl<'a> Session<'a> {
     }
 
     fn rows(&self, page: usize) -> Result<Arc<[Row]>, ReadError> {
+        let part = self.rows_part(page)?;
+        let Block { cache, id, .. } = self.block;
+        cache.get_or_read(*id, part.offset, || Ok(self.load_rows(part)?.into()))
+    }
+
+    fn rows_part(&self, page: usize) -> Result<Part, ReadError> {
         let part = self.block.contents.series_pages.get(page).copied();
-        let part = part.ok_or_else(|| self.broken("series", "page is missing"))?;
-        if let Some(Entry::Rows(known)) = self.block.cache.get(self.block.id, part.offset) {
-            return Ok(known);
-        }
-        let rows: Arc<[Row]> = self.load_rows(page)?.into();
-        self.block
-            .cache
-            .put(self.block.id, part.offset, Entry::Rows(Arc::clone(&rows)));
-        Ok(rows)
+        part.ok_or_else(|| self.broken("series", "page is missing"))
+    }
+
+    fn load_rows(&self, part: Part) -> Result<Vec<Row>, ReadError> {
+        self.load(part, "series page", take_rows)
     }
 
     /// A page of the dictionary: as this question has read it, or as one before it did.
@@ -233,30 +231,17 @@ impl<'a> Session<'a> {
         if let Some(known) = self.dictionary.borrow().get(&page) {
             return Ok(Arc::clone(known));
         }
-        let part = self.dictionary_part(page)?;
-        let pairs = match self.block.cache.get(self.block.id, part.offset) {
-            Some(Entry::Pairs(known)) => known,
-            _ => {
-                let pairs: Arc<[Pair]> = self.load(part, "dictionary page", take_pairs)?.into();
-                let entry = Entry::Pairs(Arc::clone(&pairs));
-                self.block.cache.put(self.block.id, part.offset, entry);
-                pairs
-            }
-        };
+        let place = self.block.contents.dictionary_pages.get(page);
+        let part = place
+            .ok_or_else(|| self.broken("dictionary", "page is missing"))?
+            .part;
+        let Block { cache, id, .. } = self.block;
+        let pairs = cache.get_or_read(*id, part.offset, || {
+            let pairs = self.load(part, "dictionary page", take_pairs)?;
+            Ok(Arc::<[Pair]>::from(pairs))
+        })?;
         self.dictionary.borrow_mut().insert(page, Arc::clone(&pairs));
         Ok(pairs)
-    }
-
-    fn dictionary_part(&self, page: usize) -> Result<Part, ReadError> {
-        let place = self.block.contents.dictionary_pages.get(page);
-        let place = place.ok_or_else(|| self.broken("dictionary", "page is missing"))?;
-        Ok(place.part)
-    }
-
-    fn load_rows(&self, page: usize) -> Result<Vec<Row>, ReadError> {
-        let part = self.block.contents.series_pages.get(page).copied();
-        let part = part.ok_or_else(|| self.broken("series", "page is missing"))?;
-        self.load(part, "series page", take_rows)
     }
 
     fn load<T>(
@@ -279,16 +264,13 @@ impl<'a> Session<'a> {
 
     fn postings(&self, pair: &Pair) -> Result<Arc<RoaringBitmap>, ReadError> {
         let part = pair.postings;
-        if let Some(Entry::Postings(known)) = self.block.cache.get(self.block.id, part.offset) {
-            return Ok(known);
-        }
-        let bytes = self.block.read_part(part, "postings")?;
-        let postings = RoaringBitmap::deserialize_from(&*bytes)
-            .map_err(|_| self.block.damaged(part, "postings", Malformed("bitmap")))?;
-        let postings = Arc::new(postings);
-        let entry = Entry::Postings(Arc::clone(&postings));
-        self.block.cache.put(self.block.id, part.offset, entry);
-        Ok(postings)
+        let Block { cache, id, .. } = self.block;
+        cache.get_or_read(*id, part.offset, || {
+            let bytes = self.block.read_part(part, "postings")?;
+            RoaringBitmap::deserialize_from(&*bytes)
+                .map(Arc::new)
+                .map_err(|_| self.block.damaged(part, "postings", Malformed("bitmap")))
+        })
     }
 
     /// The page on which `(name, value)` lies, if it lies anywhere.
@@ -330,7 +312,8 @@ impl<'a> Walk<'a> {
             if let Some(row) = self.rows.next() {
                 self.next = Some(self.session.named(&row)?);
             } else if self.page < self.session.block.contents.series_pages.len() {
-                self.rows = self.session.load_rows(self.page)?.into_iter();
+                let part = self.session.rows_part(self.page)?;
+                self.rows = self.session.load_rows(part)?.into_iter();
                 self.page += 1;
             } else {
                 break;

@@ -34,6 +34,36 @@ pub(super) enum Entry {
     Postings(Arc<RoaringBitmap>),
 }
 
+/// What an entry can be of.
+pub(super) trait Kept {
+    fn into_entry(part: Arc<Self>) -> Entry;
+    fn from_entry(entry: Entry) -> Option<Arc<Self>>;
+}
+
+macro_rules! parts {
+    ($($kind:ident: $part:ty;)*) => {
+        $(impl Kept for $part {
+            fn into_entry(part: Arc<Self>) -> Entry {
+                Entry::$kind(part)
+            }
+
+            fn from_entry(entry: Entry) -> Option<Arc<Self>> {
+                match entry {
+                    Entry::$kind(part) => Some(part),
+                    _ => None,
+                }
+            }
+        })*
+    };
+}
+
+parts! {
+    Chunk: ReadyChunk;
+    Pairs: [Pair];
+    Rows: [Row];
+    Postings: RoaringBitmap;
+}
+
 #[derive(Debug, Clone)]
 struct Weigher;
 
@@ -59,18 +89,23 @@ impl ReadCache {
         }
     }
 
-    pub(super) fn get(&self, block: Ulid, offset: u64) -> Option<Entry> {
-        let found = self.entries.get(&(block, offset));
-        match &found {
-            Some(_) => self.telemetry.read_cache_hits.inc(),
-            None => self.telemetry.read_cache_misses.inc(),
-        };
-        found
-    }
-
-    pub(super) fn put(&self, block: Ulid, offset: u64, entry: Entry) {
-        self.entries.insert((block, offset), entry);
+    /// The part of a block at `offset`; read where it is not at hand.
+    pub(super) fn get_or_read<T: Kept + ?Sized, E>(
+        &self,
+        block: Ulid,
+        offset: u64,
+        read: impl FnOnce() -> Result<Arc<T>, E>,
+    ) -> Result<Arc<T>, E> {
+        let key = (block, offset);
+        if let Some(known) = self.entries.get(&key).and_then(T::from_entry) {
+            self.telemetry.read_cache_hits.inc();
+            return Ok(known);
+        }
+        self.telemetry.read_cache_misses.inc();
+        let part = read()?;
+        self.entries.insert(key, T::into_entry(Arc::clone(&part)));
         self.tell_bytes();
+        Ok(part)
     }
 
     /// Forgets what it knows of a block that is gone.
