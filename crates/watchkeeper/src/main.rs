@@ -111,8 +111,11 @@ fn version() -> String {
     )
 }
 
+/// Twice as many threads as cores: up to half of them may be at work on a short query for a moment (`web::workers`).
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.saturating_mul(2).max(4))
         .enable_all()
         .thread_name("watchkeeper")
         .max_blocking_threads(assembly::BLOCKING_THREADS_MAX)

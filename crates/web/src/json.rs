@@ -20,8 +20,15 @@ impl Serialize for LabelsJson<'_> {
 
 /// Appends a text with quotes and escapes.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
-    // A memory buffer takes every byte and a text is always valid JSON.
-    let _ = serde_json::to_writer(&mut *out, text);
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // A memory buffer takes every byte and a text is always valid JSON.
+        let _ = serde_json::to_writer(&mut *out, text);
+    }
 }
 
 /// Appends a label set as an object.
@@ -36,6 +43,13 @@ pub(crate) fn write_labels(out: &mut Vec<u8>, labels: &Labels) {
         write_text(out, value);
     }
     out.push(b'}');
+}
+
+/// Appends a further member to an object: of numbers and texts only, which are always valid JSON.
+pub(crate) fn write_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
+    if let Ok(json) = serde_json::to_string(value) {
+        out.extend_from_slice(format!(",\"{name}\":{json}").as_bytes());
+    }
 }
 
 /// Appends a float in Prometheus' decimal form, without quotes: also `NaN` and `+Inf`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::{QUERIES_WAITING_MAX, QUERY_CONCURRENCY_MAX, RUN_HERE_FOR};
@@ -18,6 +18,8 @@ pub(crate) struct Workers {
     slots: Arc<Semaphore>,
     slot_count: usize,
     waiting: AtomicUsize,
+    /// How many queries are being tried on threads of the runtime.
+    tried_here: AtomicUsize,
     telemetry: Telemetry,
 }
 
@@ -71,6 +73,7 @@ impl Workers {
             slots: Arc::new(Semaphore::new(slot_count)),
             slot_count,
             waiting: AtomicUsize::new(0),
+            tried_here: AtomicUsize::new(0),
             telemetry,
         }
     }
@@ -88,9 +91,9 @@ impl Workers {
         self.run_apart(slot, deadline, asked, work).await
     }
 
-    /// The same for work that is mostly done at once: where a slot is free it is tried on the thread that asks, which saves
-    /// waking another one and being woken by it. `None` from `work` says that its deadline came too early; then it is run again,
-    /// apart and with all of its time.
+    /// The same for work that is mostly done at once: it is tried on the thread that asks, which saves waking another one and
+    /// being woken by it. `None` from `work` says that its deadline came too early; then it is run again, apart and with all of its
+    /// time.
     pub(crate) async fn run_here_first<T: Send + 'static>(
         &self,
         timeout: Duration,
@@ -99,29 +102,40 @@ impl Workers {
         let asked = Instant::now();
         let deadline = asked + timeout;
         let slot = self.wait_for_slot(deadline).await?;
-        let here = asked + RUN_HERE_FOR;
-        // Where there is one thread only, nobody else could go on meanwhile; where it had to wait, others wait too.
-        let has_others = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        if has_others && here < deadline && Instant::now() < here {
-            let task = Task {
-                cancel: Arc::default(),
-                deadline: here,
-                queued: asked.elapsed(),
-                is_tried: true,
-            };
-            let running = RunningCount::new(&self.telemetry);
-            let done = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(|| work(&task))));
-            drop(running);
-            match done {
-                Ok(Some(value)) => return Ok(value),
-                Ok(None) => {}
-                Err(_) => return Err(self.panicked("on the thread that asked")),
-            }
+        if let Some(done) = self.try_here(asked, deadline, &work) {
+            return done;
         }
         let done = self
             .run_apart(slot, deadline, asked, move |task| work(task))
             .await?;
         done.ok_or(WorkerError::QueueTimeout)
+    }
+
+    fn try_here<T>(
+        &self,
+        asked: Instant,
+        deadline: Instant,
+        work: &impl Fn(&Task) -> Option<T>,
+    ) -> Option<Result<T, WorkerError>> {
+        let here = asked + RUN_HERE_FOR;
+        // Where it had to wait, others wait too.
+        if here >= deadline || Instant::now() >= here {
+            return None;
+        }
+        let _place = TriedHere::take(&self.tried_here)?;
+        let task = Task {
+            cancel: Arc::default(),
+            deadline: here,
+            queued: asked.elapsed(),
+            is_tried: true,
+        };
+        let running = RunningCount::new(&self.telemetry);
+        let done = catch_unwind(AssertUnwindSafe(|| work(&task)));
+        drop(running);
+        match done {
+            Ok(done) => done.map(Ok),
+            Err(_) => Some(Err(self.panicked("on the thread that asked"))),
+        }
     }
 
     async fn run_apart<T: Send + 'static>(
@@ -195,6 +209,28 @@ impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
         self.0.telemetry.queries_waiting.dec();
+    }
+}
+
+/// A thread of the runtime that works on a query for a moment. Half of the threads always stay free, to go on with what else there
+/// is: leaving the runtime for the time (`block_in_place`) would wake one of them for every query, however short.
+#[derive(Debug)]
+struct TriedHere<'a>(&'a AtomicUsize);
+
+impl<'a> TriedHere<'a> {
+    fn take(tried: &'a AtomicUsize) -> Option<Self> {
+        let tried_max = Handle::current().metrics().num_workers() / 2;
+        let one_more = |count| (count < tried_max).then_some(count + 1);
+        tried
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+            .ok()?;
+        Some(Self(tried))
+    }
+}
+
+impl Drop for TriedHere<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -108,13 +108,14 @@ impl<'a> Session<'a> {
     ) -> Result<Vec<BlockSeries>, ReadError> {
         let mut found = Vec::new();
         let mut rows: (usize, Arc<[Row]>) = (usize::MAX, Arc::default());
+        let is_within = self.block.range().union(&range) == range;
         for number in matching(self, matchers)? {
             let page = number as usize / SERIES_PER_PAGE;
             if rows.0 != page {
                 rows = (page, self.rows(page)?);
             }
             let row = self.row(&rows.1, number)?;
-            if row.held.overlaps(range) {
+            if is_within || row.held.overlaps(range) {
                 found.push(self.named(row)?);
             }
         }

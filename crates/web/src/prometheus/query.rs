@@ -12,6 +12,7 @@ use promql::{Answer, Expr, Value, ValueType};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::json::write_member;
 use crate::limits::POINTS_PER_SERIES_MAX;
 use crate::params::{Params, duration_from_ms, parse_duration_ms};
 use crate::prometheus::answer::{ApiError, Success, json_bytes};
@@ -235,11 +236,4 @@ pub(super) fn tail(answer: &Answer, timings: Option<Timings>) -> Vec<u8> {
     }
     out.push(b'}');
     out
-}
-
-fn write_member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
-    // Numbers and texts are always valid JSON.
-    if let Ok(json) = serde_json::to_string(value) {
-        out.extend_from_slice(format!(",\"{name}\":{json}").as_bytes());
-    }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use model::names::is_legacy_label_name;
 use model::{Labels, Matcher, ReadError, Selector, SeriesRead, TenantId, TimeRange};
-use serde::ser::{Serialize, Serializer};
 
 use crate::app::App;
-use crate::json::LabelsJson;
+use crate::json::{write_labels, write_member};
 use crate::params::{Params, TIME_MS_MAX, TIME_MS_MIN};
-use crate::prometheus::answer::{ApiError, Success};
+use crate::prometheus::answer::{ApiError, Success, json_bytes};
 use crate::prometheus::selectors::selectors;
 
 /// The prefix of a label name that was escaped to fit the legacy character set (prometheus/common `model.EscapeName`).
@@ -26,8 +26,8 @@ pub(crate) async fn series(State(app): State<Arc<App>>, params: Params) -> Resul
         return Err(ApiError::bad_data("no match[] parameter provided".to_owned()));
     }
     read(&app, params.tenant(), move |reader| {
-        let found = select_any(reader, range, &any_of)?;
-        Ok(Success::truncated(found.into_iter().map(SeriesLabels).collect(), limit).into_response())
+        let found = Success::truncated(select_any(reader, range, &any_of)?, limit);
+        Ok(json_bytes(StatusCode::OK, label_sets(&found).into()))
     })
     .await
 }
@@ -147,13 +147,21 @@ fn unescape(escaped: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-#[derive(Debug)]
-struct SeriesLabels(Labels);
-
-impl Serialize for SeriesLabels {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        LabelsJson(&self.0).serialize(serializer)
+/// The answer as JSON.
+fn label_sets(found: &Success<Vec<Labels>>) -> Vec<u8> {
+    let mut out = b"{\"status\":\"success\",\"data\":[".to_vec();
+    for (index, labels) in found.data.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_labels(&mut out, labels);
     }
+    out.push(b']');
+    if !found.warnings.is_empty() {
+        write_member(&mut out, "warnings", &found.warnings);
+    }
+    out.push(b'}');
+    out
 }
 
 #[cfg(test)]
