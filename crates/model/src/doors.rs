@@ -92,6 +92,19 @@ pub trait SeriesRead: Send + Sync + Debug {
         Ok(Vec::new())
     }
 
+    /// A mark of this moment, for [`unchanged_before_ms`](Self::unchanged_before_ms). `None`: this store does not say what changes.
+    fn mark(&self, tenant: TenantId) -> Option<Mark> {
+        let _ = tenant;
+        None
+    }
+
+    /// What is older than this, in milliseconds since the epoch, is for sure as it was at `mark`: nothing of it was written, deleted or
+    /// given up since.
+    fn unchanged_before_ms(&self, tenant: TenantId, mark: Mark) -> i64 {
+        let _ = (tenant, mark);
+        i64::MIN
+    }
+
     /// The same as [`select`](Self::select), in the tier of that resolution: [`SelectedSeries::read`] gives the last sample of
     /// every stretch, at the stretch's end. What is not in the tier yet is rolled up from what was measured.
     fn select_in_tier(
@@ -137,6 +150,10 @@ pub trait SeriesRead: Send + Sync + Debug {
     /// Counts for people and for the status page; lists hold at most `limit` entries, largest first.
     fn statistics(&self, tenant: TenantId, limit: usize) -> Result<SeriesStatistics, ReadError>;
 }
+
+/// A moment in the life of a store, by how many changes there were before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(pub u64);
 
 /// Samples of one coarseness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,7 @@ pub mod parser;
 mod plan;
 mod pretty;
 mod print;
+pub mod reach;
 pub mod telemetry;
 
 pub use answer::{Annotations, Answer, MatrixSeries, Point, Statistics, Value, VectorSample};

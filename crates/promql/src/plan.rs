@@ -99,12 +99,27 @@ pub(crate) struct CallPlan {
 
 /// Binds an expression to the steps of a query.
 pub(crate) fn plan(expr: &Expr, query: Grid, options: &Options) -> Result<Plan, EvalError> {
+    Ok(bind(expr, query, options)?.plan)
+}
+
+/// A plan, and whether its parts look at the ends of the query.
+pub(crate) struct Bound {
+    pub(crate) plan: Plan,
+    pub(crate) depends_on_ends: bool,
+}
+
+/// As [`plan`].
+pub(crate) fn bind(expr: &Expr, query: Grid, options: &Options) -> Result<Bound, EvalError> {
     let binder = Binder {
         query,
         options,
         told: Cell::default(),
+        depends_on_ends: Cell::default(),
     };
-    binder.bind(&expr.root)
+    Ok(Bound {
+        plan: binder.bind(&expr.root)?,
+        depends_on_ends: binder.depends_on_ends.get(),
+    })
 }
 
 /// Functions whose value depends on the step even where their arguments do not.
@@ -131,6 +146,7 @@ struct Binder<'a> {
     query: Grid,
     options: &'a Options,
     told: Cell<Told>,
+    depends_on_ends: Cell<bool>,
 }
 
 /// What the selectors of the part under way are to tell of resets (prometheus/promql `detectHistogramStatsDecoding`).
@@ -274,8 +290,14 @@ impl Binder<'_> {
     fn shift(&self, time: &TimeShift) -> Result<Shift, EvalError> {
         let at_ms = time.at.map(|at| match at {
             AtModifier::Time(at_ms) => at_ms,
-            AtModifier::Start => self.query.start_ms,
-            AtModifier::End => self.query.end_ms(),
+            AtModifier::Start => {
+                self.depends_on_ends.set(true);
+                self.query.start_ms
+            }
+            AtModifier::End => {
+                self.depends_on_ends.set(true);
+                self.query.end_ms()
+            }
         });
         let offset_ms = match &time.offset {
             Some(node) => self.millis(node)?,
@@ -310,7 +332,10 @@ impl Binder<'_> {
         match &node.kind {
             DurationKind::Literal(literal) => literal.value,
             DurationKind::Step => self.query.asked_step_ms() as f64 / 1000.0,
-            DurationKind::Range => self.query.length_ms() as f64 / 1000.0,
+            DurationKind::Range => {
+                self.depends_on_ends.set(true);
+                self.query.length_ms() as f64 / 1000.0
+            }
             DurationKind::MinOf(first, second) => self.seconds(first).min(self.seconds(second)),
             DurationKind::MaxOf(first, second) => self.seconds(first).max(self.seconds(second)),
             DurationKind::Negative(inner) => -self.seconds(inner),

@@ -1,6 +1,6 @@
 //! What tests of several rooms share: a clock they own and a store of series that lives in memory.
 //!
-//! In: `stdx` and `model`.  Out: [`FakeClock`], [`MemorySeries`], the notation of histograms;
+//! In: `stdx` and `model`.  Out: [`FakeClock`], [`MemorySeries`], [`Random`], the notation of histograms;
 //! dev-dependency only.
 //! Owns: nothing.
 //! Invariants: the memory store answers as the doors promise, by the simplest code there is, so that engines can be
@@ -11,7 +11,9 @@
 pub mod fake_clock;
 pub mod histogram_notation;
 pub mod memory_series;
+pub mod random;
 
 pub use fake_clock::FakeClock;
 pub use histogram_notation::{WrittenHistogram, expand_histograms};
 pub use memory_series::MemorySeries;
+pub use random::Random;

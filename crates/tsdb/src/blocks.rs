@@ -179,14 +179,14 @@ impl Blocks {
 
     /// Gives up blocks: those that are too old for their tier, then of each tier the oldest until its bytes hold, then of all
     /// tiers those that are nearest to the end of their time until `bytes_max` holds together with `other_bytes`. Of the first,
-    /// only those that `may_go`. Files go when nobody reads them any more.
+    /// only those that `may_go`. Files go when nobody reads them any more. Says whether any went.
     pub(crate) fn expire(
         &self,
         keeps: &[TierKeep],
         (bytes_max, other_bytes): (Option<u64>, u64),
         now_ms: i64,
         may_go: impl Fn(&Block) -> bool,
-    ) {
+    ) -> bool {
         // Nearest to the end of its time last; what no setting names is over.
         let keep_of = |block: &Block| {
             keeps
@@ -214,7 +214,7 @@ impl Blocks {
             }
         }
         if expired.is_empty() {
-            return;
+            return false;
         }
         let gone = |block: &&Arc<Block>| expired.iter().any(|gone| gone.id() == block.id());
         let mut list = self.list.write();
@@ -226,6 +226,7 @@ impl Blocks {
             block.doom();
         }
         self.count();
+        true
     }
 
     /// Takes note of damage met while reading. A block whose index is damaged is set aside: it cannot tell what it

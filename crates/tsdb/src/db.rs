@@ -8,7 +8,7 @@
 //! Start at: [`Db::open`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -29,6 +29,7 @@ use crate::telemetry::Telemetry;
 
 mod append;
 pub mod backfill;
+mod changes;
 mod compact;
 mod deletions;
 mod flush;
@@ -41,6 +42,7 @@ mod series_walk;
 mod snapshot;
 
 use append::Echo;
+use changes::Changes;
 use deletions::Clean;
 use replay::Replay;
 
@@ -71,6 +73,7 @@ pub(crate) struct Inner {
     clean: Mutex<Clean>,
     segments: Mutex<Segments>,
     keys: Keys,
+    changes: Changes,
     checkpoint: RwLock<Checkpoint>,
     /// Whether the checkpoint in memory says more than the one on disk.
     checkpoint_stale: AtomicBool,
@@ -131,11 +134,7 @@ impl Db {
         let head = Head::new();
         let keys = Keys::default();
         let exemplars = Exemplars::keeping(config.exemplars_max);
-        let wal_config = WalConfig {
-            telemetry: telemetry.log.clone(),
-            segment_min: checkpoint.newest_segment().unwrap_or(1),
-            ..WalConfig::in_dir(dir.join("log"), dir.join("quarantine"))
-        };
+        let wal_config = wal_config(&dir, &telemetry, &checkpoint);
         let mut replay = Replay::new((&head, &blocks, &keys, &exemplars), checkpoint, now_ms);
         let (wal, log_report) = Wal::open(SharedStorage::clone(&storage), wal_config, &mut |record| {
             replay.take(record)
@@ -162,6 +161,7 @@ impl Db {
             clean: Mutex::default(),
             segments: Mutex::new(segments),
             keys,
+            changes: Changes::default(),
             checkpoint: RwLock::new(checkpoint),
             checkpoint_stale: AtomicBool::new(false),
             last_flush: Mutex::default(),
@@ -266,6 +266,14 @@ impl Inner {
 
     fn checkpoint_path(&self) -> PathBuf {
         self.config.dir.join(crate::checkpoint::FILE)
+    }
+}
+
+fn wal_config(dir: &Path, telemetry: &Telemetry, checkpoint: &Checkpoint) -> WalConfig {
+    WalConfig {
+        telemetry: telemetry.log.clone(),
+        segment_min: checkpoint.newest_segment().unwrap_or(1),
+        ..WalConfig::in_dir(dir.join("log"), dir.join("quarantine"))
     }
 }
 

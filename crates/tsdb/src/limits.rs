@@ -74,3 +74,9 @@ pub const BACKFILL_BYTES_MAX: usize = 64 << 20;
 pub const ROLL_UP_AFTER_MS: i64 = DAY_MS;
 /// Samples that are too old for their tier wait so many milliseconds longer to be rolled up, where that fails.
 pub const ROLL_UP_GRACE_MS: i64 = DAY_MS;
+
+/// Changes are told apart by stretches of so many milliseconds of the time they concern: 10 seconds.
+pub const CHANGE_STRETCH_MS: i64 = 10_000;
+
+/// So many changes of each tenant are remembered: about half a day of live samples.
+pub const CHANGES_REMEMBERED_MAX: usize = 4096;

@@ -22,7 +22,7 @@ use model::{
     Statistic, TenantId, TimeRange,
 };
 use stdx::HumanDuration;
-use testkit::MemorySeries;
+use testkit::{MemorySeries, Random};
 use tsdb::{Config, Db};
 
 const T0: i64 = 1_700_006_400_000;
@@ -39,19 +39,6 @@ const STATISTICS: [Statistic; 5] = [
     Statistic::Max,
     Statistic::Last,
 ];
-
-/// A small deterministic generator (PCG, XSH-RR by shift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}
 
 struct World {
     random: Random,
@@ -82,7 +69,7 @@ impl World {
     fn new(seed: u64, dir: &Path) -> Self {
         let (storage, faults) = FaultyStorage::with_faults();
         let mut world = Self {
-            random: Random(seed),
+            random: Random::new(seed),
             config: Config {
                 out_of_order_window: HumanDuration::from_secs(2 * 3600),
                 // Longer than a life.

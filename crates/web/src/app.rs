@@ -6,6 +6,7 @@ use model::{SeriesRead, TenantId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer_cache::{AnswerCache, Asked};
 use crate::config::{Config, QueryWindows};
 use crate::deps::Deps;
 use crate::error::Error;
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) deps: Deps,
     pub(crate) workers: Workers,
+    pub(crate) answers: Option<AnswerCache>,
     pub(crate) page: Page,
     pub(crate) hub: Hub,
     pub(crate) intervals: IntervalMemory,
@@ -38,6 +40,7 @@ impl App {
     pub(crate) fn new(config: Config, deps: Deps, stop: CancellationToken) -> Result<Self, Error> {
         Ok(Self {
             workers: Workers::new(config.query_concurrency, deps.telemetry.clone()),
+            answers: AnswerCache::new(config.query_cache_size.0, deps.telemetry.clone()),
             page: Page::load()?,
             hub: Hub::new(deps.clock.now_ms(), deps.telemetry.clone()),
             intervals: IntervalMemory::default(),
@@ -52,6 +55,19 @@ impl App {
     /// The store as a tenant sees it.
     pub(crate) fn reader_of(&self, tenant: TenantId) -> Arc<dyn SeriesRead> {
         TenantReader::shared(&self.deps.reader, tenant)
+    }
+
+    /// The answer to a range query, and how many of its steps were not computed anew.
+    pub(crate) fn range(
+        &self,
+        asked: Asked<'_>,
+        store: &dyn SeriesRead,
+        options: &promql::Options,
+    ) -> Result<(promql::Answer, u64), promql::EvalError> {
+        match &self.answers {
+            Some(answers) => answers.range(asked, store, options),
+            None => Ok((asked.compute(asked.from_ms, store, options)?, 0)),
+        }
     }
 
     /// How a query is evaluated on its worker.

@@ -9,7 +9,7 @@ use stdx::{HumanBytes, HumanDuration};
 use url::Url;
 
 use crate::error::Error;
-use crate::limits::{QUERY_CONCURRENCY_MAX, QUERY_MEMORY_MIN};
+use crate::limits::{QUERY_CACHE_BYTES, QUERY_CONCURRENCY_MAX, QUERY_MEMORY_MIN};
 pub use otlp_listen::OtlpListen;
 
 /// Where to listen, who may ask, and how much a query may use.
@@ -35,6 +35,8 @@ pub struct Config {
     pub query_samples_max: usize,
     /// Memory that the values of one query may take.
     pub query_memory_max: HumanBytes,
+    /// Memory for answers to range queries that are used again; 0: none are kept.
+    pub query_cache_size: HumanBytes,
     /// How far back an instant selector looks for a sample.
     pub query_lookback: HumanDuration,
     /// Whether the start of a window such as `[5m]` belongs to it.
@@ -66,6 +68,7 @@ impl Default for Config {
             query_concurrency: None,
             query_samples_max: 50_000_000,
             query_memory_max: HumanBytes(promql::limits::MEMORY_MAX as u64),
+            query_cache_size: HumanBytes(QUERY_CACHE_BYTES),
             query_lookback: HumanDuration::from_secs(300),
             query_windows: QueryWindows::default(),
             admin_api: false,

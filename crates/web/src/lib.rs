@@ -10,6 +10,7 @@
 //! configuration file in the binary.
 //! Start at: [`serve`].
 
+mod answer_cache;
 mod app;
 mod config;
 mod deps;

@@ -38,6 +38,12 @@ pub(crate) const QUERY_CONCURRENCY_MAX: usize = 32;
 pub(crate) const QUERIES_WAITING_MAX: usize = 64;
 /// A query is tried for so long on the thread that took its request, before it is given to another.
 pub(crate) const RUN_HERE_FOR: Duration = Duration::from_millis(5);
+/// Memory for answers that are kept unless the configuration says otherwise: 64 MiB.
+pub(crate) const QUERY_CACHE_BYTES: u64 = 64 << 20;
+/// An answer is kept where at least so many samples were read for it: others are computed as fast as they are found.
+pub(crate) const ANSWER_SAMPLES_READ_MIN: u64 = 5_000;
+/// One answer takes at most this share of that memory, as a divisor.
+pub(crate) const ANSWER_SHARE_MAX: u64 = 4;
 /// A query may take at least so many bytes of memory.
 pub(crate) const QUERY_MEMORY_MIN: u64 = 1 << 20;
 /// Points that one series of a range query may have (Prometheus' limit).

@@ -31,6 +31,12 @@ pub struct Telemetry {
     pub(crate) queries_waiting: Gauge,
     /// Queries that ended without an answer, by reason.
     pub(crate) queries_failed: Family<ReasonLabels, Counter>,
+    /// Range queries that were answered, whole or in part, from answers kept.
+    pub(crate) answer_cache_hits: Counter,
+    /// Range queries that could have been, but were computed whole.
+    pub(crate) answer_cache_misses: Counter,
+    /// Memory of the answers kept.
+    pub(crate) answer_cache_bytes: Gauge,
     /// Clients of the event stream.
     pub(crate) stream_clients: Gauge,
     /// Events that clients of the stream lost because they were too slow.
@@ -68,6 +74,9 @@ impl Default for Telemetry {
             queries_running: Gauge::default(),
             queries_waiting: Gauge::default(),
             queries_failed: Family::default(),
+            answer_cache_hits: Counter::default(),
+            answer_cache_misses: Counter::default(),
+            answer_cache_bytes: Gauge::default(),
             stream_clients: Gauge::default(),
             stream_events_dropped: Counter::default(),
         }
@@ -113,6 +122,21 @@ impl Telemetry {
             "queries_failed",
             "Queries that ended without an answer, by reason",
             self.queries_failed.clone(),
+        );
+        web.register(
+            "answer_cache_hits",
+            "Range queries answered, whole or in part, from answers that were kept",
+            self.answer_cache_hits.clone(),
+        );
+        web.register(
+            "answer_cache_misses",
+            "Range queries that were computed whole although their answers may be kept",
+            self.answer_cache_misses.clone(),
+        );
+        web.register(
+            "answer_cache_bytes",
+            "Memory of the answers kept",
+            self.answer_cache_bytes.clone(),
         );
         web.register(
             "stream_clients",

@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, StatusCode};
 use model::{
-    Exemplar, Labels, Matcher, MetricMetadata, ReadError, SelectedSeries, Selector, SeriesRead,
+    Exemplar, Labels, Mark, Matcher, MetricMetadata, ReadError, SelectedSeries, Selector, SeriesRead,
     SeriesStatistics, TenantId, Tier, TimeRange,
 };
 
@@ -64,6 +64,14 @@ impl SeriesRead for TenantReader {
 
     fn tiers(&self, _: TenantId) -> Result<Vec<Tier>, ReadError> {
         self.store.tiers(self.tenant)
+    }
+
+    fn mark(&self, _: TenantId) -> Option<Mark> {
+        self.store.mark(self.tenant)
+    }
+
+    fn unchanged_before_ms(&self, _: TenantId, mark: Mark) -> i64 {
+        self.store.unchanged_before_ms(self.tenant, mark)
     }
 
     fn select_in_tier(

@@ -115,6 +115,7 @@ impl Inner {
             value: row.value,
         }));
         let max_ms = rows.iter().map(|row| row.at_ms).max();
+        let min_ms = rows.iter().map(|row| row.at_ms).min();
         self.wal.append(
             KIND_SAMPLES,
             |segment, out| {
@@ -139,6 +140,9 @@ impl Inner {
                 }
                 for &row in doubtful {
                     self.head.take_doubtful(row, &mut accepted);
+                }
+                if let Some(min_ms) = min_ms {
+                    self.changes.note(batch.tenant, min_ms);
                 }
                 if let Some(pending) = pending {
                     pending.settle(now_ms, accepted.clone());

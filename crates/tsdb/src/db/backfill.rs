@@ -275,7 +275,9 @@ impl Inner {
         })?;
         let Some(block) = block else { return Ok(false) };
         let stored = block.contents().sample_count;
+        let from_ms = block.range().from_ms();
         self.blocks.add(block);
+        self.changes.note(tenant, from_ms);
         self.note_newest(tenant, &new);
         let histograms: usize = new.iter().map(|(_, samples)| samples.histograms.len()).sum();
         result.accepted.stored += stored;

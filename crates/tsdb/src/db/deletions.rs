@@ -120,6 +120,7 @@ impl Db {
                 range,
                 up_to,
             });
+            inner.changes.note(tenant, range.from_ms());
             inner.clean.lock().of_tombstones.clear();
             inner.checkpoint_stale.store(true, Ordering::SeqCst);
             inner.save_checkpoint()

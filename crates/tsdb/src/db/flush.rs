@@ -93,7 +93,11 @@ impl Inner {
                 || keeps.iter().all(rolled_up)
         };
         let bytes = (self.config.retention_bytes, self.wal.disk_bytes());
-        self.blocks.expire(&keeps, bytes, now_ms, may_go);
+        let expired = self.blocks.expire(&keeps, bytes, now_ms, may_go);
+        // What single series lose with time is not told apart.
+        if expired || !self.config.series_retention.is_empty() {
+            self.changes.note_all();
+        }
     }
 
     /// Whether memory holds so much that it should be flushed before its time.

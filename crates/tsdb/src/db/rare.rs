@@ -60,6 +60,8 @@ impl Inner {
 
     fn apply_rare(&self, batch: &SeriesBatch, judged: Judged) -> Accepted {
         let mut accepted = judged.accepted;
+        let times = judged.histograms.iter().flat_map(|(_, samples)| samples);
+        let min_ms = times.map(|sample| sample.at_ms).min();
         for (series, samples) in judged.histograms {
             for sample in samples {
                 match series.insert_histogram(sample) {
@@ -70,6 +72,9 @@ impl Inner {
                     Verdict::Refuse(refusal) => accepted.refuse(refusal, 1),
                 }
             }
+        }
+        if let Some(min_ms) = min_ms {
+            self.changes.note(batch.tenant, min_ms);
         }
         for (series, exemplar) in judged.exemplars {
             accepted.exemplars_stored += 1;

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use model::{
-    Exemplar, HistogramSample, Labels, Matcher, MetricMetadata, RAW, ReadError, SampleColumns,
+    Exemplar, HistogramSample, Labels, Mark, Matcher, MetricMetadata, RAW, ReadError, SampleColumns,
     SelectedSeries, Selector, SeriesRead, SeriesStatistics, TenantId, Tier, TimeRange,
 };
 use ulid::Ulid;
@@ -138,6 +138,14 @@ impl SeriesRead for Db {
 
     fn tiers(&self, tenant: TenantId) -> Result<Vec<Tier>, ReadError> {
         Ok(self.kept_tiers(tenant))
+    }
+
+    fn mark(&self, tenant: TenantId) -> Option<Mark> {
+        Some(self.inner.changes.mark(tenant))
+    }
+
+    fn unchanged_before_ms(&self, tenant: TenantId, mark: Mark) -> i64 {
+        self.inner.changes.unchanged_before_ms(tenant, mark)
     }
 
     fn select_in_tier(

@@ -11,6 +11,7 @@ use model::tier_name;
 use promql::{Answer, Expr, Value, ValueType};
 use serde::Serialize;
 
+use crate::answer_cache::Asked;
 use crate::app::App;
 use crate::json::write_member;
 use crate::limits::POINTS_PER_SERIES_MAX;
@@ -26,7 +27,8 @@ pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Resu
     let terms = Terms::read(&app, &params)?;
     let expr = parse_query(&params)?;
     let reader = app.reader_of(params.tenant());
-    let evaluate = move |options: &promql::Options| promql::instant(&expr, &*reader, at_ms, options);
+    let evaluate =
+        move |options: &promql::Options| Ok((promql::instant(&expr, &*reader, at_ms, options)?, 0));
     answer(&app, terms, limit, evaluate).await
 }
 
@@ -43,8 +45,21 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
         )));
     }
     let reader = app.reader_of(params.tenant());
-    let evaluate =
-        move |options: &promql::Options| promql::range(&expr, &*reader, from_ms, to_ms, step_ms, options);
+    let (evaluating, tenant) = (Arc::clone(&app), params.tenant());
+    let evaluate = move |options: &promql::Options| {
+        let asked = Asked {
+            tenant,
+            expr: &expr,
+            from_ms,
+            to_ms,
+            step_ms,
+        };
+        if terms.anew {
+            Ok((asked.compute(from_ms, &*reader, options)?, 0))
+        } else {
+            evaluating.range(asked, &*reader, options)
+        }
+    };
     answer(&app, terms, limit, evaluate).await
 }
 
@@ -59,6 +74,8 @@ struct Terms {
     timeout: Duration,
     lookback_ms: i64,
     with_statistics: bool,
+    /// Nothing that was computed before is to be used (`nocache=1`, as VictoriaMetrics has it).
+    anew: bool,
 }
 
 impl Terms {
@@ -82,6 +99,7 @@ impl Terms {
             timeout: asked.map_or(config.query_timeout.0, |asked| asked.min(config.query_timeout.0)),
             lookback_ms: default_if_not_positive(lookback_ms),
             with_statistics: !params.get("stats").is_empty(),
+            anew: !matches!(params.get("nocache"), "" | "0" | "false"),
         })
     }
 }
@@ -122,7 +140,7 @@ async fn answer(
     app: &Arc<App>,
     terms: Terms,
     limit: Option<usize>,
-    evaluate: impl Fn(&promql::Options) -> Result<Answer, promql::EvalError> + Send + 'static,
+    evaluate: impl Fn(&promql::Options) -> Result<(Answer, u64), promql::EvalError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let worker_app = Arc::clone(app);
     let work = move |task: &Task| {
@@ -136,7 +154,9 @@ async fn answer(
             answer => answer,
         };
         let timings = Timings::new(task.queued, started.elapsed());
-        Some(answer.map(|answer| body(answer, limit, terms.with_statistics.then_some(timings))))
+        let written =
+            |(answer, reused)| body(answer, limit, terms.with_statistics.then_some((timings, reused)));
+        Some(answer.map(written))
     };
     let result: Result<Body, promql::EvalError> = app.workers.run_here_first(terms.timeout, work).await?;
     let body = result.map_err(|error| {
@@ -148,14 +168,14 @@ async fn answer(
 }
 
 /// The beginning of what is sent, and how the rest is made.
-fn body(mut answer: Answer, limit: Option<usize>, timings: Option<Timings>) -> Body {
+fn body(mut answer: Answer, limit: Option<usize>, statistics: Option<(Timings, u64)>) -> Body {
     if truncate(&mut answer.value, limit) {
         answer
             .annotations
             .warnings
             .insert("results truncated due to limit".to_owned());
     }
-    let tail = tail(&answer, timings);
+    let tail = tail(&answer, statistics);
     ResultBody::new(answer.value, tail).into_body()
 }
 
@@ -183,11 +203,14 @@ pub(super) struct Timings {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct StatisticsJson {
     timings: Timings,
     samples: SamplesJson,
     /// The coarsest tier that was read: `raw`, or how much time a rollup covers.
     tier: String,
+    /// Steps that were not computed anew, because nothing changed that they depend on.
+    reused_steps: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -212,9 +235,9 @@ impl Timings {
 }
 
 /// What follows the result: statistics, the end of `data`, annotations, the end.
-pub(super) fn tail(answer: &Answer, timings: Option<Timings>) -> Vec<u8> {
+pub(super) fn tail(answer: &Answer, statistics: Option<(Timings, u64)>) -> Vec<u8> {
     let mut out = Vec::new();
-    if let Some(timings) = timings {
+    if let Some((timings, reused_steps)) = statistics {
         let statistics = StatisticsJson {
             timings,
             samples: SamplesJson {
@@ -222,6 +245,7 @@ pub(super) fn tail(answer: &Answer, timings: Option<Timings>) -> Vec<u8> {
                 peak_samples: answer.statistics.samples_held_max,
             },
             tier: tier_name(answer.statistics.resolution_ms_max),
+            reused_steps,
         };
         write_member(&mut out, "stats", &statistics);
     }

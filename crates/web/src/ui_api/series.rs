@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
-use model::SeriesRead;
+use model::{SeriesRead, TenantId};
 use promql::{EvalError, MatrixSeries, Value, ValueType};
 use serde::Deserialize;
 
+use crate::answer_cache::Asked;
 use crate::app::App;
 use crate::json::{write_integer, write_labels, write_number_or_null, write_text};
 use crate::limits::{
@@ -139,8 +140,15 @@ impl<'a> Evaluation<'a> {
         }
         let options = self.app.query_options(self.task);
         let (first_ms, last_ms) = (self.grid.t0_ms, self.grid.last_ms());
-        let answer = promql::range(&expr, self.reader, first_ms, last_ms, self.grid.step_ms, &options)
-            .map_err(|error| self.failure(&error))?;
+        let asked = Asked {
+            tenant: TenantId::DEFAULT,
+            expr: &expr,
+            from_ms: first_ms,
+            to_ms: last_ms,
+            step_ms: self.grid.step_ms,
+        };
+        let answer = self.app.range(asked, self.reader, &options);
+        let (answer, _) = answer.map_err(|error| self.failure(&error))?;
         let Value::Matrix(mut series) = answer.value else {
             return Err(plain(
                 "the engine answered a range with something else".to_owned(),
