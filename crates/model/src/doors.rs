@@ -178,6 +178,13 @@ pub trait SelectedSeries: Send + Sync + Debug {
         Ok(())
     }
 
+    /// How much the samples within `range` take where they are kept, whole chunks counted; for those who want to know what a query
+    /// reads.
+    fn extent(&self, range: TimeRange) -> Extent {
+        let _ = range;
+        Extent::default()
+    }
+
     /// Whether there may be native histograms at all; where not, nobody need look for them.
     fn may_have_histograms(&self) -> bool {
         true
@@ -187,6 +194,26 @@ pub trait SelectedSeries: Send + Sync + Debug {
     fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
         let _ = (range, out);
         Ok(())
+    }
+}
+
+/// How much samples take where they are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Chunks.
+    pub chunks: u64,
+    /// Bytes of these chunks, as they are kept.
+    pub bytes: u64,
+}
+
+impl Extent {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            chunks: self.chunks + other.chunks,
+            bytes: self.bytes + other.bytes,
+        }
     }
 }
 

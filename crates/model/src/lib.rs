@@ -28,7 +28,8 @@ pub use anchored::{AnchoredRegex, BadRegex};
 pub use backfill::{Backfill, Backfilled};
 pub use batch::{Accepted, NumberedSample, Refusal, SeriesBatch, SeriesNumber, TenantId};
 pub use doors::{
-    Mark, ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, Tier, WriteError,
+    Extent, Mark, ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, Tier,
+    WriteError,
 };
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};

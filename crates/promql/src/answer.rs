@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::explain::Explained;
 use model::{Histogram, HistogramSample, Labels, SampleColumns};
 
 /// The answer to a query.
@@ -14,6 +15,8 @@ pub struct Answer {
     pub annotations: Annotations,
     /// What the answer cost.
     pub statistics: Statistics,
+    /// What became of every part of the query, where that was asked for.
+    pub explained: Option<Explained>,
 }
 
 /// The value of an expression.

@@ -304,7 +304,7 @@ impl Node {
     }
 
     /// Visits every selector, and says whether it asks for a range.
-    fn for_each_selector<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector, bool)) {
+    pub(crate) fn for_each_selector<'a>(&'a self, visit: &mut dyn FnMut(&'a Selector, bool)) {
         match &self.kind {
             Kind::Number(_) | Kind::Text(_) => {}
             Kind::Selector(selector) => visit(selector, false),

@@ -41,3 +41,6 @@ pub const ITEMS_PER_TASK_MIN: usize = 4;
 
 /// Series are made in batches of about so many values: 16 MB.
 pub const BATCH_VALUES: usize = 1 << 21;
+
+/// Equal parts are looked for in expressions of at most so many selectors.
+pub const SHARED_PARTS_MAX: usize = 64;

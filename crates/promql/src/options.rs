@@ -27,6 +27,8 @@ pub struct Options {
     pub windows: Windows,
     /// The step of a subquery that names none (`[5m:]`), in milliseconds.
     pub subquery_step_ms: i64,
+    /// Whether to tell what became of every part of the query.
+    pub explain: bool,
 }
 
 /// Whether the start of a window belongs to it; the end always does.
@@ -50,6 +52,7 @@ impl Default for Options {
             cancel: None,
             windows: Windows::default(),
             subquery_step_ms: limits::SUBQUERY_STEP_MS,
+            explain: false,
         }
     }
 }

@@ -6,13 +6,14 @@ use model::Matcher;
 
 use crate::ast::{
     Aggregate, AggregateOp, AtModifier, BinaryOp, Call, DurationKind, DurationNode, Expr, Extended, Kind,
-    Matching, Node, TimeShift, UnaryOp, ValueType,
+    Matching, Node, Subquery, TimeShift, UnaryOp, ValueType,
 };
 use crate::error::EvalError;
 use crate::eval::Grid;
 use crate::functions::{Body, Function};
 use crate::histogram::Hints;
 use crate::options::Options;
+use crate::sharing;
 
 /// A part of a query.
 #[derive(Debug)]
@@ -22,6 +23,12 @@ pub(crate) struct Plan {
     pub(crate) is_constant: bool,
     /// Byte offset in the source.
     pub(crate) at: usize,
+    /// Its place among all parts, from 0.
+    pub(crate) number: usize,
+    /// What it prints as, after a sign of what it tells of resets; only where parts are compared or explained.
+    pub(crate) key: Option<Box<str>>,
+    /// Parts with the same number here have the same value.
+    pub(crate) shared: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -97,27 +104,30 @@ pub(crate) struct CallPlan {
     pub(crate) at: usize,
 }
 
-/// Binds an expression to the steps of a query.
-pub(crate) fn plan(expr: &Expr, query: Grid, options: &Options) -> Result<Plan, EvalError> {
-    Ok(bind(expr, query, options)?.plan)
-}
-
-/// A plan, and whether its parts look at the ends of the query.
+/// An expression bound to the steps of a query.
 pub(crate) struct Bound {
     pub(crate) plan: Plan,
+    /// How many parts there are.
+    pub(crate) parts: usize,
+    /// Whether a part looks at where the query begins or ends.
     pub(crate) depends_on_ends: bool,
 }
 
-/// As [`plan`].
+/// Binds an expression to the steps of a query.
 pub(crate) fn bind(expr: &Expr, query: Grid, options: &Options) -> Result<Bound, EvalError> {
     let binder = Binder {
         query,
         options,
         told: Cell::default(),
         depends_on_ends: Cell::default(),
+        parts: Cell::default(),
+        with_keys: options.explain || sharing::is_likely(expr),
     };
+    let mut plan = binder.bind(&expr.root)?;
+    sharing::mark(&mut plan);
     Ok(Bound {
-        plan: binder.bind(&expr.root)?,
+        plan,
+        parts: binder.parts.get(),
         depends_on_ends: binder.depends_on_ends.get(),
     })
 }
@@ -147,6 +157,8 @@ struct Binder<'a> {
     options: &'a Options,
     told: Cell<Told>,
     depends_on_ends: Cell<bool>,
+    parts: Cell<usize>,
+    with_keys: bool,
 }
 
 /// What the selectors of the part under way are to tell of resets (prometheus/promql `detectHistogramStatsDecoding`).
@@ -181,16 +193,7 @@ impl Binder<'_> {
                 let range_ms = self.range(&matrix.range)?;
                 window(Source::Series(selector), shift, range_ms)
             }
-            Kind::Subquery(subquery) => {
-                let inner = self.bind_with(Told::NoResetWhatever, &subquery.inner)?;
-                let shift = self.shift(&subquery.time)?;
-                let range_ms = self.range(&subquery.range)?;
-                let step_ms = match &subquery.step {
-                    Some(step) => self.range(step)?,
-                    None => self.options.subquery_step_ms.max(1),
-                };
-                window(Source::Subquery { inner, step_ms }, shift, range_ms)
-            }
+            Kind::Subquery(subquery) => self.subquery(subquery)?,
             Kind::Paren(inner) => return self.bind(inner),
             Kind::Unary(UnaryOp::Plus, inner) => {
                 let inner = self.bind(inner)?;
@@ -221,10 +224,16 @@ impl Binder<'_> {
             Kind::Aggregate(aggregate) => self.aggregate(aggregate)?,
             Kind::Call(call) => self.call(call, node.at)?,
         };
+        let number = self.parts.get();
+        self.parts.set(number + 1);
+        let sign = if self.told.get() == Told::All { '+' } else { '-' };
         Ok(Plan {
             op,
             is_constant,
             at: node.at,
+            number,
+            key: self.with_keys.then(|| format!("{sign}{node}").into()),
+            shared: None,
         })
     }
 
@@ -234,6 +243,17 @@ impl Binder<'_> {
         let bound = self.bind(node);
         self.told.set(outer);
         bound
+    }
+
+    fn subquery(&self, subquery: &Subquery) -> Result<(Op, bool), EvalError> {
+        let inner = self.bind_with(Told::NoResetWhatever, &subquery.inner)?;
+        let shift = self.shift(&subquery.time)?;
+        let range_ms = self.range(&subquery.range)?;
+        let step_ms = match &subquery.step {
+            Some(step) => self.range(step)?,
+            None => self.options.subquery_step_ms.max(1),
+        };
+        Ok(window(Source::Subquery { inner, step_ms }, shift, range_ms))
     }
 
     fn call(&self, call: &Call, at: usize) -> Result<(Op, bool), EvalError> {
@@ -394,6 +414,14 @@ impl CallPlan {
 }
 
 impl Plan {
+    /// What it prints as, where that is known.
+    pub(crate) fn text(&self) -> &str {
+        self.key
+            .as_deref()
+            .and_then(|key| key.get(1..))
+            .unwrap_or_default()
+    }
+
     /// The text of a text argument.
     pub(crate) fn as_text(&self) -> &str {
         match &self.op {

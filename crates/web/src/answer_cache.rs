@@ -187,6 +187,7 @@ impl Asked<'_> {
             let answer = Answer {
                 value: Value::Matrix(series),
                 annotations: promql::Annotations::default(),
+                explained: None,
                 statistics,
             };
             return Ok(Some((answer, reused)));

@@ -1,5 +1,7 @@
 //! Vectors whose series are made in batches, so that those who only sum them up need not hold them all.
 
+use std::time::{Duration, Instant};
+
 use super::column::{Column, Evaluated};
 use super::{Evaluator, Grid};
 use crate::error::EvalError;
@@ -25,16 +27,56 @@ impl<'a> Evaluator<'a> {
         grid: Grid,
         sink: &mut Sink<'_, 'a>,
     ) -> Result<(), EvalError> {
-        let is_repeated = plan.is_constant && grid.steps > 1;
+        if plan.is_constant && grid.steps > 1 {
+            return self.in_one_batch(plan, grid, sink);
+        }
+        if plan.shared.is_some() {
+            match self.vector(plan, grid) {
+                Ok(columns) => return (sink.take)(self, columns),
+                // Then it is computed as often as it stands there, but never held.
+                Err(EvalError::WouldNotFit { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
         match &plan.op {
-            Op::Selector(selector) if !is_repeated => self.select_in_batches(selector, plan.at, grid, sink),
+            Op::Selector(selector) => self.measured(plan, sink, |evaluator, sink| {
+                evaluator.select_in_batches(selector, plan.at, grid, sink)
+            }),
             Op::Plus(inner) => self.for_each_batch(inner, grid, sink),
-            Op::Call(call) if !is_repeated => match call.function.body {
-                Body::Window(body) => self.window_call_in_batches(call, body, grid, sink),
+            Op::Call(call) => match call.function.body {
+                Body::Window(body) => self.measured(plan, sink, |evaluator, sink| {
+                    evaluator.window_call_in_batches(call, body, grid, sink)
+                }),
                 Body::Sample(_) | Body::Whole(_) => self.in_one_batch(plan, grid, sink),
             },
             _ => self.in_one_batch(plan, grid, sink),
         }
+    }
+
+    /// Makes the batches of a part, and takes note of what that takes without what `sink` does with them.
+    fn measured(
+        &mut self,
+        plan: &Plan,
+        sink: &mut Sink<'_, 'a>,
+        make: impl FnOnce(&mut Self, &mut Sink<'_, 'a>) -> Result<(), EvalError>,
+    ) -> Result<(), EvalError> {
+        let Some(under_way) = self.enter(plan) else {
+            return make(self, sink);
+        };
+        let (mut series, mut apart) = (0, Duration::ZERO);
+        let mut counting = Sink {
+            take: &mut |evaluator: &Self, batch: Vec<Column>| {
+                series += batch.len();
+                let since = Instant::now();
+                let taken = (sink.take)(evaluator, batch);
+                apart += since.elapsed();
+                taken
+            },
+            holds_all: sink.holds_all,
+        };
+        make(self, &mut counting)?;
+        self.leave(Some(under_way), series, apart);
+        Ok(())
     }
 
     fn in_one_batch(&mut self, plan: &Plan, grid: Grid, sink: &mut Sink<'_, 'a>) -> Result<(), EvalError> {

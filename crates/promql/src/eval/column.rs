@@ -207,6 +207,15 @@ impl Evaluated {
         }
     }
 
+    /// How many series it has; a number is one.
+    pub(crate) fn series_count(&self) -> usize {
+        match self {
+            Self::Scalar(_) => 1,
+            Self::Text(_) => 0,
+            Self::Vector(columns) => columns.len(),
+        }
+    }
+
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Scalar(_) => "scalar",

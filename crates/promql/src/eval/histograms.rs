@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{HistogramSample, SampleColumns, SelectedSeries, TimeRange};
+use model::{Extent, HistogramSample, SampleColumns, SelectedSeries, TimeRange};
 
 use super::Evaluator;
 use super::select::span;
@@ -48,7 +48,8 @@ impl Evaluator<'_> {
         }
         let read = histograms.iter().chain(&earlier);
         let read: usize = read.map(|sample| weight(&sample.value)).sum();
-        self.account.note_read(read);
+        // Their chunks were counted with the numbers'.
+        self.note_read(read, Extent::default);
         self.hold(read)?;
         self.release(read);
         tell_resets(earlier.last(), histograms, hints, |from_ms, to_ms| {

@@ -22,9 +22,11 @@ mod mixed_aggregate;
 mod mixed_binary;
 mod notes;
 mod parallel;
+mod profile;
 mod select;
 mod select_mixed;
 mod sets;
+mod shared;
 mod tier;
 mod window;
 mod window_mixed;
@@ -34,7 +36,7 @@ pub(crate) use grid::Grid;
 pub(crate) use notes::{Note, Notes};
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{SeriesRead, Tier};
 
@@ -45,6 +47,8 @@ use crate::limits;
 use crate::options::Options;
 use crate::plan::{self, Op, Plan};
 use account::Account;
+use profile::Profile;
+use shared::SharedValues;
 
 /// The value of `expr` at `at_ms` (milliseconds since the Unix epoch).
 pub fn instant(
@@ -54,13 +58,19 @@ pub fn instant(
     options: &Options,
 ) -> Result<Answer, EvalError> {
     let grid = Grid::instant(at_ms);
-    let plan = plan::plan(expr, grid, options)?;
-    let mut evaluator = Evaluator::new(expr, store, grid, options);
+    let bound = plan::bind(expr, grid, options)?;
+    let mut evaluator = Evaluator::new(expr, store, grid, (options, bound.parts));
+    let plan = &bound.plan;
     let value = match &plan.op {
-        Op::Window(window) => Value::Matrix(evaluator.raw_window(window, grid)?),
-        _ => evaluator.evaluate(&plan, grid)?.into_instant(at_ms)?,
+        Op::Window(window) => {
+            let under_way = evaluator.enter(plan);
+            let matrix = evaluator.raw_window(window, grid)?;
+            evaluator.leave(under_way, matrix.len(), Duration::ZERO);
+            Value::Matrix(matrix)
+        }
+        _ => evaluator.evaluate(plan, grid)?.into_instant(at_ms)?,
     };
-    Ok(evaluator.answer(value))
+    Ok(evaluator.answer(value, plan))
 }
 
 /// The value of `expr` every `step_ms` from `from_ms` to `to_ms`, both included (milliseconds since the Unix epoch).
@@ -82,13 +92,13 @@ pub fn range(
         )));
     }
     let grid = Grid::new(from_ms, to_ms, step_ms)?;
-    let plan = plan::plan(expr, grid, options)?;
-    let mut evaluator = Evaluator::new(expr, store, grid, options);
-    let evaluated = evaluator.evaluate(&plan, grid)?;
+    let bound = plan::bind(expr, grid, options)?;
+    let mut evaluator = Evaluator::new(expr, store, grid, (options, bound.parts));
+    let evaluated = evaluator.evaluate(&bound.plan, grid)?;
     // Samples of an answer carry their times.
     evaluator.check_room(evaluated.sample_count())?;
     let value = evaluated.into_matrix(grid)?;
-    Ok(evaluator.answer(value))
+    Ok(evaluator.answer(value, &bound.plan))
 }
 
 /// One query under way.
@@ -102,10 +112,18 @@ pub(crate) struct Evaluator<'a> {
     account: Account,
     /// In which tiers samples are kept, once that was asked.
     tiers: Option<Vec<Tier>>,
+    shared: SharedValues,
+    /// Where somebody wants to know what the parts take.
+    profile: Option<Profile>,
 }
 
 impl<'a> Evaluator<'a> {
-    fn new(expr: &'a Expr, store: &'a dyn SeriesRead, query: Grid, options: &'a Options) -> Self {
+    fn new(
+        expr: &'a Expr,
+        store: &'a dyn SeriesRead,
+        query: Grid,
+        (options, parts): (&'a Options, usize),
+    ) -> Self {
         Self {
             store,
             options,
@@ -113,12 +131,15 @@ impl<'a> Evaluator<'a> {
             query,
             account: Account::default(),
             tiers: None,
+            shared: SharedValues::default(),
+            profile: options.explain.then(|| Profile::new(parts)),
         }
     }
 
-    fn answer(self, value: Value) -> Answer {
+    fn answer(self, value: Value, plan: &Plan) -> Answer {
         Answer {
             value,
+            explained: self.explained(plan),
             statistics: self.account.statistics(),
             annotations: self.account.annotations.into_inner(),
         }
@@ -127,8 +148,20 @@ impl<'a> Evaluator<'a> {
     /// The value of a part at every step of `grid`.
     pub(crate) fn evaluate(&mut self, plan: &Plan, grid: Grid) -> Result<Evaluated, EvalError> {
         self.check()?;
+        if let Some(value) = self.known(plan, grid)? {
+            return Ok(value);
+        }
+        let told = self.annotation_count();
+        let under_way = self.enter(plan);
+        let value = self.computed(plan, grid)?;
+        self.leave(under_way, value.series_count(), Duration::ZERO);
+        self.share(plan, grid, &value, told);
+        Ok(value)
+    }
+
+    fn computed(&mut self, plan: &Plan, grid: Grid) -> Result<Evaluated, EvalError> {
         if plan.is_constant && grid.steps > 1 {
-            let value = self.evaluate(plan, grid.first())?;
+            let value = self.computed(plan, grid.first())?;
             self.hold(value.sample_count().saturating_mul(grid.steps - 1))?;
             return Ok(value.repeated(grid.steps));
         }

@@ -200,7 +200,7 @@ impl<'a> Evaluator<'a> {
     ) -> Result<(), EvalError> {
         samples.clear();
         series.read(range, samples).map_err(EvalError::Storage)?;
-        self.account.note_read(samples.len());
+        self.note_read(samples.len(), || series.extent(range));
         self.hold(samples.len())?;
         self.release(samples.len());
         Ok(())

@@ -69,7 +69,7 @@ impl Evaluator<'_> {
             .store
             .select_in_tier(&asked, resolution_ms)
             .map_err(EvalError::Storage)?;
-        self.account.note_selected(found.len());
+        self.note_found(found.len(), resolution_ms);
         Ok(found)
     }
 
@@ -96,7 +96,7 @@ impl Evaluator<'_> {
             rollups.clear();
             series.read_rollups(range, rollups).map_err(EvalError::Storage)?;
             let read = rollups.len() * body.wanted.len();
-            this.account.note_read(read);
+            this.note_read(read, || series.extent(range));
             this.hold(read)?;
             this.release(read);
             let values = slide_rollups(rollups, body, window, resolution_ms, grid);

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
-use model::{Labels, LabelsBuilder, Matcher, ReadError, TimeRange};
+use model::{Extent, Labels, LabelsBuilder, Matcher, ReadError, TimeRange};
 use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
@@ -48,6 +48,33 @@ impl Held {
         self.chunks.iter().any(|chunk| chunk.range().overlaps(&range))
             || self.histograms.iter().any(|chunk| chunk.range.overlaps(&range))
             || self.rollups.iter().any(|chunk| chunk.range.overlaps(&range))
+    }
+}
+
+impl Held {
+    /// How much of it lies within `range`, whole chunks counted.
+    pub(crate) fn weigh(&self, range: TimeRange) -> Extent {
+        let chunks = self.chunks.iter();
+        let chunks = chunks
+            .filter(|chunk| chunk.range().overlaps(&range))
+            .map(|chunk| chunk.part);
+        let histograms = self.histograms.iter();
+        let histograms = histograms
+            .filter(|chunk| chunk.range.overlaps(&range))
+            .map(|chunk| chunk.part);
+        let rollups = self.rollups.iter();
+        let rollups = rollups
+            .filter(|chunk| chunk.range.overlaps(&range))
+            .flat_map(|chunk| chunk.parts.into_iter().flatten());
+        chunks
+            .chain(histograms)
+            .chain(rollups)
+            .fold(Extent::default(), |sum, part| {
+                sum.and(Extent {
+                    chunks: 1,
+                    bytes: u64::from(part.length),
+                })
+            })
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use model::{
-    Exemplar, HistogramSample, Labels, Mark, Matcher, MetricMetadata, RAW, ReadError, SampleColumns,
+    Exemplar, Extent, HistogramSample, Labels, Mark, Matcher, MetricMetadata, RAW, ReadError, SampleColumns,
     SelectedSeries, Selector, SeriesRead, SeriesStatistics, TenantId, Tier, TimeRange,
 };
 use ulid::Ulid;
@@ -442,6 +442,12 @@ impl SelectedSeries for Selected {
         out.values.append(&mut newest.values);
         settle(out, start, range);
         Ok(())
+    }
+
+    fn extent(&self, range: TimeRange) -> Extent {
+        let memory = self.sources.memory.iter().map(|memory| memory.weigh(range));
+        let blocks = self.sources.blocks.iter().map(|found| found.weigh(range));
+        memory.chain(blocks).fold(Extent::default(), Extent::and)
     }
 
     fn may_have_histograms(&self) -> bool {

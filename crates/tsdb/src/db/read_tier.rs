@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    HistogramSample, Labels, RAW, ReadError, Rollups, SampleColumns, SelectedSeries, Selector, Statistic,
-    TenantId, Tier, TimeRange,
+    Extent, HistogramSample, Labels, RAW, ReadError, Rollups, SampleColumns, SelectedSeries, Selector,
+    Statistic, TenantId, Tier, TimeRange,
 };
 
 use super::read::{Found, Selected, Sources};
@@ -118,6 +118,16 @@ impl Db {
 impl SelectedSeries for InTier {
     fn labels(&self) -> &Labels {
         self.raw.labels()
+    }
+
+    fn extent(&self, range: TimeRange) -> Extent {
+        let rolled_up = self.blocks.iter().map(|found| found.weigh(range));
+        let open = self.open.iter().filter(|ends| ends.overlaps(&range));
+        let raw = open.map(|ends| {
+            self.raw
+                .extent(of_samples(clip(*ends, range), self.resolution_ms))
+        });
+        rolled_up.chain(raw).fold(Extent::default(), Extent::and)
     }
 
     fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{HistogramSample, Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange};
+use model::{
+    Extent, HistogramSample, Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange,
+};
 use parking_lot::Mutex;
 
 use super::histograms::{HistogramChunk, KeptHistograms};
@@ -167,6 +169,28 @@ impl MemSeries {
         if kept.open.range().is_some_and(|open| open.overlaps(&range)) {
             kept.open.decode(out);
         }
+    }
+
+    /// How much of what it holds lies within `range`, whole chunks counted.
+    pub(crate) fn weigh(&self, range: TimeRange) -> Extent {
+        let kept = self.kept.lock();
+        let sealed = kept.chunks().filter(|chunk| chunk.range().overlaps(&range));
+        let extent = sealed.fold(Extent::default(), |sum, chunk| {
+            sum.and(Extent {
+                chunks: 1,
+                bytes: chunk.bytes.len() as u64,
+            })
+        });
+        let open = kept.open.range().is_some_and(|open| open.overlaps(&range));
+        let late = kept.late.iter().any(|sample| range.contains(sample.at_ms));
+        let open_bytes = size_of_val(&*kept.open.offsets_ms) + size_of_val(&*kept.open.values);
+        let of = |there: bool, bytes: usize| Extent {
+            chunks: u64::from(there),
+            bytes: if there { bytes as u64 } else { 0 },
+        };
+        extent
+            .and(of(open, open_bytes))
+            .and(of(late, size_of_val(&*kept.late)))
     }
 
     /// Whether there may be samples in `range`.

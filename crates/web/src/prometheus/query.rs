@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use model::tier_name;
+use promql::explain::{Explained, Read};
 use promql::{Answer, Expr, Value, ValueType};
 use serde::Serialize;
 
@@ -74,6 +75,8 @@ struct Terms {
     timeout: Duration,
     lookback_ms: i64,
     with_statistics: bool,
+    /// With `stats=all` also what became of every part of the query.
+    explain: bool,
     /// Nothing that was computed before is to be used (`nocache=1`, as VictoriaMetrics has it).
     anew: bool,
 }
@@ -99,6 +102,7 @@ impl Terms {
             timeout: asked.map_or(config.query_timeout.0, |asked| asked.min(config.query_timeout.0)),
             lookback_ms: default_if_not_positive(lookback_ms),
             with_statistics: !params.get("stats").is_empty(),
+            explain: params.get("stats") == "all",
             anew: !matches!(params.get("nocache"), "" | "0" | "false"),
         })
     }
@@ -147,6 +151,7 @@ async fn answer(
         let started = Instant::now();
         let options = promql::Options {
             lookback_ms: terms.lookback_ms,
+            explain: terms.explain,
             ..worker_app.query_options(task)
         };
         let answer = match evaluate(&options) {
@@ -211,6 +216,32 @@ struct StatisticsJson {
     tier: String,
     /// Steps that were not computed anew, because nothing changed that they depend on.
     reused_steps: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<PartJson>,
+}
+
+/// A part of a query: what it is, how long it took with its own parts, what it read itself.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PartJson {
+    part: String,
+    seconds: f64,
+    series: u64,
+    computed: u64,
+    reused: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read: Option<ReadJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PartJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReadJson {
+    tier: String,
+    series: u64,
+    samples: u64,
+    chunks: u64,
+    bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -218,6 +249,27 @@ struct StatisticsJson {
 struct SamplesJson {
     total_queryable_samples: u64,
     peak_samples: u64,
+}
+
+impl PartJson {
+    fn new(explained: &Explained) -> Self {
+        let read = explained.read;
+        Self {
+            part: explained.part.clone(),
+            seconds: explained.took.as_secs_f64(),
+            series: explained.series,
+            computed: explained.computed,
+            reused: explained.reused,
+            read: (read != Read::default()).then(|| ReadJson {
+                tier: tier_name(read.resolution_ms),
+                series: read.series,
+                samples: read.samples,
+                chunks: read.chunks,
+                bytes: read.bytes,
+            }),
+            parts: explained.parts.iter().map(Self::new).collect(),
+        }
+    }
 }
 
 impl Timings {
@@ -246,6 +298,7 @@ pub(super) fn tail(answer: &Answer, statistics: Option<(Timings, u64)>) -> Vec<u
             },
             tier: tier_name(answer.statistics.resolution_ms_max),
             reused_steps,
+            plan: answer.explained.as_ref().map(PartJson::new),
         };
         write_member(&mut out, "stats", &statistics);
     }

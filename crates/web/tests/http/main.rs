@@ -9,6 +9,7 @@
 )]
 
 mod alerts;
+mod explain;
 mod federate;
 mod guard;
 mod influx;
