@@ -12,6 +12,7 @@ pub mod answer;
 pub mod ast;
 pub mod error;
 mod eval;
+mod experimental;
 pub mod explain;
 pub mod functions;
 pub mod histogram;

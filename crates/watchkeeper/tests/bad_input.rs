@@ -139,6 +139,22 @@ fn a_bad_rule_is_named_with_its_own_file_and_line() {
 }
 
 #[test]
+fn experimental_rules_are_named_where_they_are_not_let_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = "groups:\n- name: a\n  rules:\n  - record: x\n    expr: sum(up)\n  - record: y\n    expr: limitk(2, up)\n";
+    std::fs::write(folder.path().join("rules.yaml"), rules).unwrap();
+    let config = "server: {query_experimental: false}\nrule_files: [rules.yaml]\n";
+    says(
+        &refused(folder.path(), config),
+        &[
+            "rules.yaml:6:",
+            "limitk() is experimental",
+            "server.query_experimental: true",
+        ],
+    );
+}
+
+#[test]
 fn check_config_says_everything_at_once_and_ends_with_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(

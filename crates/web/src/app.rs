@@ -70,6 +70,13 @@ impl App {
         }
     }
 
+    /// Reads an expression, without what the configuration does not let in.
+    pub(crate) fn parse(&self, text: &str) -> Result<promql::Expr, promql::ParseError> {
+        let expr = promql::parse(text)?;
+        self.config.check_expression(&expr)?;
+        Ok(expr)
+    }
+
     /// How a query is evaluated on its worker.
     pub(crate) fn query_options(&self, task: &Task) -> promql::Options {
         promql::Options {

@@ -41,6 +41,8 @@ pub struct Config {
     pub query_lookback: HumanDuration,
     /// Whether the start of a window such as `[5m]` belongs to it.
     pub query_windows: QueryWindows,
+    /// Whether queries and rules may use what Prometheus has behind feature flags.
+    pub query_experimental: bool,
     /// Whether series can be deleted, and snapshots made, over HTTP.
     pub admin_api: bool,
 }
@@ -71,6 +73,7 @@ impl Default for Config {
             query_cache_size: HumanBytes(QUERY_CACHE_BYTES),
             query_lookback: HumanDuration::from_secs(300),
             query_windows: QueryWindows::default(),
+            query_experimental: true,
             admin_api: false,
         }
     }
@@ -141,6 +144,19 @@ impl Config {
             );
         }
         faults
+    }
+
+    /// Whether the expression uses only what is let in.
+    pub fn check_expression(&self, expr: &promql::Expr) -> Result<(), promql::ParseError> {
+        match expr.first_experimental() {
+            Some(mut error) if !self.query_experimental => {
+                error
+                    .message
+                    .push_str(" and not let in; set server.query_experimental: true");
+                Err(error)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// No two of the ports may be the same one.

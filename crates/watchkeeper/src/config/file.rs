@@ -147,6 +147,20 @@ impl ConfigFile {
             .collect()
     }
 
+    /// The rules of a file that use what is experimental, where that is not let in.
+    fn experimental_in(&self, file: &alerting::RuleFile) -> Vec<Problem> {
+        let rules = file.groups.iter().flat_map(|group| &group.rules);
+        let found = rules.filter_map(|rule| {
+            let error = self.server.check_expression(&rule.expr).err()?;
+            Some(Problem::at(
+                &file.path,
+                Some(rule.line as u64),
+                format!("expr: {error}"),
+            ))
+        });
+        found.collect()
+    }
+
     /// Reads the rule files; a fault in the list names this file and line, a fault in a rule file its own.
     pub(super) fn load_rules(
         &self,
@@ -166,7 +180,10 @@ impl ConfigFile {
             for file in files.into_iter().filter(|file| known.insert(file.clone())) {
                 let file = file.to_string_lossy().into_owned();
                 match alerting::load_rule_files(&[file], Path::new("")) {
-                    Ok(files) => loaded.extend(files),
+                    Ok(files) => {
+                        problems.extend(files.iter().flat_map(|file| self.experimental_in(file)));
+                        loaded.extend(files);
+                    }
                     Err(errors) => problems.extend(errors.into_iter().map(|error| {
                         if error.line == 0 {
                             // The file itself is at fault: what names it stands in this one.

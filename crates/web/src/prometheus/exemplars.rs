@@ -23,7 +23,9 @@ pub(crate) async fn query_exemplars(
     let to_ms = params.time_or("end", TIME_MS_MAX)?;
     let range = TimeRange::new(from_ms, to_ms)
         .map_err(|_| ApiError::bad_data("end timestamp must not be before start timestamp".to_owned()))?;
-    let expr = promql::parse(params.get("query")).map_err(|error| ApiError::bad_data(error.to_string()))?;
+    let expr = app
+        .parse(params.get("query"))
+        .map_err(|error| ApiError::bad_data(error.to_string()))?;
     let any_of: Vec<Vec<Matcher>> = expr
         .selectors()
         .iter()

@@ -128,7 +128,7 @@ impl<'a> Evaluation<'a> {
     fn range(&self, query: &Query) -> Result<Outcome, (String, Option<String>)> {
         let plain = |error: String| (error, None);
         let text = self.fill_in(&query.expr).map_err(plain)?;
-        let expr = promql::parse(&text).map_err(|error| plain(error.to_string()))?;
+        let expr = self.app.parse(&text).map_err(|error| plain(error.to_string()))?;
         if !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
             return Err(plain(format!(
                 "a chart needs numbers over time, not a {}",

@@ -1,6 +1,8 @@
-//! What a query cost, and how: `stats`.
+//! What a query cost, and how (`stats`); what of the language is let in.
 
 use serde_json::Value;
+
+use testkit::FakeClock;
 
 use crate::support::{NOW_MS, Server};
 
@@ -49,4 +51,35 @@ async fn all_statistics_say_what_became_of_every_part() {
     );
     assert!(stats(&server, query).await.is_null());
     server.end().await;
+}
+
+#[tokio::test]
+async fn what_is_experimental_can_be_kept_out() {
+    let config = web::Config {
+        query_experimental: false,
+        ..web::Config::default()
+    };
+    for (config, status) in [(web::Config::default(), 200), (config, 400)] {
+        let server = Server::start_with(config, FakeClock::new(NOW_MS)).await;
+        let response = server
+            .get("/api/v1/query?query=limitk(1,vector(1))")
+            .send()
+            .await
+            .unwrap();
+        let (found, body) = (response.status(), response.text().await.unwrap());
+        assert_eq!(found, status, "{body}");
+        let says_mend =
+            body.contains("limitk() is experimental and not let in; set server.query_experimental: true");
+        assert_eq!(says_mend, status == 400, "{body}");
+        assert_eq!(
+            server
+                .get("/api/v1/query?query=sum(up)")
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            200
+        );
+        server.end().await;
+    }
 }
