@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
-use model::{Extent, Labels, LabelsBuilder, Matcher, ReadError, TimeRange};
+use model::{Extent, Labels, Matcher, ReadError, TimeRange};
 use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
@@ -229,14 +229,18 @@ impl<'a> Session<'a> {
 
     fn labels_of(&self, row: &Row) -> Result<Labels, ReadError> {
         let broken = || self.broken("series page", "label is missing");
-        let mut labels = LabelsBuilder::default();
-        for &pair in &row.pairs {
-            let pair = pair as usize;
-            let pairs = self.pairs(pair / PAIRS_PER_PAGE)?;
-            let pair = pairs.get(pair % PAIRS_PER_PAGE).ok_or_else(broken)?;
-            labels.set(&*pair.name, &*pair.value);
+        let pages: Vec<Arc<[Pair]>> = row
+            .pairs
+            .iter()
+            .map(|&pair| self.pairs(pair as usize / PAIRS_PER_PAGE))
+            .collect::<Result<_, _>>()?;
+        let mut pairs = Vec::with_capacity(pages.len());
+        for (&pair, page) in row.pairs.iter().zip(&pages) {
+            let pair = page.get(pair as usize % PAIRS_PER_PAGE).ok_or_else(broken)?;
+            pairs.push((&*pair.name, &*pair.value));
         }
-        Ok(labels.build())
+        // The dictionary is sorted, and so are a row's pairs.
+        Ok(Labels::from_sorted(pairs.into_iter()))
     }
 
     fn rows(&self, page: usize) -> Result<Arc<[Row]>, ReadError> {
