@@ -300,18 +300,18 @@ impl<'a> Evaluator<'a> {
             }
             "double_exponential_smoothing" | "holt_winters" => {
                 let steps = |values: &Vec<f64>| 0..values.len();
-                let is_bad = |factor: &f64| !(0.0..=1.0).contains(factor);
+                let is_bad = |factor: &f64| *factor <= 0.0 || *factor >= 1.0;
                 if !params.iter().flatten().any(is_bad) {
                     return Ok(());
                 }
                 // Where there is nothing to smooth, no factor is looked at.
                 let present = self.window_presence(window, grid)?;
                 for step in params.first().map_or(0..0, steps) {
-                    for (values, name) in params.iter().zip(["smoothing", "trend"]) {
+                    for (values, (name, short)) in params.iter().zip([("smoothing", "sf"), ("trend", "tf")]) {
                         let factor = values.get(step).filter(|factor| is_bad(factor));
                         if let (Some(factor), Some(true)) = (factor, present.get(step)) {
                             return Err(EvalError::execution(format!(
-                                "invalid {name} factor. Expected: 0 <= {name} factor <= 1, got: {factor}"
+                                "invalid {name} factor. Expected: 0 < {short} < 1, got: {factor:.6}"
                             )));
                         }
                     }
