@@ -15,18 +15,18 @@ pub(crate) fn predict_linear(window: &Window<'_>) -> Option<f64> {
 }
 
 /// Slope per second, and the value at `origin_ms`, of the line with least squares (prometheus/promql
-/// `linearRegression`).
+/// `linearRegression`); NaN where a value is infinite.
 fn regression(window: &Window<'_>, origin_ms: i64) -> Option<(f64, f64)> {
     if window.values.len() < 2 {
         return None;
     }
+    // Sums over infinities may be infinite, or nothing.
+    if window.values.iter().any(|value| value.is_infinite()) {
+        return Some((f64::NAN, f64::NAN));
+    }
     let first = *window.values.first()?;
     if window.values.iter().all(|value| *value == first) {
-        return Some(if first.is_infinite() {
-            (f64::NAN, f64::NAN)
-        } else {
-            (0.0, first)
-        });
+        return Some((0.0, first));
     }
     let mut sums = [Sum::default(); 4];
     let [sum_x, sum_y, sum_xy, sum_xx] = &mut sums;
