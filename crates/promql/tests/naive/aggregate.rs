@@ -31,7 +31,7 @@ pub(crate) fn evaluate(aggregate: &Aggregate, context: Context<'_>) -> Outcome<V
     let mut groups: BTreeMap<Labels, Vec<Entry>> = BTreeMap::new();
     for entry in entries.drain(..) {
         groups
-            .entry(group_of(aggregate, &entry.labels))
+            .entry(group_of(aggregate.is_without, &aggregate.labels, &entry.labels))
             .or_default()
             .push(entry);
     }
@@ -54,11 +54,11 @@ pub(crate) fn evaluate(aggregate: &Aggregate, context: Context<'_>) -> Outcome<V
 }
 
 /// The labels that stay of a series' ones.
-fn group_of(aggregate: &Aggregate, labels: &Labels) -> Labels {
+pub(crate) fn group_of(is_without: bool, listed: &[String], labels: &Labels) -> Labels {
     let mut group = labels.clone();
     group.retain(|name, _| {
-        let is_listed = aggregate.labels.contains(name);
-        if aggregate.is_without {
+        let is_listed = listed.contains(name);
+        if is_without {
             !is_listed && name != NAME
         } else {
             is_listed
@@ -133,9 +133,9 @@ fn ranked(mut members: Vec<Entry>, count: Number, greatest: bool) -> Outcome<Vec
 
 /// How often each value is there: the value becomes a label before series are grouped.
 fn count_values(aggregate: &Aggregate, label: &str, entries: Vec<Entry>) -> Outcome<Vec<Entry>> {
-    let mut by_value = aggregate.clone();
+    let mut listed = aggregate.labels.clone();
     if !aggregate.is_without {
-        by_value.labels.push(label.to_owned());
+        listed.push(label.to_owned());
     }
     let mut counts: BTreeMap<Labels, (f64, bool)> = BTreeMap::new();
     for mut entry in entries {
@@ -148,7 +148,9 @@ fn count_values(aggregate: &Aggregate, label: &str, entries: Vec<Entry>) -> Outc
             value => format!("{value}"),
         };
         entry.labels.insert(label.to_owned(), value);
-        let known = counts.entry(group_of(&by_value, &entry.labels)).or_default();
+        let known = counts
+            .entry(group_of(aggregate.is_without, &listed, &entry.labels))
+            .or_default();
         known.0 += 1.0;
         known.1 |= entry.drops_name;
     }

@@ -6,7 +6,7 @@ use proptest::prelude::Rng;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::data::{self, Series};
+use super::data::{self, NativeSeries, Series};
 use super::grammar::{Grammar, time};
 use super::random::Random;
 use super::tree::{Expr, Shift};
@@ -17,6 +17,7 @@ pub(crate) struct Case {
     pub(crate) expr: Expr,
     pub(crate) times: Times,
     pub(crate) series: Vec<Series>,
+    pub(crate) natives: Vec<NativeSeries>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) enum Times {
 impl Case {
     pub(crate) fn random(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let series = data::series(&mut random);
+        let (series, natives) = (data::series(&mut random), data::natives(&mut random));
         let start_ms = time(&mut random);
         let times = if random.chance(50) {
             Times::Instant { at_ms: start_ms }
@@ -54,7 +55,12 @@ impl Case {
             subqueries: 0,
         }
         .expression();
-        Self { expr, times, series }
+        Self {
+            expr,
+            times,
+            series,
+            natives,
+        }
     }
 
     /// Cases that are a little smaller than this one, those that leave out most first.
@@ -74,6 +80,19 @@ impl Case {
                 series: kept,
                 ..self.clone()
             });
+        }
+        for natives in without(&self.natives) {
+            all.push(Self {
+                natives,
+                ..self.clone()
+            });
+        }
+        for (place, one) in self.natives.iter().enumerate() {
+            for samples in without(&one.samples) {
+                let mut case = self.clone();
+                case.natives[place].samples = samples;
+                all.push(case);
+            }
         }
         for (place, one) in self.series.iter().enumerate() {
             for samples in without(&one.samples) {
@@ -183,6 +202,12 @@ impl Debug for Case {
             for (at_ms, value) in &one.samples {
                 let marker = if model::is_stale(*value) { " (stale)" } else { "" };
                 writeln!(f, "    {at_ms} {value:?}{marker}")?;
+            }
+        }
+        for one in &self.natives {
+            writeln!(f, "  {:?}", one.labels)?;
+            for (at_ms, native) in &one.samples {
+                writeln!(f, "    {at_ms} {native:?}")?;
             }
         }
         Ok(())

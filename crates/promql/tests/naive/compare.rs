@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use model::{Buckets, Histogram, HistogramSample, SeriesBatch, SeriesWrite, TenantId};
 use promql::{MatrixSeries, Options, Point, Value as Got};
 use testkit::MemorySeries;
 
 use super::case::{Case, Times};
-use super::data::{Labels, Series};
+use super::data::Labels;
 use super::evaluate::{Context, SUBQUERY_STEP_MS, Value, answer, vector};
+use super::native::{Native, SCHEMA, ZERO_THRESHOLD};
 use super::number::{Number, Outcome, Stop};
 use super::tree::Expr;
 
@@ -36,7 +38,7 @@ type Found = Vec<(Labels, f64)>;
 pub(crate) fn check(case: &Case) -> Result<Seen, String> {
     let text = case.expr.to_string();
     let expr = promql::parse(&text).map_err(|error| format!("refused by the parser: {error}"))?;
-    let store = store(&case.series);
+    let store = store(case);
     let options = Options::default();
     match case.times {
         Times::Instant { at_ms } => {
@@ -59,18 +61,50 @@ pub(crate) fn check(case: &Case) -> Result<Seen, String> {
     }
 }
 
-fn store(series: &[Series]) -> Arc<MemorySeries> {
+fn store(case: &Case) -> Arc<MemorySeries> {
     let store = MemorySeries::new();
-    for one in series {
+    for one in &case.series {
         let labels: Vec<(&str, &str)> = one.labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         store.add(&labels, &one.samples);
     }
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    for one in &case.natives {
+        let labels = model::Labels::from_pairs(one.labels.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        let sample = |(at_ms, native): &(i64, Option<Native>)| HistogramSample {
+            at_ms: *at_ms,
+            value: Arc::new(histogram(native.as_ref())),
+        };
+        batch.push_histograms(
+            model::Series::new(labels),
+            one.samples.iter().map(sample).collect(),
+        );
+    }
+    store.append(&batch, 0).unwrap();
     store
+}
+
+fn histogram(native: Option<&Native>) -> Histogram {
+    let Some(native) = native else {
+        return Histogram {
+            sum: model::STALE_NAN,
+            ..Histogram::default()
+        };
+    };
+    Histogram {
+        schema: SCHEMA,
+        zero_threshold: ZERO_THRESHOLD,
+        zero_count: native.zero,
+        count: native.count,
+        sum: native.sum,
+        positive: Buckets::from_sorted(native.buckets.iter().map(|(index, count)| (*index, *count))),
+        ..Histogram::default()
+    }
 }
 
 fn context(case: &Case, (start_ms, end_ms): (i64, i64), now_ms: i64) -> Context<'_> {
     Context {
         series: &case.series,
+        natives: &case.natives,
         start_ms,
         end_ms,
         now_ms,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use model::STALE_NAN;
 
+use super::native::Native;
 use super::random::Random;
 
 pub(crate) type Labels = BTreeMap<String, String>;
@@ -187,4 +188,49 @@ fn value(moves: Moves, before: f64, weight: f64, random: &mut Random) -> f64 {
         Moves::Buckets => before + (weight * random.between(0, 8) as f64).ceil(),
         Moves::One => 1.0,
     }
+}
+
+/// The metric whose series are native histograms.
+pub(crate) const NATIVE: Metric = Metric {
+    name: "sizes",
+    labels: &[("job", JOBS), ("instance", &["a1", "a2"])],
+    moves: Moves::Counter,
+};
+
+/// One series of native histograms; nothing is a stale marker.
+#[derive(Debug, Clone)]
+pub(crate) struct NativeSeries {
+    pub(crate) labels: Labels,
+    pub(crate) samples: Vec<(i64, Option<Native>)>,
+}
+
+/// Native histograms that grow at the times of a counter's samples, and start again now and then.
+pub(crate) fn natives(random: &mut Random) -> Vec<NativeSeries> {
+    let mut all = Vec::new();
+    for labels in label_sets(&NATIVE) {
+        let mut now = Native::default();
+        let mut natives = Vec::new();
+        for (at_ms, value) in samples(Moves::One, 1.0, random) {
+            if random.chance(5) {
+                now = Native::default();
+            }
+            for _ in 0..random.below(4) {
+                let count = random.between(1, 8) as f64;
+                let index = random.between(-2, 5) as i32;
+                *now.buckets.entry(index).or_default() += count;
+                now.count += count;
+                now.sum += count * 2.0_f64.powi(index);
+            }
+            if random.chance(30) {
+                now.zero += 1.0;
+                now.count += 1.0;
+            }
+            natives.push((at_ms, (!model::is_stale(value)).then(|| now.clone())));
+        }
+        all.push(NativeSeries {
+            labels,
+            samples: natives,
+        });
+    }
+    all
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::data::{Labels, Series};
+use super::data::{Labels, NativeSeries, Series};
 use super::number::{Number, Outcome, Stop};
 use super::tree::{Expr, Shift};
-use super::{aggregate, binary, calls, select};
+use super::{aggregate, binary, calls, native, select};
 
 /// The name under which a metric's name is a label.
 pub(crate) const NAME: &str = "__name__";
@@ -20,6 +20,7 @@ pub(crate) const SAME_LABELS: Stop = Stop::Error("vector cannot contain metrics 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) series: &'a [Series],
+    pub(crate) natives: &'a [NativeSeries],
     /// The first and the last time of the query, one and the same of an instant query.
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
@@ -95,6 +96,11 @@ pub(crate) fn evaluate(expr: &Expr, context: Context<'_>) -> Outcome<Value> {
         Expr::Binary(binary) => binary::evaluate(binary, context)?,
         Expr::Aggregate(aggregate) => Value::Vector(aggregate::evaluate(aggregate, context)?),
         Expr::Call { name, arguments } => calls::evaluate(name, arguments, context)?,
+        Expr::OfNatives {
+            name,
+            parameter,
+            natives,
+        } => Value::Vector(native::numbers(name, parameter.as_deref(), natives, context)?),
         Expr::Limited { limit, inner } => Value::Vector(aggregate::limited(*limit, vector(inner, context)?)),
     })
 }

@@ -22,6 +22,7 @@ mod evaluate;
 mod grammar;
 mod labels;
 mod math;
+mod native;
 mod number;
 mod over_time;
 mod print;

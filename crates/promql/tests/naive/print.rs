@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::tree::{Aggregate, At, Binary, Expr, Limit, Matching, Selector, Shift};
+use super::tree::{Aggregate, At, Binary, Expr, Limit, Matching, Natives, Selector, Shift};
 
 /// How tightly an operator binds, by the documentation's table.
 fn binding(op: &str) -> u8 {
@@ -104,6 +104,38 @@ impl Display for Expr {
                     "limit_ratio({ratio}, {inner}) and limit_ratio({}, {inner})",
                     ratio - 1.0
                 )
+            }
+            Self::OfNatives {
+                name,
+                parameter: Some(parameter),
+                natives,
+            } => write!(f, "{name}({parameter}, {natives})"),
+            Self::OfNatives { name, natives, .. } => write!(f, "{name}({natives})"),
+        }
+    }
+}
+
+impl Display for Natives {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Selector(selector) => write!(f, "{}{}", Bare(selector), selector.shift),
+            Self::OverRange {
+                name,
+                selector,
+                range_ms,
+            } => {
+                let shift = selector.shift;
+                write!(f, "{name}({}[{}]{shift})", Bare(selector), Duration(*range_ms))
+            }
+            Self::Times { factor, inner } => write!(f, "{inner} * {factor}"),
+            Self::Aggregate {
+                op,
+                is_without,
+                labels,
+                inner,
+            } => {
+                let word = if *is_without { "without" } else { "by" };
+                write!(f, "{op} {word} ({}) ({inner})", labels.join(", "))
             }
         }
     }

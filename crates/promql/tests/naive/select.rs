@@ -4,7 +4,7 @@
 use model::is_stale;
 use regex::Regex;
 
-use super::data::{Labels, Series};
+use super::data::Labels;
 use super::evaluate::{Context, Entry, LOOKBACK_MS, SUBQUERY_STEP_MS, vector};
 use super::number::{Number, Outcome};
 use super::tree::{Expr, Matcher, Selector};
@@ -21,9 +21,9 @@ pub(crate) struct Window {
 }
 
 /// Whether a series has the name and meets all matchers; a label that it has not is empty.
-fn matches(selector: &Selector, series: &Series) -> bool {
-    let meets = |matcher: &Matcher| {
-        let value = series.labels.get(matcher.label).map_or("", String::as_str);
+pub(crate) fn meets(selector: &Selector, labels: &Labels) -> bool {
+    let holds = |matcher: &Matcher| {
+        let value = labels.get(matcher.label).map_or("", String::as_str);
         let found = || {
             Regex::new(&format!("^(?:{})$", matcher.value))
                 .unwrap()
@@ -37,14 +37,18 @@ fn matches(selector: &Selector, series: &Series) -> bool {
             other => panic!("no matcher: {other}"),
         }
     };
-    series.labels["__name__"] == selector.name && selector.matchers.iter().all(meets)
+    labels["__name__"] == selector.name && selector.matchers.iter().all(holds)
 }
 
 /// The newest sample of every series, unless it is too old or says that the series has ended; with its time.
 fn newest(selector: &Selector, context: Context<'_>) -> Vec<(i64, Entry)> {
     let at_ms = context.shifted(selector.shift);
     let mut found = Vec::new();
-    for series in context.series.iter().filter(|series| matches(selector, series)) {
+    for series in context
+        .series
+        .iter()
+        .filter(|series| meets(selector, &series.labels))
+    {
         let mut newest = None;
         for (sampled_ms, value) in &series.samples {
             if *sampled_ms > at_ms - LOOKBACK_MS && *sampled_ms <= at_ms {
@@ -93,7 +97,11 @@ pub(crate) fn windows(expr: &Expr, context: Context<'_>) -> Outcome<Vec<Window>>
             let end_ms = context.shifted(selector.shift);
             let start_ms = end_ms - range_ms;
             let mut found = Vec::new();
-            for series in context.series.iter().filter(|series| matches(selector, series)) {
+            for series in context
+                .series
+                .iter()
+                .filter(|series| meets(selector, &series.labels))
+            {
                 let mut samples = Vec::new();
                 for (at_ms, value) in &series.samples {
                     if *at_ms > start_ms && *at_ms <= end_ms && !is_stale(*value) {

@@ -31,6 +31,33 @@ pub(crate) enum Expr {
         limit: Limit,
         inner: Box<Expr>,
     },
+    /// A number of every native histogram.
+    OfNatives {
+        name: &'static str,
+        parameter: Option<Box<Expr>>,
+        natives: Natives,
+    },
+}
+
+/// A vector of native histograms.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Natives {
+    Selector(Selector),
+    OverRange {
+        name: &'static str,
+        selector: Selector,
+        range_ms: i64,
+    },
+    Times {
+        factor: f64,
+        inner: Box<Natives>,
+    },
+    Aggregate {
+        op: &'static str,
+        is_without: bool,
+        labels: Vec<String>,
+        inner: Box<Natives>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -133,7 +160,7 @@ impl Expr {
                 _ => Kind::Vector,
             },
             Self::Call { name, .. } if SCALAR_FUNCTIONS.contains(name) => Kind::Scalar,
-            Self::Call { .. } | Self::Limited { .. } => Kind::Vector,
+            Self::Call { .. } | Self::Limited { .. } | Self::OfNatives { .. } => Kind::Vector,
         }
     }
 
@@ -144,6 +171,7 @@ impl Expr {
             Self::Subquery { inner, .. } | Self::Negate(inner) | Self::Limited { inner, .. } => vec![inner],
             Self::Binary(binary) => vec![&binary.left, &binary.right],
             Self::Aggregate(aggregate) => aggregate.parameter.iter().chain([&aggregate.inner]).collect(),
+            Self::OfNatives { parameter, .. } => parameter.iter().map(|parameter| &**parameter).collect(),
             Self::Call { arguments, .. } => arguments.iter().collect(),
         }
     }
@@ -158,6 +186,9 @@ impl Expr {
                 .iter_mut()
                 .chain([&mut aggregate.inner])
                 .collect(),
+            Self::OfNatives { parameter, .. } => {
+                parameter.iter_mut().map(|parameter| &mut **parameter).collect()
+            }
             Self::Call { arguments, .. } => arguments.iter_mut().collect(),
         }
     }

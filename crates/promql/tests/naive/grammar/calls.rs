@@ -34,7 +34,7 @@ const FROM: [&str; 5] = ["job", "instance", "code", "nothing", "__name__"];
 
 impl Grammar<'_> {
     pub(crate) fn function(&mut self, depth: u32) -> Expr {
-        match self.random.below(22) {
+        match self.random.below(25) {
             0..6 => {
                 let name = self.random.pick(&OF_NUMBER);
                 let of = self.vector(depth - 1);
@@ -68,6 +68,7 @@ impl Grammar<'_> {
                 let of = self.vector(depth - 1);
                 self.call(name, vec![of])
             }
+            21..25 => self.of_natives(),
             20 => {
                 let name = self.random.pick(&["sort_by_label", "sort_by_label_desc"]);
                 let mut arguments = vec![self.vector(depth - 1), self.label()];

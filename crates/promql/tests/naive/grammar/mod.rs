@@ -5,6 +5,7 @@
 
 mod aggregations;
 mod calls;
+mod natives;
 mod operators;
 mod ranges;
 
