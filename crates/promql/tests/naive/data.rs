@@ -184,7 +184,7 @@ fn value(moves: Moves, before: f64, weight: f64, random: &mut Random) -> f64 {
         Moves::Counter if random.chance(5) => random.pick(&[0.0, 1.0, 5.0]),
         Moves::Counter if random.chance(20) => before,
         Moves::Counter => before + random.between(1, 64) as f64 / 4.0,
-        Moves::Buckets if random.chance(3) => 0.0,
+        Moves::Buckets if random.chance(5) => 0.0,
         Moves::Buckets => before + (weight * random.between(0, 8) as f64).ceil(),
         Moves::One => 1.0,
     }

@@ -19,7 +19,20 @@ const DATES: [&str; 8] = [
     "day_of_year",
     "days_in_month",
 ];
-const QUANTILES: [f64; 8] = [0.5, 0.9, 0.0, 1.0, 0.99, -1.0, 2.0, f64::NAN];
+const QUANTILES: [f64; 12] = [
+    0.5,
+    0.9,
+    0.25,
+    0.75,
+    0.1,
+    0.4,
+    0.0,
+    1.0,
+    0.99,
+    -1.0,
+    2.0,
+    f64::NAN,
+];
 const BOUNDS: [f64; 8] = [
     0.0,
     1.0,
@@ -34,7 +47,7 @@ const FROM: [&str; 5] = ["job", "instance", "code", "nothing", "__name__"];
 
 impl Grammar<'_> {
     pub(crate) fn function(&mut self, depth: u32) -> Expr {
-        match self.random.below(25) {
+        match self.random.below(28) {
             0..6 => {
                 let name = self.random.pick(&OF_NUMBER);
                 let of = self.vector(depth - 1);
@@ -69,6 +82,7 @@ impl Grammar<'_> {
                 self.call(name, vec![of])
             }
             21..25 => self.of_natives(),
+            25..28 => self.histogram(depth),
             20 => {
                 let name = self.random.pick(&["sort_by_label", "sort_by_label_desc"]);
                 let mut arguments = vec![self.vector(depth - 1), self.label()];
@@ -90,7 +104,10 @@ impl Grammar<'_> {
 
     fn clamp(&mut self, depth: u32) -> Expr {
         let of = self.vector(depth - 1);
-        let (low, high) = (self.parameter(&BOUNDS), self.parameter(&BOUNDS));
+        let (low, mut high) = (self.parameter(&BOUNDS), self.parameter(&BOUNDS));
+        if self.random.chance(25) {
+            high = low.clone();
+        }
         match self.random.below(3) {
             0 => self.call("clamp_min", vec![of, low]),
             1 => self.call("clamp_max", vec![of, high]),
@@ -119,8 +136,8 @@ impl Grammar<'_> {
         let buckets = &METRICS[6];
         let of = match self.random.below(6) {
             0 => self.vector(depth - 1),
-            1 => Expr::Selector(self.selector_of(buckets)),
-            2 | 3 => {
+            1 | 2 => Expr::Selector(self.selector_of(buckets)),
+            3 => {
                 let window = self.window_of(buckets);
                 self.call("rate", vec![window])
             }
