@@ -2,9 +2,9 @@
 //!
 //! In: expressions as text, and a `model::SeriesRead`.  Out: answers, to the web's query API, rules and the UI.
 //! Owns: nothing that outlives a query.
-//! Invariants: the language is that of Prometheus 3 (`tests/promqltest.rs`); a range query gives at
-//! every step what an instant query gives there (`tests/range_equals_instants.rs`); no text makes the parser panic
-//! (`parser::tests::no_text_panics`); no query outlives its deadline or its limits (`tests/limits.rs`).
+//! Invariants: the language is that of Prometheus 3 (`tests/promqltest.rs`); a range query gives at every step what an instant
+//! query gives there (`tests/range_equals_instants.rs`), and both what a naive evaluator gives (`tests/naive/main.rs`); no text
+//! makes the parser panic (`parser::tests::no_text_panics`); no query outlives its deadline or its limits (`tests/limits.rs`).
 //! Not here: storage (`tsdb`), the encoding of answers (`web`), rules (`alerting`).
 //! Start at: [`parse`], [`instant`] and [`range`].
 

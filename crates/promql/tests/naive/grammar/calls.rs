@@ -76,26 +76,34 @@ impl Grammar<'_> {
                 self.call("timestamp", vec![of])
             }
             16..19 => self.relabelled(depth),
-            19 => {
-                let name = self.random.pick(&["sort", "sort_desc"]);
-                let of = self.vector(depth - 1);
-                self.call(name, vec![of])
-            }
+            19 | 20 => self.ordered(depth - 1),
             21..25 => self.of_natives(),
             25..28 => self.histogram(depth),
-            20 => {
-                let name = self.random.pick(&["sort_by_label", "sort_by_label_desc"]);
-                let mut arguments = vec![self.vector(depth - 1), self.label()];
-                if self.random.chance(50) {
-                    arguments.push(self.label());
-                }
-                self.call(name, arguments)
-            }
             _ => {
                 let of = self.scalar(depth - 1);
                 self.call("vector", vec![of])
             }
         }
+    }
+
+    /// A vector in an order.
+    pub(crate) fn ordered(&mut self, depth: u32) -> Expr {
+        let of = self.vector(depth);
+        if self.random.chance(40) {
+            let name = self.random.pick(&["sort", "sort_desc"]);
+            return self.call(name, vec![of]);
+        }
+        let name = self.random.pick(&["sort_by_label", "sort_by_label_desc"]);
+        let first = Expr::Text(
+            self.random
+                .pick(&["instance", "instance", "job", "code"])
+                .to_owned(),
+        );
+        let mut arguments = vec![of, first];
+        if self.random.chance(50) {
+            arguments.push(self.label());
+        }
+        self.call(name, arguments)
     }
 
     fn label(&mut self) -> Expr {

@@ -36,10 +36,11 @@ impl Grammar<'_> {
     /// Any expression that a query may be.
     pub(crate) fn expression(&mut self) -> Expr {
         let depth = self.random.below(DEPTH_MAX + 1) as u32;
-        if self.random.chance(5) {
-            self.scalar(depth)
-        } else {
-            self.vector(depth)
+        match self.random.below(100) {
+            0..5 => self.scalar(depth),
+            // Order shows in the outermost function only.
+            5..9 => self.ordered(depth),
+            _ => self.vector(depth),
         }
     }
 
