@@ -1,6 +1,5 @@
 //! Values of series at the steps of a grid.
 
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use model::{Histogram, HistogramSample, Labels, STALE_NAN, SampleColumns, is_stale};
@@ -318,24 +317,31 @@ pub(crate) fn finish(mut columns: Vec<Column>) -> Result<Vec<Column>, EvalError>
     merge_same_labels(columns)
 }
 
-/// Joins columns of the same labels, whose values must not meet at any step. The first keeps its place.
+/// Joins columns of the same labels, whose values must not meet at any step. The first keeps its place. Where the name of one is
+/// to go away and that of the other stays, they are two series.
 pub(crate) fn merge_same_labels(columns: Vec<Column>) -> Result<Vec<Column>, EvalError> {
-    let mut places: FxHashMap<Labels, usize> = FxHashMap::default();
+    let mut places: FxHashMap<Labels, [Option<usize>; 2]> = FxHashMap::default();
     let mut merged: Vec<Column> = Vec::with_capacity(columns.len());
     for column in columns {
         if column.is_empty() {
             continue;
         }
-        match places.entry(column.labels.clone()) {
-            Entry::Vacant(place) => {
-                place.insert(merged.len());
-                merged.push(column);
+        let [stays, goes] = places.entry(column.labels.clone()).or_default();
+        let loses_name = column.drops_name && !column.labels.metric_name().is_empty();
+        let (place, other) = if loses_name { (goes, stays) } else { (stays, goes) };
+        if let Some(other) = other.and_then(|other| merged.get(other))
+            && (0..column.values.len()).any(|step| column.has(step) && other.has(step))
+        {
+            return Err(same_labels());
+        }
+        match place.and_then(|place| merged.get_mut(place)) {
+            Some(known) => {
+                known.drops_name |= column.drops_name;
+                join(known, &column)?;
             }
-            Entry::Occupied(place) => {
-                if let Some(known) = merged.get_mut(*place.get()) {
-                    known.drops_name |= column.drops_name;
-                    join(known, &column)?;
-                }
+            None => {
+                *place = Some(merged.len());
+                merged.push(column);
             }
         }
     }
