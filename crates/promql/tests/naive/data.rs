@@ -170,12 +170,12 @@ fn value(moves: Moves, before: f64, weight: f64, random: &mut Random) -> f64 {
     match moves {
         Moves::Gauge => random.between(-40, 80) as f64 / 4.0,
         Moves::Rough => match random.below(24) {
-            0 => f64::NAN,
-            1 => f64::INFINITY,
-            2 => f64::NEG_INFINITY,
-            3 => 0.0,
-            4 => -0.0,
-            5 => before,
+            0..3 => f64::NAN,
+            3 => f64::INFINITY,
+            4 => f64::NEG_INFINITY,
+            5 => 0.0,
+            6 => -0.0,
+            7 => before,
             _ => random.between(-50, 200) as f64 / 8.0,
         },
         Moves::Steps if random.chance(50) => before,

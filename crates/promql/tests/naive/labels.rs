@@ -92,19 +92,19 @@ pub(crate) fn sorted_by(arguments: &[Expr], context: Context<'_>, descending: bo
 }
 
 /// Letters, and numbers by their size: `a2` comes before `a10`. No number of the data starts with a zero.
-fn natural(text: &str) -> Vec<(u64, char)> {
+fn natural(text: &str) -> Vec<(char, u64)> {
     let mut parts = Vec::new();
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
         let Some(mut number) = letter.to_digit(10).map(u64::from) else {
-            parts.push((u64::MAX, letter));
+            parts.push((letter, 0));
             continue;
         };
         while let Some(digit) = letters.peek().and_then(|letter| letter.to_digit(10)) {
             number = number * 10 + u64::from(digit);
             letters.next();
         }
-        parts.push((number, '0'));
+        parts.push(('0', number));
     }
     parts
 }

@@ -143,7 +143,10 @@ fn subquery(inner: &Expr, window: (i64, i64), step_ms: i64, context: Context<'_>
     while now_ms <= end_ms {
         for entry in vector(inner, Context { now_ms, ..context })? {
             let sample = (now_ms, entry.number);
-            match found.iter_mut().find(|window| window.labels == entry.labels) {
+            match found
+                .iter_mut()
+                .find(|window| window.labels == entry.labels && window.drops_name == entry.drops_name)
+            {
                 Some(window) => window.samples.push(sample),
                 None => found.push(Window {
                     labels: entry.labels,

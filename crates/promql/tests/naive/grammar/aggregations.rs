@@ -15,16 +15,16 @@ impl Grammar<'_> {
                 let q = self.parameter(&[0.5, 0.0, 1.0, 0.9, 0.3, -0.5, 2.0, f64::NAN]);
                 self.grouped("quantile", Some(q), inner)
             }
-            2..4 => {
+            2..6 => {
                 let op = self.random.pick(&["topk", "bottomk"]);
                 let count = self.parameter(&[1.0, 2.0, 3.0, 2.9, 100.0, 0.0, -1.0]);
                 self.grouped(op, Some(count), inner)
             }
-            4 => {
+            6 => {
                 let label = self.random.pick(&["value", "value", "job", "instance"]);
                 self.grouped("count_values", Some(Expr::Text(label.to_owned())), inner)
             }
-            5 => self.limited(inner),
+            7 => self.limited(inner),
             _ => {
                 let op = self.random.pick(&SIMPLE);
                 self.grouped(op, None, inner)
