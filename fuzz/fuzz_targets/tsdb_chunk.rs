@@ -15,13 +15,15 @@ fuzz_target!(|bytes: &[u8]| {
             ready.read(TimeRange::ALL, &mut read);
             assert_eq!(first.at_ms, read.at_ms);
             assert!(first.values.iter().zip(&read.values).all(|(a, b)| a.to_bits() == b.to_bits()));
+            assert_eq!(first.starts, read.starts);
         }
         for effort in [Effort::Fast, Effort::Small] {
             let mut second = SampleColumns::default();
-            let own = chunk::encode(&first.at_ms, &first.values, effort);
+            let own = chunk::encode(&first.at_ms, &first.values, first.starts.as_slice(), effort);
             chunk::decode(&own, &mut second).expect("own bytes decode");
             assert_eq!(first.at_ms, second.at_ms);
             assert!(first.values.iter().zip(&second.values).all(|(a, b)| a.to_bits() == b.to_bits()));
+            assert_eq!(first.starts, second.starts);
         }
         let _ = chunk::decode_beside(bytes, &first, &mut SampleColumns::default());
     }

@@ -215,10 +215,7 @@ impl<'r> Reader<'r> {
         match value {
             Reading::Float(value) => self.batch.push_one(series.clone(), at_ms, value),
             Reading::Histogram(value) => {
-                let sample = HistogramSample {
-                    at_ms,
-                    value: Arc::clone(value),
-                };
+                let sample = HistogramSample::new(at_ms, Arc::clone(value));
                 self.batch.push_histograms(series.clone(), vec![sample]);
             }
         }
@@ -406,7 +403,7 @@ pub fn push_stale(cache: &SeriesCache, at_ms: i64, batch: &mut SeriesBatch) -> u
             Form::Float => batch.push_one(series.clone(), at_ms, STALE_NAN),
             Form::Histogram => {
                 let value = Arc::clone(&ended);
-                batch.push_histograms(series.clone(), vec![HistogramSample { at_ms, value }]);
+                batch.push_histograms(series.clone(), vec![HistogramSample::new(at_ms, value)]);
             }
         }
         count += 1;

@@ -353,9 +353,11 @@ async fn a_snapshot_of_prometheus_is_read_with_histograms_and_without_what_was_d
     for schema in [3, -2] {
         let labels = Labels::from_pairs([("__name__", format!("h{schema}").replace('-', "_"))]);
         let samples: Vec<HistogramSample> = (0..150)
-            .map(|step| HistogramSample {
-                at_ms: now_ms - 150_000 + step * 1000,
-                value: Arc::new(histogram(step + 1, schema)),
+            .map(|step| {
+                HistogramSample::new(
+                    now_ms - 150_000 + step * 1000,
+                    Arc::new(histogram(step + 1, schema)),
+                )
             })
             .collect();
         let mut writer = FrameWriter::default();

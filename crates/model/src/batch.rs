@@ -5,6 +5,7 @@ use std::fmt;
 use crate::histogram::HistogramSample;
 use crate::labels::Series;
 use crate::sample::{Exemplar, Sample};
+use crate::start::Starts;
 
 /// Whose data it is. One installation without tenants uses [`TenantId::DEFAULT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -25,7 +26,10 @@ pub struct SeriesBatch {
     pub key: Option<u128>,
     rows: Vec<Row>,
     samples: Vec<Sample>,
+    /// Beside `samples`.
+    sample_starts: Starts,
     numbered: Vec<NumberedSample>,
+    numbered_starts: Starts,
     histograms: Vec<(Series, Vec<HistogramSample>)>,
     exemplars: Vec<(Series, Exemplar)>,
 }
@@ -76,6 +80,14 @@ impl SeriesBatch {
         });
     }
 
+    /// Adds the samples of one series with their starts, in milliseconds since the Unix epoch or
+    /// [`NO_START`](crate::NO_START): as many as there are samples, or none.
+    pub fn push_started(&mut self, series: Series, samples: &[Sample], starts: &[i64]) {
+        self.sample_starts
+            .extend(self.samples.len(), starts, samples.len());
+        self.push(series, samples);
+    }
+
     /// Adds one sample of one series.
     pub fn push_one(&mut self, series: Series, at_ms: i64, value: f64) {
         self.push(series, &[Sample { at_ms, value }]);
@@ -84,6 +96,12 @@ impl SeriesBatch {
     /// Adds one sample of a series that the store knows by number.
     pub fn push_numbered(&mut self, series: SeriesNumber, at_ms: i64, value: f64) {
         self.numbered.push(NumberedSample { series, at_ms, value });
+    }
+
+    /// The same with the sample's start, in milliseconds since the Unix epoch, or [`NO_START`](crate::NO_START).
+    pub fn push_numbered_started(&mut self, series: SeriesNumber, at_ms: i64, value: f64, start_ms: i64) {
+        self.numbered_starts.push(self.numbered.len(), start_ms);
+        self.push_numbered(series, at_ms, value);
     }
 
     /// Makes room for so many more numbered samples.
@@ -106,6 +124,11 @@ impl SeriesBatch {
         &self.numbered
     }
 
+    /// The starts of the numbered samples.
+    pub fn numbered_starts(&self) -> &Starts {
+        &self.numbered_starts
+    }
+
     /// Native histograms by series.
     pub fn histograms(&self) -> &[(Series, Vec<HistogramSample>)] {
         &self.histograms
@@ -123,6 +146,16 @@ impl SeriesBatch {
             let samples = self.samples.get(start..row.samples_end).unwrap_or_default();
             start = row.samples_end;
             (&row.series, samples)
+        })
+    }
+
+    /// The starts of each row's samples, in the order of [`iter`](Self::iter); nothing for a row of which none is told.
+    pub fn row_starts(&self) -> impl Iterator<Item = &[i64]> {
+        let mut start = 0;
+        self.rows.iter().map(move |row| {
+            let starts = self.sample_starts.slice(start..row.samples_end);
+            start = row.samples_end;
+            starts
         })
     }
 

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::start::{Counted, NO_START};
+
 /// The schema whose bounds are listed one by one (`NHCB`).
 pub const CUSTOM_BUCKETS: i8 = -53;
 /// The coarsest and the finest exponential schema: bounds grow by `2^(2^-schema)`.
@@ -71,6 +73,8 @@ pub struct HistogramSample {
     pub at_ms: i64,
     /// The histogram. Shared, because histograms are large and pass many hands.
     pub value: Arc<Histogram>,
+    /// Since when it counts, in milliseconds since the Unix epoch, or [`NO_START`].
+    pub start_ms: i64,
 }
 
 /// Why a histogram is none.
@@ -110,6 +114,25 @@ pub enum HistogramError {
         "histogram has unusable custom bounds: they must be finite and ascending, and come with schema -53 only"
     )]
     Bounds,
+}
+
+impl HistogramSample {
+    /// A histogram whose start nobody told.
+    pub fn new(at_ms: i64, value: Arc<Histogram>) -> Self {
+        Self {
+            at_ms,
+            value,
+            start_ms: NO_START,
+        }
+    }
+
+    /// When it was taken, and since when it counts.
+    pub fn counted(&self) -> Counted {
+        Counted {
+            at_ms: self.at_ms,
+            start_ms: self.start_ms,
+        }
+    }
 }
 
 impl Histogram {

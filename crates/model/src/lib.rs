@@ -22,6 +22,7 @@ pub mod pattern;
 pub mod range;
 pub mod rollup;
 pub mod sample;
+pub mod start;
 
 pub use alert::{AlertEvent, AlertPhase, Verdict, fingerprint, format_fingerprint};
 pub use anchored::{AnchoredRegex, BadRegex};
@@ -39,3 +40,4 @@ pub use pattern::Pattern;
 pub use range::TimeRange;
 pub use rollup::{RAW, Rollups, Statistic, stretch_end, tier_name};
 pub use sample::{Exemplar, STALE_NAN, Sample, SampleColumns, is_stale};
+pub use start::{Counted, NO_START, Starts};

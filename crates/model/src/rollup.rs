@@ -7,6 +7,7 @@ use stdx::HumanDuration;
 
 use crate::range::TimeRange;
 use crate::sample::{STALE_NAN, SampleColumns, is_stale};
+use crate::start::Counted;
 
 /// The resolution, in milliseconds, of samples as they were measured.
 pub const RAW: i64 = 0;
@@ -94,14 +95,19 @@ impl Rollups {
     pub fn roll_up(&mut self, samples: &SampleColumns, resolution_ms: i64, ends: TimeRange) {
         let mut stretch = Stretch::default();
         let mut end_ms = None;
-        for sample in samples.iter() {
+        for (place, sample) in samples.iter().enumerate() {
             let of_sample_ms = stretch_end(sample.at_ms, resolution_ms);
             if end_ms != Some(of_sample_ms) {
                 self.push(end_ms, &stretch, ends);
                 stretch = stretch.next();
                 end_ms = Some(of_sample_ms);
             }
-            stretch.add(sample.value);
+            let start_ms = samples.starts.get(place);
+            let times = Counted {
+                at_ms: sample.at_ms,
+                start_ms,
+            };
+            stretch.add(sample.value, times);
         }
         self.push(end_ms, &stretch, ends);
     }
@@ -140,6 +146,7 @@ struct Stretch {
     lost: f64,
     /// The last sample before the next one, in this stretch or an earlier one.
     before: f64,
+    before_times: Option<Counted>,
 }
 
 impl Default for Stretch {
@@ -153,6 +160,7 @@ impl Default for Stretch {
             last: STALE_NAN,
             lost: 0.0,
             before: f64::NAN,
+            before_times: None,
         }
     }
 }
@@ -162,11 +170,12 @@ impl Stretch {
     fn next(&self) -> Self {
         Self {
             before: self.before,
+            before_times: self.before_times,
             ..Self::default()
         }
     }
 
-    fn add(&mut self, value: f64) {
+    fn add(&mut self, value: f64, times: Counted) {
         self.last = value;
         if is_stale(value) {
             return;
@@ -183,10 +192,12 @@ impl Stretch {
         self.sum = sum;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
-        if value < self.before {
+        let starts_again = |before: Counted| times.starts_again(before);
+        if value < self.before || self.before_times.is_some_and(starts_again) {
             self.lost += self.before;
         }
         self.before = value;
+        self.before_times = Some(times);
     }
 
     fn get(&self, statistic: Statistic) -> f64 {
@@ -226,6 +237,17 @@ mod tests {
         assert_eq!(rollups.column(Statistic::Sum), [1.0, 6.0, 8.0, 0.0]);
         assert_eq!(rollups.column(Statistic::Count), [1.0, 2.0, 1.0, 1.0]);
         assert_eq!(stretch_end(-11, 10), -10);
+    }
+
+    #[test]
+    fn a_start_says_that_a_counter_started_again_although_it_did_not_fall() {
+        let mut samples = SampleColumns::default();
+        for (at_ms, value, start_ms) in [(5, 7.0, 1), (12, 9.0, 1), (16, 9.0, 14), (25, 9.5, 14)] {
+            samples.push_started(at_ms, value, start_ms);
+        }
+        let mut rollups = Rollups::of(&[Statistic::Lost]);
+        rollups.roll_up(&samples, 10, TimeRange::ALL);
+        assert_eq!(rollups.column(Statistic::Lost), [0.0, 9.0, 0.0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One measurement of a series, many of them in columns, and examples.
 
 use crate::labels::Labels;
+use crate::start::{Counted, Starts};
 
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,13 +31,15 @@ pub struct Exemplar {
     pub at_ms: i64,
 }
 
-/// Samples of one series in two columns of equal length, in order of time.
+/// Samples of one series in columns of equal length, in order of time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SampleColumns {
     /// Milliseconds since the Unix epoch, strictly ascending.
     pub at_ms: Vec<i64>,
     /// The value at each time.
     pub values: Vec<f64>,
+    /// The start of each sample, where any is known.
+    pub starts: Starts,
 }
 
 impl SampleColumns {
@@ -44,6 +47,36 @@ impl SampleColumns {
     pub fn push(&mut self, at_ms: i64, value: f64) {
         self.at_ms.push(at_ms);
         self.values.push(value);
+    }
+
+    /// Appends one sample with its start, in milliseconds since the Unix epoch, or [`NO_START`](crate::NO_START).
+    pub fn push_started(&mut self, at_ms: i64, value: f64, start_ms: i64) {
+        self.starts.push(self.at_ms.len(), start_ms);
+        self.push(at_ms, value);
+    }
+
+    /// Moves all samples of `other` behind these.
+    pub fn append(&mut self, other: &mut Self) {
+        self.starts
+            .extend(self.at_ms.len(), other.starts.as_slice(), other.at_ms.len());
+        self.at_ms.append(&mut other.at_ms);
+        self.values.append(&mut other.values);
+        other.starts.clear();
+    }
+
+    /// When the sample at `place` was taken, and since when it counts.
+    pub fn counted(&self, place: usize) -> Option<Counted> {
+        Some(Counted {
+            at_ms: *self.at_ms.get(place)?,
+            start_ms: self.starts.get(place),
+        })
+    }
+
+    /// Forgets the samples behind the first `count`.
+    pub fn truncate(&mut self, count: usize) {
+        self.at_ms.truncate(count);
+        self.values.truncate(count);
+        self.starts.truncate(count);
     }
 
     /// How many samples there are.
@@ -60,6 +93,7 @@ impl SampleColumns {
     pub fn clear(&mut self) {
         self.at_ms.clear();
         self.values.clear();
+        self.starts.clear();
     }
 
     /// The samples one by one.

@@ -31,6 +31,6 @@ pub use ast::{Asked, Expr, ValueType};
 pub use error::{EvalError, ParseError};
 pub use eval::{instant, range};
 pub use explain::Explained;
-pub use options::{Options, Windows};
+pub use options::{Options, Starts, Windows};
 pub use parser::{parse, parse_selector};
 pub use telemetry::Telemetry;

@@ -25,6 +25,8 @@ pub struct Options {
     pub cancel: Option<Arc<AtomicBool>>,
     /// Whether a sample exactly at the start of a window belongs to it.
     pub windows: Windows,
+    /// Whether the starts of samples say when a counter started again.
+    pub starts: Starts,
     /// The step of a subquery that names none (`[5m:]`), in milliseconds.
     pub subquery_step_ms: i64,
     /// Whether to tell what became of every part of the query.
@@ -41,6 +43,17 @@ pub enum Windows {
     Closed,
 }
 
+/// What counters are judged by beside their values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Starts {
+    /// By the starts of their samples too, as Prometheus does with `use-start-timestamps`: where counting started again, and
+    /// since when a series' first sample in a window has counted.
+    #[default]
+    Used,
+    /// By nothing else: for comparison, and where senders tell wrong starts.
+    Ignored,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -51,6 +64,7 @@ impl Default for Options {
             deadline: None,
             cancel: None,
             windows: Windows::default(),
+            starts: Starts::default(),
             subquery_step_ms: limits::SUBQUERY_STEP_MS,
             explain: false,
         }

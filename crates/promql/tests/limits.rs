@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use promql::{Answer, EvalError, Options};
+use model::{Labels, Sample, Series, SeriesBatch, SeriesWrite, TenantId};
+use promql::{Answer, EvalError, Options, Point, Starts, Value};
 use testkit::MemorySeries;
 
 fn ask(query: &str, options: &Options) -> Result<Answer, EvalError> {
@@ -170,4 +171,38 @@ fn bad_steps_are_refused() {
     assert!(text(10, 0, 1).contains("before start"));
     assert!(text(0, i64::MAX, 1).contains("beyond all time"));
     assert!(text(0, 1_000_000_000_000, 1).contains("exceed the limit"));
+}
+
+#[test]
+fn starts_are_left_out_of_account_where_they_are_not_wanted() {
+    let store = MemorySeries::new();
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    let samples = [10_000, 20_000, 30_000].map(|at_ms| Sample { at_ms, value: 3.0 });
+    let series = Series::new(Labels::from_pairs([("__name__", "requests_total")]));
+    batch.push_started(series, &samples, &[5_000, 15_000, 25_000]);
+    store.append(&batch, 0).unwrap();
+    let ask = |query: &str, starts| -> Vec<Point> {
+        let options = Options {
+            starts,
+            ..Options::default()
+        };
+        let expr = promql::parse(query).unwrap();
+        match promql::instant(&expr, store.as_ref(), 30_000, &options)
+            .unwrap()
+            .value
+        {
+            Value::Vector(samples) => samples.into_iter().map(|sample| sample.value).collect(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let number = |value| vec![Point::Float(value)];
+    assert_eq!(ask("increase(requests_total[30s])", Starts::Used), number(9.0));
+    assert_eq!(ask("increase(requests_total[30s])", Starts::Ignored), number(0.0));
+    assert_eq!(ask("resets(requests_total[30s])", Starts::Used), number(2.0));
+    assert_eq!(ask("resets(requests_total[30s])", Starts::Ignored), number(0.0));
+    // What a sample's start is, is told all the same.
+    assert_eq!(
+        ask("start_timestamp(requests_total)", Starts::Ignored),
+        number(25.0)
+    );
 }

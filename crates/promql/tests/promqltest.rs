@@ -42,7 +42,7 @@ fn our_own_scripts_hold() {
 }
 
 /// Raise it when more pass; never lower it.
-const FLOOR: usize = 1312;
+const FLOOR: usize = 1327;
 
 #[test]
 fn conformance_promql_eval() {

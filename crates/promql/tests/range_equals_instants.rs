@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
-use model::{Buckets, Histogram, HistogramSample, Labels, Series, SeriesBatch, SeriesWrite, TenantId};
+use model::{
+    Buckets, Histogram, HistogramSample, Labels, NO_START, Sample, Series, SeriesBatch, SeriesWrite, TenantId,
+};
 use promql::{Options, Point, Value};
 use proptest::prelude::*;
 use testkit::MemorySeries;
 
-const QUERIES: [&str; 40] = [
+const QUERIES: [&str; 42] = [
     "gauge",
     "gauge offset 35s",
     "gauge @ 200 + gauge",
@@ -50,6 +52,8 @@ const QUERIES: [&str; 40] = [
     "latency + latency offset 30s",
     "latency or gauge",
     "timestamp(latency)",
+    "start_timestamp(counter_total)",
+    "start_timestamp(latency) + on (job) resets(counter_total[2m])",
 ];
 
 proptest! {
@@ -73,7 +77,7 @@ proptest! {
                 2 | 3 => add_histogram(&store, at_ms, *value_of, *which),
                 // Every now and then a number stands among the histograms.
                 4 if value_of % 5 == 0 => store.add(&[("__name__", "latency"), ("job", "a")], &[(at_ms, value)]),
-                _ => store.add(&[("__name__", "counter_total"), ("job", "a")], &[(at_ms, value.abs())]),
+                _ => add_started(&store, at_ms, value.abs(), *value_of),
             }
         }
         let expr = promql::parse(query).unwrap();
@@ -132,6 +136,23 @@ fn shown(point: &Point) -> String {
     }
 }
 
+/// When what was taken at a time began: often not known, at times long ago, at times behind the sample itself.
+fn start_of(at_ms: i64, value: i32) -> i64 {
+    if value < 0 {
+        NO_START
+    } else {
+        at_ms + 10_000 - i64::from(value) * 10_000
+    }
+}
+
+fn add_started(store: &MemorySeries, at_ms: i64, value: f64, which: i32) {
+    let labels = Labels::from_pairs([("__name__", "counter_total"), ("job", "a")]);
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    let starts = [start_of(at_ms, which)];
+    batch.push_started(Series::new(labels), &[Sample { at_ms, value }], &starts);
+    store.append(&batch, 0).unwrap();
+}
+
 /// A histogram of one of two layouts; every now and then its count falls.
 fn add_histogram(store: &MemorySeries, at_ms: i64, value: i32, which: usize) {
     let count = f64::from(value + 10) + at_ms as f64 / 1000.0;
@@ -150,7 +171,11 @@ fn add_histogram(store: &MemorySeries, at_ms: i64, value: i32, which: usize) {
     };
     let labels = Labels::from_pairs([("__name__", "latency"), ("job", "a")]);
     let mut batch = SeriesBatch::new(TenantId::DEFAULT);
-    let value = Arc::new(histogram);
-    batch.push_histograms(Series::new(labels), vec![HistogramSample { at_ms, value }]);
+    let sample = HistogramSample {
+        at_ms,
+        value: Arc::new(histogram),
+        start_ms: start_of(at_ms, value),
+    };
+    batch.push_histograms(Series::new(labels), vec![sample]);
     store.append(&batch, 0).unwrap();
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    Accepted, Exemplar, Histogram, HistogramSample, Labels, Matcher, MetricMetadata, ReadError, Refusal,
+    Accepted, Exemplar, HistogramSample, Labels, Matcher, MetricMetadata, NO_START, ReadError, Refusal,
     Sample, SampleColumns, SelectedSeries, Selector, Series, SeriesBatch, SeriesRead, SeriesStatistics,
     SeriesWrite, TenantId, TimeRange, WriteError,
 };
@@ -20,16 +20,23 @@ pub struct MemorySeries {
 
 #[derive(Debug, Default)]
 struct Kept {
-    series: BTreeMap<(TenantId, Labels), BTreeMap<i64, f64>>,
-    histograms: BTreeMap<(TenantId, Labels), BTreeMap<i64, Arc<Histogram>>>,
+    series: BTreeMap<(TenantId, Labels), BTreeMap<i64, Known>>,
+    histograms: BTreeMap<(TenantId, Labels), BTreeMap<i64, HistogramSample>>,
     exemplars: BTreeMap<(TenantId, Labels), Vec<Exemplar>>,
     metadata: BTreeMap<(TenantId, Arc<str>), MetricMetadata>,
+}
+
+/// What is known of one time: the value and since when it counts.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    value: f64,
+    start_ms: i64,
 }
 
 #[derive(Debug)]
 struct Selected {
     labels: Labels,
-    samples: Vec<Sample>,
+    samples: Vec<(i64, Known)>,
     histograms: Vec<HistogramSample>,
 }
 
@@ -56,21 +63,22 @@ impl MemorySeries {
         kept.series
             .iter()
             .filter(|((tenant, _), _)| *tenant == TenantId::DEFAULT)
-            .map(|((_, labels), samples)| (labels.clone(), samples.iter().map(|(t, v)| (*t, *v)).collect()))
+            .map(|((_, labels), samples)| {
+                (
+                    labels.clone(),
+                    samples.iter().map(|(t, known)| (*t, known.value)).collect(),
+                )
+            })
             .collect()
     }
 
     /// Every native histogram of the default tenant, sorted by labels and time.
     pub fn dump_histograms(&self) -> Vec<(Labels, Vec<HistogramSample>)> {
         let kept = self.kept.read();
-        let sample = |(&at_ms, value): (&i64, &Arc<Histogram>)| HistogramSample {
-            at_ms,
-            value: Arc::clone(value),
-        };
         kept.histograms
             .iter()
             .filter(|((tenant, _), _)| *tenant == TenantId::DEFAULT)
-            .map(|((_, labels), samples)| (labels.clone(), samples.iter().map(sample).collect()))
+            .map(|((_, labels), samples)| (labels.clone(), samples.values().cloned().collect()))
             .collect()
     }
 
@@ -109,18 +117,21 @@ impl MemorySeries {
     fn take_in(&self, batch: &SeriesBatch) -> Accepted {
         let mut kept = self.kept.write();
         let mut accepted = Accepted::default();
-        for (series, samples) in batch.iter() {
+        for ((series, samples), starts) in batch.iter().zip(batch.row_starts()) {
             let column = kept
                 .series
                 .entry((batch.tenant, series.labels().clone()))
                 .or_default();
-            for sample in samples {
+            for (place, sample) in samples.iter().enumerate() {
                 match column.entry(sample.at_ms) {
-                    Entry::Vacant(place) => {
-                        place.insert(sample.value);
+                    Entry::Vacant(vacant) => {
+                        vacant.insert(Known {
+                            value: sample.value,
+                            start_ms: starts.get(place).copied().unwrap_or(NO_START),
+                        });
                         accepted.stored += 1;
                     }
-                    Entry::Occupied(known) if known.get().to_bits() == sample.value.to_bits() => {
+                    Entry::Occupied(known) if known.get().value.to_bits() == sample.value.to_bits() => {
                         accepted.stored += 1;
                     }
                     Entry::Occupied(_) => accepted.refuse(Refusal::DuplicateTimestamp, 1),
@@ -133,7 +144,7 @@ impl MemorySeries {
             for sample in samples {
                 match column.entry(sample.at_ms) {
                     Entry::Vacant(place) => {
-                        place.insert(Arc::clone(&sample.value));
+                        place.insert(sample.clone());
                         accepted.stored += 1;
                         accepted.histograms_stored += 1;
                     }
@@ -202,16 +213,11 @@ impl SeriesRead for MemorySeries {
         for labels in labels {
             let key = (selector.tenant, labels.clone());
             let samples = kept.series.get(&key).into_iter().flatten();
-            let samples = samples.map(|(&at_ms, &value)| Sample { at_ms, value });
             let histograms = kept.histograms.get(&key).into_iter().flatten();
-            let histograms = histograms.map(|(&at_ms, value)| HistogramSample {
-                at_ms,
-                value: Arc::clone(value),
-            });
             selected.push(Arc::new(Selected {
                 labels,
-                samples: samples.collect(),
-                histograms: histograms.collect(),
+                samples: samples.map(|(&at_ms, &known)| (at_ms, known)).collect(),
+                histograms: histograms.map(|(_, sample)| sample.clone()).collect(),
             }));
         }
         Ok(selected)
@@ -282,8 +288,8 @@ impl SelectedSeries for Selected {
     }
 
     fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError> {
-        for sample in self.samples.iter().filter(|sample| range.contains(sample.at_ms)) {
-            out.push(sample.at_ms, sample.value);
+        for &(at_ms, known) in self.samples.iter().filter(|(at_ms, _)| range.contains(*at_ms)) {
+            out.push_started(at_ms, known.value, known.start_ms);
         }
         Ok(())
     }
@@ -333,5 +339,28 @@ mod tests {
         );
         let names = store.label_names(TenantId::DEFAULT, TimeRange::ALL, &[]).unwrap();
         assert_eq!(names, ["__name__", "job"]);
+    }
+
+    #[test]
+    fn starts_come_back_with_their_samples() {
+        let store = MemorySeries::new();
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        let series = Series::new(Labels::from_pairs([("__name__", "requests_total")]));
+        let sample = |at_ms| Sample { at_ms, value: 1.0 };
+        batch.push_one(series.clone(), 1000, 1.0);
+        batch.push_started(series.clone(), &[sample(3000), sample(4000)], &[2000]);
+        batch.push_one(series, 5000, 1.0);
+        store.append(&batch, 0).unwrap();
+        let selector = Selector {
+            tenant: TenantId::DEFAULT,
+            matchers: Vec::new(),
+            range: TimeRange::new(2000, 6000).unwrap(),
+        };
+        let mut columns = SampleColumns::default();
+        store.select(&selector).unwrap()[0]
+            .read(selector.range, &mut columns)
+            .unwrap();
+        assert_eq!(columns.at_ms, [3000, 4000, 5000]);
+        assert_eq!(columns.starts.slice(0..3), [2000, 0, 0]);
     }
 }

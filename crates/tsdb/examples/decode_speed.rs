@@ -17,7 +17,7 @@ fn main() {
         let times: Vec<i64> = (0..SAMPLES)
             .map(|place| 1_700_000_000_000 + place * STEP_MS)
             .collect();
-        let bytes = chunk::encode(&times, &values, Effort::Small);
+        let bytes = chunk::encode(&times, &values, &[], Effort::Small);
         let mut columns = SampleColumns::default();
         let decode = measure(|| {
             columns.clear();

@@ -1,13 +1,13 @@
 //! Samples of one series in few bytes: columns of times and values, each coded by the cheapest of several ways.
 //!
 //! In: sorted samples.  Out: bytes, and the same samples, bit for bit.
-//! Owns: the form described in docs/formats/chunk.md, version 1.
+//! Owns: the form described in docs/formats/chunk.md, versions 1 and 2.
 //! Invariants: every float reads back with the same bits (`tests::every_float_reads_back`); no bytes make the decoder
 //! panic or allocate beyond the limit (`tests::any_bytes_decode_or_fail`).
 //! Not here: where chunks lie on disk (`block`) or in memory (`head`).
 //! Start at: [`encode`].
 
-use model::SampleColumns;
+use model::{NO_START, SampleColumns, Starts};
 
 use crate::bytes::{Malformed, Reader, put_varint};
 use crate::limits::SAMPLES_PER_CHUNK_MAX;
@@ -28,6 +28,8 @@ pub use ready::ReadyChunk;
 
 /// The version of the form, its first byte.
 pub const VERSION: u8 = 1;
+/// The version of chunks whose samples have starts.
+pub const VERSION_STARTED: u8 = 2;
 
 /// How the column of values is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,25 +54,32 @@ pub enum Effort {
     Small,
 }
 
-/// Writes samples as a chunk. Both columns have the same length, at most [`SAMPLES_PER_CHUNK_MAX`].
-pub fn encode(at_ms: &[i64], values: &[f64], effort: Effort) -> Vec<u8> {
+/// Writes samples as a chunk. Times and values are equally many, at most [`SAMPLES_PER_CHUNK_MAX`]; the `starts` that are told
+/// are those of the first ones.
+pub fn encode(at_ms: &[i64], values: &[f64], starts: &[i64], effort: Effort) -> Vec<u8> {
     assert!(
         at_ms.len() == values.len() && at_ms.len() <= SAMPLES_PER_CHUNK_MAX,
         "columns of a chunk"
     );
+    let started = starts.iter().any(|start_ms| *start_ms != NO_START);
     let mut out = Vec::with_capacity(16 + values.len() * 2);
-    out.push(VERSION);
+    out.push(if started { VERSION_STARTED } else { VERSION });
     put_varint(&mut out, values.len() as u64);
     if !values.is_empty() {
         integers::encode(at_ms.to_vec(), effort, &mut out);
         encode_values(values, effort, &mut out);
+        if started {
+            let mut starts = starts.to_vec();
+            starts.resize(values.len(), NO_START);
+            integers::encode(starts, effort, &mut out);
+        }
     }
     out.shrink_to_fit();
     out
 }
 
-/// Writes values that stand at the same times as `base` as their distances from it; `None` where a distance does not give
-/// the value back bit for bit.
+/// Writes values that stand at the same times as `base`, with the same starts, as their distances from it; `None` where a
+/// distance does not give the value back bit for bit.
 pub fn encode_beside(base: &[f64], values: &[f64]) -> Option<Vec<u8>> {
     let distances: Option<Vec<f64>> = values
         .iter()
@@ -90,13 +99,21 @@ pub fn encode_beside(base: &[f64], values: &[f64]) -> Option<Vec<u8>> {
 
 /// Reads what [`encode_beside`] wrote beside the same `base` and appends its samples to `out`.
 pub fn decode_beside(bytes: &[u8], base: &SampleColumns, out: &mut SampleColumns) -> Result<(), Malformed> {
-    let (mut reader, count) = open(bytes)?;
+    let Opened {
+        mut reader,
+        count,
+        started,
+    } = open(bytes)?;
+    if started {
+        return Err(Malformed("starts beside another chunk"));
+    }
     if count != base.len() {
         return Err(Malformed("number of samples beside another chunk"));
     }
     let mut distances = Vec::with_capacity(count);
     decode_values(&mut reader, count, &mut distances)?;
     reader.end()?;
+    out.starts.extend(out.at_ms.len(), base.starts.as_slice(), count);
     out.at_ms.extend_from_slice(&base.at_ms);
     out.values.extend(
         base.values
@@ -109,29 +126,64 @@ pub fn decode_beside(bytes: &[u8], base: &SampleColumns, out: &mut SampleColumns
 
 /// Reads a chunk and appends its samples to `out`.
 pub fn decode(bytes: &[u8], out: &mut SampleColumns) -> Result<(), Malformed> {
-    let (mut reader, count) = open(bytes)?;
+    let Opened {
+        mut reader,
+        count,
+        started,
+    } = open(bytes)?;
     if count == 0 {
         return reader.end();
     }
-    let (times_before, values_before) = (out.at_ms.len(), out.values.len());
+    let before = out.len();
     let result = integers::decode(&mut reader, count, &mut out.at_ms)
         .and_then(|()| decode_values(&mut reader, count, &mut out.values))
-        .and_then(|()| reader.end());
-    if result.is_err() {
-        out.at_ms.truncate(times_before);
-        out.values.truncate(values_before);
+        .and_then(|()| decode_starts(&mut reader, count, started))
+        .and_then(|starts| reader.end().map(|()| starts));
+    match result {
+        Ok(starts) => {
+            out.starts.extend(before, starts.as_slice(), count);
+            Ok(())
+        }
+        Err(error) => {
+            out.truncate(before);
+            Err(error)
+        }
     }
-    result
 }
 
-/// The samples of a chunk, and how many there are.
-fn open(bytes: &[u8]) -> Result<(Reader<'_>, usize), Malformed> {
-    let mut reader = Reader::new(bytes);
-    if reader.byte()? != VERSION {
-        return Err(Malformed("unknown version of chunk"));
+/// The column of starts, where there is one.
+fn decode_starts(reader: &mut Reader<'_>, count: usize, started: bool) -> Result<Starts, Malformed> {
+    let mut starts = Starts::default();
+    if started {
+        let mut column = Vec::new();
+        integers::decode(reader, count, &mut column)?;
+        starts.extend(0, &column, count);
     }
-    let count = reader.count(SAMPLES_PER_CHUNK_MAX)?;
-    Ok((reader, count))
+    Ok(starts)
+}
+
+/// A chunk, its head read.
+struct Opened<'a> {
+    /// The columns.
+    reader: Reader<'a>,
+    /// How many samples there are.
+    count: usize,
+    /// Whether there is a column of starts.
+    started: bool,
+}
+
+fn open(bytes: &[u8]) -> Result<Opened<'_>, Malformed> {
+    let mut reader = Reader::new(bytes);
+    let started = match reader.byte()? {
+        VERSION => false,
+        VERSION_STARTED => true,
+        _ => return Err(Malformed("unknown version of chunk")),
+    };
+    Ok(Opened {
+        count: reader.count(SAMPLES_PER_CHUNK_MAX)?,
+        reader,
+        started,
+    })
 }
 
 fn encode_values(values: &[f64], effort: Effort, out: &mut Vec<u8>) {

@@ -11,20 +11,22 @@ pub(crate) fn settle(columns: &mut SampleColumns, start: usize, range: TimeRange
     if ascending && inside(times.first()) && inside(times.last()) {
         return;
     }
-    let times = columns.at_ms.split_off(start);
-    let values = columns.values.split_off(start);
-    let mut samples: Vec<(i64, f64)> = times
-        .into_iter()
-        .zip(values)
-        .filter(|(at_ms, _)| range.contains(*at_ms))
+    let at_ms = |place: &usize| columns.at_ms.get(*place).copied();
+    let mut order: Vec<usize> = (start..columns.len())
+        .filter(|place| at_ms(place).is_some_and(|at_ms| range.contains(at_ms)))
         .collect();
     if !ascending {
-        samples.sort_by_key(|(at_ms, _)| *at_ms);
-        samples.dedup_by_key(|(at_ms, _)| *at_ms);
+        order.sort_by_key(at_ms);
+        order.dedup_by_key(|place| at_ms(place));
     }
-    for (at_ms, value) in samples {
-        columns.push(at_ms, value);
-    }
+    pick_samples(columns, start, &order);
+}
+
+/// Leaves of samples from `start` on those at the `places`, in their order.
+fn pick_samples(columns: &mut SampleColumns, start: usize, places: &[usize]) {
+    pick(&mut columns.at_ms, start, places);
+    pick(&mut columns.values, start, places);
+    columns.starts.pick(start, places);
 }
 
 /// The same for histograms.
@@ -93,8 +95,7 @@ pub(crate) fn remove(columns: &mut SampleColumns, start: usize, range: TimeRange
         .filter(|(_, at_ms)| !range.contains(**at_ms))
         .map(|(place, _)| place)
         .collect();
-    pick(&mut columns.at_ms, start, &places);
-    pick(&mut columns.values, start, &places);
+    pick_samples(columns, start, &places);
 }
 
 #[cfg(test)]
@@ -106,13 +107,13 @@ mod tests {
     #[test]
     fn the_first_gathered_of_one_time_stays() {
         let mut columns = SampleColumns::default();
-        for (at_ms, value) in [(9, 0.0), (5, 1.0), (7, 2.0), (1, 3.0), (5, 4.0), (8, 5.0)] {
-            columns.push(at_ms, value);
+        for (at_ms, value) in [(9, 0.0), (7, 1.0), (5, 2.0), (1, 3.0), (5, 4.0), (8, 5.0)] {
+            columns.push_started(at_ms, value, if value > 1.0 { at_ms - 1 } else { 0 });
         }
         settle(&mut columns, 1, TimeRange::new(2, 7).unwrap());
         assert_eq!(
-            (columns.at_ms, columns.values),
-            (vec![9, 5, 7], vec![0.0, 1.0, 2.0])
+            (columns.at_ms, columns.values, columns.starts.slice(0..3)),
+            (vec![9, 5, 7], vec![0.0, 2.0, 1.0], &[0, 4, 0][..])
         );
     }
 
@@ -134,8 +135,9 @@ mod tests {
     #[test]
     fn samples_in_a_range_are_removed() {
         let mut columns = SampleColumns::default();
-        (0..6).for_each(|at_ms| columns.push(at_ms, at_ms as f64));
+        (0..6).for_each(|at_ms| columns.push_started(at_ms, at_ms as f64, -at_ms));
         remove(&mut columns, 2, TimeRange::new(0, 3).unwrap());
+        assert_eq!(columns.starts.slice(0..9), [0, -1, -4, -5]);
         assert_eq!(columns.at_ms, [0, 1, 4, 5]);
         assert_eq!(columns.values, [0.0, 1.0, 4.0, 5.0]);
     }

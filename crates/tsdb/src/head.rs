@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use hashbrown::HashMap;
 use model::{
     Accepted, Labels, Matcher, NumberedSample, ReadError, Refusal, Sample, Series, SeriesId, SeriesNumber,
-    TenantId, TimeRange,
+    Starts, TenantId, TimeRange,
 };
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
@@ -27,6 +27,7 @@ mod drain;
 mod histograms;
 pub(crate) mod intake;
 pub(crate) mod series;
+mod starts;
 pub(crate) mod statistics;
 
 use drain::Drain;
@@ -132,7 +133,7 @@ impl Head {
     /// Sorts samples by whether they are new for sure; see [`Intake::judge`].
     pub(crate) fn judge(
         &self,
-        rows: &[NumberedSample],
+        rows: (&[NumberedSample], &Starts),
         bounds: Bounds,
         now_ms: i64,
         judged: &mut Judged,
@@ -164,9 +165,9 @@ impl Head {
         self.intake.lock().touch(number.slot, at_ms, now_ms);
     }
 
-    /// Takes in samples that are new for sure.
-    pub(crate) fn take(&self, rows: &[NumberedSample]) {
-        let crowded = self.intake.lock().take(rows);
+    /// Takes in samples that are new for sure. The `starts` that are told are those of the first ones.
+    pub(crate) fn take(&self, rows: &[NumberedSample], starts: &[i64]) {
+        let crowded = self.intake.lock().take(rows, starts);
         if crowded {
             self.settle();
         }
@@ -174,22 +175,24 @@ impl Head {
 
     /// Takes in samples that the log holds, in its order; those that are known already are left out. Samples that are
     /// `in_blocks` only say how new they are.
-    pub(crate) fn restore(&self, rows: &[NumberedSample], in_blocks: &[NumberedSample]) {
+    pub(crate) fn restore(&self, rows: &[NumberedSample], starts: &Starts, in_blocks: &[NumberedSample]) {
         let mut intake = self.intake.lock();
         for row in rows.iter().chain(in_blocks) {
             intake.note_newest(row.series.slot, row.at_ms);
         }
         drop(intake);
-        self.take(rows);
+        self.take(rows, starts.as_slice());
     }
 
     /// Takes in a sample that may be known already; whoever calls has [settled](Self::settle) before.
-    pub(crate) fn take_doubtful(&self, row: NumberedSample, accepted: &mut Accepted) {
+    pub(crate) fn take_doubtful(&self, row: NumberedSample, start_ms: i64, accepted: &mut Accepted) {
         let sample = Sample {
             at_ms: row.at_ms,
             value: row.value,
         };
-        let verdict = self.by_number(row.series).map(|series| series.insert(sample));
+        let verdict = self
+            .by_number(row.series)
+            .map(|series| series.insert(sample, start_ms));
         match verdict {
             Some(Verdict::Store | Verdict::Same) => accepted.stored += 1,
             Some(Verdict::Refuse(refusal)) => accepted.refuse(refusal, 1),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    Exemplar, HistogramSample, Labels, LabelsBuilder, MetricKind, MetricMetadata, Refusal, SeriesId, TenantId,
+    Exemplar, HistogramSample, Labels, LabelsBuilder, MetricKind, MetricMetadata, NO_START, Refusal,
+    SeriesId, Starts, TenantId,
 };
 
 use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
@@ -18,6 +19,8 @@ pub const KIND_METADATA: u8 = 2;
 pub const KIND_RARE: u8 = 3;
 /// The version of all, their first byte. It also fixes [`SeriesId::VERSION`].
 pub const VERSION: u8 = 1;
+/// The version of records whose samples have starts.
+pub const VERSION_STARTED: u8 = 2;
 
 const _: () = assert!(SeriesId::VERSION == 1);
 
@@ -41,6 +44,15 @@ pub struct BatchBody {
     pub known: u64,
     /// The samples.
     pub rows: Vec<Row>,
+    /// Their starts.
+    pub starts: Starts,
+}
+
+/// The bytes of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedBody {
+    bytes: Vec<u8>,
+    started: bool,
 }
 
 /// One sample of a record.
@@ -76,8 +88,9 @@ pub struct BatchRecord {
 }
 
 impl BatchBody {
-    /// The body's bytes; `rows` are its samples, whatever `self.rows` holds.
-    pub fn encode(&self, rows: impl ExactSizeIterator<Item = Row> + Clone) -> Vec<u8> {
+    /// The body's bytes; `rows` are its samples and `starts` their starts, whatever `self` holds of them.
+    pub fn encode(&self, rows: impl ExactSizeIterator<Item = Row> + Clone, starts: &Starts) -> EncodedBody {
+        let count = rows.len();
         let mut out = Vec::with_capacity(64 + rows.len() * 12);
         put_varint(&mut out, u64::from(self.tenant.0));
         put_signed(&mut out, self.now_ms);
@@ -101,10 +114,14 @@ impl BatchBody {
             last_ms = row.at_ms;
         }
         put_values(&mut out, rows.map(|row| row.value));
-        out
+        let started = !starts.is_empty();
+        if started {
+            put_starts(&mut out, starts, count, self.now_ms);
+        }
+        EncodedBody { bytes: out, started }
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    fn decode(reader: &mut Reader<'_>, started: bool) -> Result<Self, Malformed> {
         let mut body = Self {
             tenant: TenantId(u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?),
             now_ms: reader.signed()?,
@@ -135,13 +152,16 @@ impl BatchBody {
             row.at_ms = last_ms;
         }
         take_values(reader, &mut body.rows)?;
+        if started {
+            body.starts = take_starts(reader, count, body.now_ms)?;
+        }
         Ok(body)
     }
 }
 
 /// Writes a whole samples record: the encoded body and the series defined.
-pub fn encode_batch(body: &[u8], definitions: &[Definition], out: &mut Vec<u8>) {
-    out.push(VERSION);
+pub fn encode_batch(body: &EncodedBody, definitions: &[Definition], out: &mut Vec<u8>) {
+    out.push(if body.started { VERSION_STARTED } else { VERSION });
     put_varint(out, definitions.len() as u64);
     let mut part = Vec::new();
     for definition in definitions {
@@ -150,13 +170,17 @@ pub fn encode_batch(body: &[u8], definitions: &[Definition], out: &mut Vec<u8>) 
         put_labels(&mut part, &definition.labels);
     }
     put_part(out, &part);
-    out.extend_from_slice(body);
+    out.extend_from_slice(&body.bytes);
 }
 
 /// Reads a samples record.
 pub fn decode_batch(bytes: &[u8]) -> Result<BatchRecord, Malformed> {
     let mut reader = Reader::new(bytes);
-    expect_version(&mut reader)?;
+    let started = match reader.byte()? {
+        VERSION => false,
+        VERSION_STARTED => true,
+        _ => return Err(UNKNOWN_VERSION),
+    };
     let count = reader.varint()?;
     let part = take_part(&mut reader)?;
     let mut defined = Reader::new(&part);
@@ -169,9 +193,37 @@ pub fn decode_batch(bytes: &[u8]) -> Result<BatchRecord, Malformed> {
         });
     }
     defined.end()?;
-    let body = BatchBody::decode(&mut reader)?;
+    let body = BatchBody::decode(&mut reader, started)?;
     reader.end()?;
     Ok(BatchRecord { body, definitions })
+}
+
+/// For each sample whether it has a start, then the starts as distances from the one before. Most samples of a sender have
+/// the same start, or the one that they had in the record before.
+fn put_starts(out: &mut Vec<u8>, starts: &Starts, count: usize, now_ms: i64) {
+    let told = |place: &usize| starts.get(*place) != NO_START;
+    let mut part: Vec<u8> = (0..count).map(|place| u8::from(told(&place))).collect();
+    let mut last_ms = now_ms;
+    for place in (0..count).filter(told) {
+        let start_ms = starts.get(place);
+        put_signed(&mut part, start_ms.wrapping_sub(last_ms));
+        last_ms = start_ms;
+    }
+    put_part(out, &part);
+}
+
+fn take_starts(reader: &mut Reader<'_>, count: usize, now_ms: i64) -> Result<Starts, Malformed> {
+    let part = take_part(reader)?;
+    let mut part = Reader::new(&part);
+    let told = part.take(count)?;
+    let mut starts = Starts::default();
+    let mut last_ms = now_ms;
+    for (place, _) in told.iter().enumerate().filter(|(_, told)| **told != 0) {
+        last_ms = last_ms.wrapping_add(part.signed()?);
+        starts.push(place, last_ms);
+    }
+    part.end()?;
+    Ok(starts)
 }
 
 /// Values by planes: the high bytes of many values are alike and pack well, the low ones do not and stay as they are.
@@ -310,11 +362,13 @@ pub fn decode_rare(bytes: &[u8]) -> Result<RareBody, Malformed> {
     Ok(body)
 }
 
+const UNKNOWN_VERSION: Malformed = Malformed("unknown version of record");
+
 fn expect_version(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     if reader.byte()? == VERSION {
         Ok(())
     } else {
-        Err(Malformed("unknown version of record"))
+        Err(UNKNOWN_VERSION)
     }
 }
 
@@ -403,6 +457,7 @@ mod tests {
             rows in proptest::collection::vec((any::<u32>(), any::<i64>(), any::<u64>()), 0..400),
             key: Option<u128>,
             now_ms: i64,
+            started: bool,
             names in proptest::collection::vec("[a-z]{1,20}", 0..40),
         ) {
             let rows: Vec<Row> = rows.iter().map(|&(series, at_ms, bits)| Row { series, at_ms, value: f64::from_bits(bits) }).collect();
@@ -412,18 +467,24 @@ mod tests {
                 key,
                 refused: vec![(Refusal::TooOld, 7)],
                 known: 5,
-                rows: Vec::new(),
+                ..BatchBody::default()
             };
+            let mut starts = Starts::default();
+            for (place, row) in rows.iter().enumerate().filter(|_| started) {
+                starts.push(place, if row.series % 3 == 0 { NO_START } else { row.at_ms });
+            }
             let definitions: Vec<Definition> = names.iter().enumerate().map(|(n, name)| Definition {
                 number: n as u32,
                 tenant: TenantId(n as u32 % 3),
                 labels: Labels::from_pairs([("__name__", name.as_str()), ("job", "a")]),
             }).collect();
             let mut out = Vec::new();
-            encode_batch(&body.encode(rows.iter().copied()), &definitions, &mut out);
+            encode_batch(&body.encode(rows.iter().copied(), &starts), &definitions, &mut out);
+            prop_assert_eq!(out.first(), Some(if starts.is_empty() { &VERSION } else { &VERSION_STARTED }));
             let read = decode_batch(&out).unwrap();
             let bits = |rows: &[Row]| rows.iter().map(|r| (r.series, r.at_ms, r.value.to_bits())).collect::<Vec<_>>();
             prop_assert_eq!(bits(&read.body.rows), bits(&rows));
+            prop_assert_eq!(read.body.starts, starts);
             prop_assert_eq!((read.body.key, read.body.known, read.body.refused), (key, 5, body.refused));
             prop_assert_eq!(read.definitions, definitions);
         }
@@ -431,9 +492,12 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(mut bytes: Vec<u8>) {
             if let Some(first) = bytes.first_mut() {
-                *first = VERSION;
+                *first = if *first % 2 == 0 { VERSION_STARTED } else { VERSION };
             }
             let _ = decode_batch(&bytes);
+            if let Some(first) = bytes.first_mut() {
+                *first = VERSION;
+            }
             let _ = decode_metadata(&bytes);
             let _ = decode_rare(&bytes);
         }
@@ -442,12 +506,14 @@ mod tests {
     #[test]
     fn histograms_and_exemplars_read_back() {
         let labels = Labels::from_pairs([("__name__", "d")]);
-        let sample = |at_ms| HistogramSample {
-            at_ms,
-            value: Arc::new(model::Histogram {
-                count: at_ms as f64,
-                ..model::Histogram::default()
-            }),
+        let sample = |at_ms| {
+            HistogramSample::new(
+                at_ms,
+                Arc::new(model::Histogram {
+                    count: at_ms as f64,
+                    ..model::Histogram::default()
+                }),
+            )
         };
         let exemplar = Exemplar {
             labels: Labels::from_pairs([("trace_id", "1")]),

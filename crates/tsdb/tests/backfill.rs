@@ -152,14 +152,16 @@ fn what_is_known_stays_and_the_same_bulk_twice_changes_nothing() {
 fn native_histograms_go_the_same_way() {
     let dir = tempfile::tempdir().unwrap();
     let (db, _) = Db::open(Config::in_dir(dir.path()), NOW).unwrap();
-    let histogram = |at_ms, count: f64| HistogramSample {
-        at_ms,
-        value: Arc::new(Histogram {
-            schema: 2,
-            count,
-            positive: Buckets::from_sorted([(1, count)]),
-            ..Histogram::default()
-        }),
+    let histogram = |at_ms, count: f64| {
+        HistogramSample::new(
+            at_ms,
+            Arc::new(Histogram {
+                schema: 2,
+                count,
+                positive: Buckets::from_sorted([(1, count)]),
+                ..Histogram::default()
+            }),
+        )
     };
     let mut batch = SeriesBatch::new(TenantId::DEFAULT);
     batch.push_histograms(Series::new(labels("h")), vec![histogram(NOW, 1.0)]);

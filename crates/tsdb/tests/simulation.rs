@@ -18,8 +18,8 @@ use std::sync::atomic::Ordering;
 use disk::SharedStorage;
 use faulty::{Faults, FaultyStorage};
 use model::{
-    Labels, Matcher, Rollups, Sample, SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite,
-    Statistic, TenantId, TimeRange,
+    Labels, Matcher, NO_START, Rollups, Sample, SampleColumns, Selector, Series, SeriesBatch, SeriesRead,
+    SeriesWrite, Statistic, TenantId, TimeRange,
 };
 use stdx::HumanDuration;
 use testkit::{MemorySeries, Random};
@@ -61,6 +61,7 @@ struct World {
 #[derive(Debug, Default)]
 struct Counts {
     appended: usize,
+    started: usize,
     rollups: usize,
     flips_noticed: usize,
 }
@@ -129,8 +130,10 @@ impl World {
                     },
                 ),
             ]);
-            let mut samples = Vec::new();
+            let (mut samples, mut starts) = (Vec::new(), Vec::new());
             let mut in_batch = Vec::new();
+            // Of some series no start is ever told, of others now and then, of the last always.
+            let tells_starts = self.random.below(3) < number % 3 + number / 6;
             for _ in 0..=self.random.below(40) {
                 let newest_ms = self.newest.get(&number).copied().unwrap_or(self.now_ms);
                 let at_ms = match self.random.below(5) {
@@ -140,18 +143,26 @@ impl World {
                 let at_ms = at_ms.min(self.now_ms);
                 let value = self.random.below(1000) as f64 / 8.0;
                 in_batch.push(at_ms);
+                if tells_starts {
+                    starts.push(match number {
+                        0..6 => T0 + at_ms.div_euclid(4 * HOUR),
+                        _ => at_ms - 1 - self.random.below(3) as i64,
+                    });
+                }
                 samples.push(Sample { at_ms, value });
             }
             let newest_ms = in_batch.iter().copied().max().unwrap_or(self.now_ms);
             let known = self.newest.entry(number).or_insert(newest_ms);
             *known = newest_ms.max(*known);
-            batch.push(Series::new(labels), &samples);
+            batch.push_started(Series::new(labels), &samples, &starts);
         }
         batch
     }
 
     fn append(&mut self, batch: SeriesBatch) {
         self.counts.appended += batch.sample_count();
+        let starts = batch.row_starts().flatten();
+        self.counts.started += starts.filter(|start_ms| **start_ms != NO_START).count();
         match self.db().append(&batch, self.now_ms) {
             Ok(accepted) => assert_eq!(accepted, self.model.append(&batch, self.now_ms).unwrap()),
             Err(_) => self.unsure.push(batch),
@@ -337,7 +348,7 @@ impl World {
             range: TimeRange::ALL,
         };
         let (found, written) = (dump(&db, &selector), dump(&*self.model, &selector));
-        let written: BTreeMap<_, BTreeMap<i64, u64>> = written
+        let written: BTreeMap<_, BTreeMap<i64, Bits>> = written
             .into_iter()
             .map(|(labels, samples)| (labels, samples.into_iter().collect()))
             .collect();
@@ -345,7 +356,7 @@ impl World {
         for (labels, samples) in found {
             let known = written.get(&labels).expect("a series that was written");
             count += samples.len();
-            let right = |(at_ms, value): &(i64, u64)| known.get(at_ms) == Some(value);
+            let right = |(at_ms, bits): &(i64, Bits)| known.get(at_ms) == Some(bits);
             assert!(
                 samples.iter().all(right),
                 "seed {seed}: {labels} in {}",
@@ -404,17 +415,21 @@ fn of_samples(store: &dyn SeriesRead, selector: &Selector, resolution_ms: i64) -
     rollups.filter(|(_, rollups)| !rollups.is_empty()).collect()
 }
 
-/// Every selected series that has samples in the range, with their bits.
-fn dump(store: &dyn SeriesRead, selector: &Selector) -> Vec<(String, Vec<(i64, u64)>)> {
+/// The bits of a sample's value, and its start.
+type Bits = (u64, i64);
+
+/// Every selected series that has samples in the range, with their bits and starts.
+fn dump(store: &dyn SeriesRead, selector: &Selector) -> Vec<(String, Vec<(i64, Bits)>)> {
     let mut all = Vec::new();
     for series in store.select(selector).unwrap() {
         let mut columns = SampleColumns::default();
         series.read(selector.range, &mut columns).unwrap();
         if !columns.is_empty() {
-            let samples = columns
-                .iter()
-                .map(|sample| (sample.at_ms, sample.value.to_bits()))
-                .collect();
+            let bits = |(place, sample): (usize, Sample)| {
+                let start_ms = columns.starts.get(place);
+                (sample.at_ms, (sample.value.to_bits(), start_ms))
+            };
+            let samples = columns.iter().enumerate().map(bits).collect();
             all.push((series.labels().to_string(), samples));
         }
     }
@@ -437,9 +452,10 @@ fn a_random_life_reads_as_the_model_does() {
         world.compare(seed);
         world.flip_a_bit(dir.path(), seed);
         counts.appended += world.counts.appended;
+        counts.started += world.counts.started;
         counts.rollups += world.counts.rollups;
         counts.flips_noticed += world.counts.flips_noticed;
     }
     println!("simulation: {lives} lives, {counts:?}");
-    assert!(counts.rollups > 0 && counts.flips_noticed > 0);
+    assert!(counts.rollups > 0 && counts.flips_noticed > 0 && counts.started > 0);
 }

@@ -442,16 +442,16 @@ fn a_closed_store_takes_nothing_and_a_folder_has_one_owner() {
 }
 
 fn histogram_sample(at_ms: i64, count: u32) -> HistogramSample {
-    HistogramSample {
+    HistogramSample::new(
         at_ms,
-        value: Arc::new(Histogram {
+        Arc::new(Histogram {
             schema: 3,
             count: f64::from(count),
             sum: f64::from(count) * 0.25,
             positive: Buckets::from_sorted([(-3, f64::from(count) - 1.0), (7, 1.0)]),
             ..Histogram::default()
         }),
-    }
+    )
 }
 
 fn read_histograms(db: &Db) -> Vec<HistogramSample> {

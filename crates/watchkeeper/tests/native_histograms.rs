@@ -45,10 +45,9 @@ fn filled(dir: &std::path::Path) -> Db {
     for day in 0..DAYS {
         let mut batch = SeriesBatch::new(TenantId::DEFAULT);
         let times = (DAY0 + day * DAY..DAY0 + (day + 1) * DAY).step_by(MINUTE as usize);
-        let histograms = times.clone().map(|at_ms| HistogramSample {
-            at_ms,
-            value: Arc::new(latency(at_ms)),
-        });
+        let histograms = times
+            .clone()
+            .map(|at_ms| HistogramSample::new(at_ms, Arc::new(latency(at_ms))));
         batch.push_histograms(series("latency"), histograms.collect());
         let numbers: Vec<Sample> = times.map(|at_ms| Sample { at_ms, value: 1.0 }).collect();
         batch.push(series("latency_number"), &numbers);

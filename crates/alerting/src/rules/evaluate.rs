@@ -323,7 +323,7 @@ fn write(
                     continue;
                 }
                 let value = recordable(value);
-                batch.push_histograms(series, vec![HistogramSample { at_ms, value }]);
+                batch.push_histograms(series, vec![HistogramSample::new(at_ms, value)]);
             }
         }
         written.insert(labels);

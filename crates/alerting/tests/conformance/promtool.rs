@@ -205,7 +205,7 @@ impl Playing<'_> {
                 match value {
                     Some(Point::Float(value)) => batch.push_one(series.clone(), at_ms, value),
                     Some(Point::Histogram(value)) => {
-                        batch.push_histograms(series.clone(), vec![HistogramSample { at_ms, value }]);
+                        batch.push_histograms(series.clone(), vec![HistogramSample::new(at_ms, value)]);
                     }
                     None => {}
                 }

@@ -93,10 +93,7 @@ impl Push {
                 None => zeros.push_numbered(birth.number, birth.created_ms, 0.0),
                 Some((series, first)) => zeros.push_histograms(
                     series,
-                    vec![HistogramSample {
-                        at_ms: birth.created_ms,
-                        value: Arc::new(empty(&first)),
-                    }],
+                    vec![HistogramSample::new(birth.created_ms, Arc::new(empty(&first)))],
                 ),
             }
         }

@@ -165,7 +165,7 @@ impl Column {
         }
         let histograms = grid.times().zip(self.histograms.into_iter().flatten());
         let histograms =
-            histograms.filter_map(|(at_ms, value)| value.map(|value| HistogramSample { at_ms, value }));
+            histograms.filter_map(|(at_ms, value)| value.map(|value| HistogramSample::new(at_ms, value)));
         (samples, histograms.collect())
     }
 

@@ -4,9 +4,9 @@ use super::Evaluator;
 use crate::error::line_and_column;
 use crate::histogram::Added;
 
-/// What is noted about histograms.
+/// What is noted about samples, those of histograms above all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u16)]
+#[repr(u32)]
 pub(crate) enum Note {
     FloatsAndHistograms = 1,
     NotCounter = 1 << 1,
@@ -24,15 +24,16 @@ pub(crate) enum Note {
     FractionExcludesNans = 1 << 13,
     FloatsAndHistogramsAggregated = 1 << 14,
     ClassicAndNative = 1 << 15,
+    StartsOverlap = 1 << 16,
 }
 
 /// Notes, each once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Notes(u16);
+pub(crate) struct Notes(u32);
 
 impl Notes {
     pub(crate) fn add(&mut self, note: Note) {
-        self.0 |= note as u16;
+        self.0 |= note as u32;
     }
 
     pub(crate) fn add_if(&mut self, holds: bool, note: Note) {
@@ -46,7 +47,7 @@ impl Notes {
     }
 
     pub(crate) fn has(self, note: Note) -> bool {
-        self.0 & note as u16 != 0
+        self.0 & note as u32 != 0
     }
 
     /// Notes what had to be done to add up histograms of an aggregation.
@@ -56,7 +57,7 @@ impl Notes {
     }
 }
 
-const ALL: [Note; 16] = [
+const ALL: [Note; 17] = [
     Note::FloatsAndHistograms,
     Note::NotCounter,
     Note::NotGauge,
@@ -73,6 +74,7 @@ const ALL: [Note; 16] = [
     Note::FractionExcludesNans,
     Note::FloatsAndHistogramsAggregated,
     Note::ClassicAndNative,
+    Note::StartsOverlap,
 ];
 
 impl Note {
@@ -110,6 +112,12 @@ impl Note {
             ),
             Self::ClassicAndNative => (
                 for_metric("vector contains a mix of classic and native histograms"),
+                true,
+            ),
+            Self::StartsOverlap => (
+                format!(
+                    "sample has start time that overlaps with previous sample timestamp for metric {metric:?}"
+                ),
                 true,
             ),
             Self::HistogramsIgnored => (

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{HistogramSample, Labels, SampleColumns, SelectedSeries, TimeRange, is_stale};
+use model::{Counted, HistogramSample, Labels, SampleColumns, SelectedSeries, TimeRange, is_stale};
 
 use super::batches::{Sink, batch_len};
 use super::column::{ABSENT, Column, Evaluated};
@@ -57,6 +57,15 @@ impl<'a> Evaluator<'a> {
         grid: Grid,
     ) -> Result<Evaluated, EvalError> {
         self.select_without_name(selector, grid, Pick::TimeOfNumber)
+    }
+
+    /// The start of the newest sample of every series at every step, in seconds since the Unix epoch; 0 where it is not known.
+    pub(crate) fn select_starts(
+        &mut self,
+        selector: &SelectorPlan,
+        grid: Grid,
+    ) -> Result<Evaluated, EvalError> {
+        self.select_without_name(selector, grid, Pick::Start)
     }
 
     fn select_without_name(
@@ -139,9 +148,12 @@ impl<'a> Evaluator<'a> {
                 Pick::Smoothed => self.walked_numbers(walk, samples, smoothed_value),
                 Pick::Time | Pick::TimeOfNumber => {
                     self.walked_numbers(walk, samples, |looked, samples, count| {
-                        Some(newest(looked, samples, count)?.0 as f64 / 1000.0)
+                        Some(newest(looked, samples, count)?.0.at_ms as f64 / 1000.0)
                     })
                 }
+                Pick::Start => self.walked_numbers(walk, samples, |looked, samples, count| {
+                    Some(newest(looked, samples, count)?.0.start_ms as f64 / 1000.0)
+                }),
             };
             return (Column::new(labels.clone(), values), notes);
         }
@@ -255,10 +267,10 @@ pub(super) fn span(from_ms: i64, to_ms: i64) -> TimeRange {
 }
 
 /// The newest of the first `count` samples, if it is neither too old nor the end of its series.
-pub(super) fn newest(looked: Looked, samples: &SampleColumns, count: usize) -> Option<(i64, f64)> {
+pub(super) fn newest(looked: Looked, samples: &SampleColumns, count: usize) -> Option<(Counted, f64)> {
     let place = count.checked_sub(1)?;
-    let (at_ms, value) = (*samples.at_ms.get(place)?, *samples.values.get(place)?);
-    (at_ms >= looked.oldest_ms && !is_stale(value)).then_some((at_ms, value))
+    let (times, value) = (samples.counted(place)?, *samples.values.get(place)?);
+    (times.at_ms >= looked.oldest_ms && !is_stale(value)).then_some((times, value))
 }
 
 /// The value on the line between the samples before and behind; that before where none is behind.
@@ -267,10 +279,10 @@ pub(super) fn smoothed_value(looked: Looked, samples: &SampleColumns, count: usi
     let behind = samples.at_ms.get(count).zip(samples.values.get(count));
     match behind {
         Some((at_ms, value))
-            if before.0 < looked.at_ms && *at_ms <= looked.newest_ms && !is_stale(*value) =>
+            if before.0.at_ms < looked.at_ms && *at_ms <= looked.newest_ms && !is_stale(*value) =>
         {
             Some(extended::interpolate(
-                before,
+                (before.0.at_ms, before.1),
                 (*at_ms, *value),
                 looked.at_ms,
                 false,

@@ -20,6 +20,8 @@ pub(super) enum Pick {
     Time,
     /// The same, but the newest itself where it is a histogram.
     TimeOfNumber,
+    /// The start of the newest, in seconds since the Unix epoch; 0 where it is not known.
+    Start,
 }
 
 /// The samples of a series that has histograms among them, and how many of each kind lie at or before a step.
@@ -46,16 +48,20 @@ impl Mixed<'_> {
             (None, histogram) => histogram.is_some(),
             (Some(_), None) => false,
         };
-        let (at_ms, point) = if is_histogram {
+        let (times, point) = if is_histogram {
             let histogram = histogram.filter(|histogram| fits(looked, histogram))?;
-            (histogram.at_ms, Point::Histogram(Arc::clone(&histogram.value)))
+            (
+                histogram.counted(),
+                Point::Histogram(Arc::clone(&histogram.value)),
+            )
         } else {
-            let (at_ms, value) = newest(looked, self.samples, self.count)?;
-            (at_ms, Point::Float(value))
+            let (times, value) = newest(looked, self.samples, self.count)?;
+            (times, Point::Float(value))
         };
         Some(match pick {
             Pick::TimeOfNumber if is_histogram => point,
-            Pick::Time | Pick::TimeOfNumber => Point::Float(at_ms as f64 / 1000.0),
+            Pick::Time | Pick::TimeOfNumber => Point::Float(times.at_ms as f64 / 1000.0),
+            Pick::Start => Point::Float(times.start_ms as f64 / 1000.0),
             Pick::Value | Pick::Smoothed => point,
         })
     }

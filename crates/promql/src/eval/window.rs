@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{HistogramSample, Labels, ResetHint, SampleColumns, SelectedSeries, is_stale};
+use model::{HistogramSample, Labels, NO_START, ResetHint, SampleColumns, SelectedSeries, is_stale};
 
 use super::batches::{Sink, batch_len};
 use super::column::{ABSENT, Column, Evaluated, is_present, sample_count};
@@ -13,9 +13,10 @@ use crate::ast::Extended;
 use crate::error::EvalError;
 use crate::functions::extended::Compute;
 use crate::functions::mixed::{self, Compute as MixedCompute};
-use crate::functions::rate::falls;
+use crate::functions::rate::starts_again;
 use crate::functions::{Window, WindowBody, extended, rolled_up};
 use crate::histogram::weight;
+use crate::options::Starts;
 use crate::plan::{CallPlan, Op, Shift, Source, WindowPlan};
 
 impl<'a> Evaluator<'a> {
@@ -82,9 +83,14 @@ impl<'a> Evaluator<'a> {
             }
             wanted = Wanted::WithHistograms;
         }
-        let computes = (compute, with_histograms);
+        let computes = Computes {
+            numbers: compute,
+            mixed: with_histograms,
+            notes_at,
+            doubts_starts: counts_up,
+        };
         let work = |evaluator: &Self, series: SeriesHead<'_>, samples: Gathered<'_>| {
-            let column = evaluator.slid(window, (series, samples), grid, &params, (computes, notes_at))?;
+            let column = evaluator.slid(window, (series, samples), grid, &params, computes)?;
             let Some(mut column) = column else {
                 return Ok(None);
             };
@@ -107,9 +113,14 @@ impl<'a> Evaluator<'a> {
         grid: Grid,
     ) -> Result<Vec<bool>, EvalError> {
         let mut present = vec![false; grid.steps];
-        let computes: (Compute, MixedCompute) = (crate::functions::over_time::present, mixed::present);
+        let computes = Computes {
+            numbers: crate::functions::over_time::present,
+            mixed: mixed::present,
+            notes_at: 0,
+            doubts_starts: false,
+        };
         let work = |evaluator: &Self, series: SeriesHead<'_>, samples: Gathered<'_>| {
-            let column = evaluator.slid(window, (series, samples), grid, &[], (computes, 0))?;
+            let column = evaluator.slid(window, (series, samples), grid, &[], computes)?;
             evaluator.hold(column.as_ref().map_or(0, Column::sample_count))?;
             Ok(column)
         };
@@ -208,6 +219,12 @@ impl<'a> Evaluator<'a> {
                     this.read_histograms(series, range, numbers, selector.hints, histograms)?;
                     drop_stale(numbers);
                     histograms.retain(|sample| !sample.value.is_stale());
+                    if this.options.starts == Starts::Ignored {
+                        numbers.starts.clear();
+                        histograms
+                            .iter_mut()
+                            .for_each(|sample| sample.start_ms = NO_START);
+                    }
                     let head = SeriesHead {
                         labels: series.labels(),
                         drops_name: false,
@@ -365,6 +382,19 @@ enum Wanted {
     WithHistograms,
 }
 
+/// What computes the values of windows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Computes {
+    /// From numbers alone.
+    pub(super) numbers: Compute,
+    /// Where native histograms are among them.
+    pub(super) mixed: MixedCompute,
+    /// The place in the expression that notes speak of.
+    pub(super) notes_at: usize,
+    /// Whether it is noted where starts contradict samples.
+    pub(super) doubts_starts: bool,
+}
+
 /// The labels of a series in a range vector.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SeriesHead<'a> {
@@ -408,7 +438,7 @@ pub(super) fn slide(
     let mut values = Vec::with_capacity(grid.steps);
     let (mut first, mut end) = (0, 0);
     let mut now_params = vec![0.0; params.len()];
-    let falls = falls(&samples.values);
+    let starts_again = starts_again(samples);
     for (step, now_ms) in grid.times().enumerate() {
         let (start_ms, end_ms) = bounds(plan.shift, now_ms, plan.range_ms);
         let oldest_ms = evaluator.oldest_of_window(start_ms - before_ms);
@@ -428,11 +458,12 @@ pub(super) fn slide(
         let window = Window {
             at_ms: samples.at_ms.get(first..end).unwrap_or_default(),
             values: samples.values.get(first..end).unwrap_or_default(),
+            starts: samples.starts.slice(first..end),
             start_ms,
             end_ms,
             now_ms,
             params: &now_params,
-            falls,
+            starts_again,
         };
         let value = if window.values.is_empty() {
             None
@@ -454,8 +485,10 @@ fn drop_stale(samples: &mut SampleColumns) {
         return;
     }
     let mut kept = SampleColumns::default();
-    for sample in samples.iter().filter(|sample| !is_stale(sample.value)) {
-        kept.push(sample.at_ms, sample.value);
+    for (place, sample) in samples.iter().enumerate() {
+        if !is_stale(sample.value) {
+            kept.push_started(sample.at_ms, sample.value, samples.starts.get(place));
+        }
     }
     *samples = kept;
 }
@@ -470,6 +503,6 @@ fn histograms_of(column: &Column, steps: Grid, histograms: &mut Vec<HistogramSam
         if matches!(value.reset_hint, ResetHint::Yes | ResetHint::No) {
             Arc::make_mut(&mut value).reset_hint = ResetHint::Unknown;
         }
-        histograms.push(HistogramSample { at_ms, value });
+        histograms.push(HistogramSample::new(at_ms, value));
     }
 }

@@ -3,14 +3,14 @@
 use model::HistogramSample;
 
 use super::column::Column;
-use super::window::{Gathered, SeriesHead, bounds, slide};
-use super::{Evaluator, Grid, Notes};
+use super::window::{Computes, Gathered, SeriesHead, bounds, slide};
+use super::{Evaluator, Grid, Note, Notes};
 use crate::answer::Point;
 use crate::error::EvalError;
 use crate::functions::Window;
 use crate::functions::extended::Compute;
 use crate::functions::mixed::{Compute as MixedCompute, MixedWindow};
-use crate::functions::rate::falls;
+use crate::functions::rate::{overlaps, starts_again};
 use crate::histogram::weight;
 use crate::plan::WindowPlan;
 
@@ -22,18 +22,47 @@ impl Evaluator<'_> {
         (series, samples): (SeriesHead<'_>, Gathered<'_>),
         grid: Grid,
         params: &[Vec<f64>],
-        ((compute, with_histograms), notes_at): ((Compute, MixedCompute), usize),
+        computes: Computes,
     ) -> Result<Option<Column>, EvalError> {
-        let column = if samples.histograms.is_empty() {
-            let values = slide(self, plan, samples.numbers, grid, params, compute);
-            Column::new(series.labels.clone(), values)
+        let (column, mut notes) = if samples.histograms.is_empty() {
+            let values = slide(self, plan, samples.numbers, grid, params, computes.numbers);
+            (Column::new(series.labels.clone(), values), Notes::default())
         } else {
-            let computes = (compute, with_histograms);
-            let (column, notes) = self.slide_mixed(plan, (series, samples), grid, params, computes)?;
-            self.tell(notes, series.labels.metric_name(), notes_at);
-            column
+            let computes = (computes.numbers, computes.mixed);
+            self.slide_mixed(plan, (series, samples), grid, params, computes)?
         };
+        let overlap = computes.doubts_starts && self.starts_overlap(plan, samples, grid);
+        notes.add_if(overlap, Note::StartsOverlap);
+        self.tell(notes, series.labels.metric_name(), computes.notes_at);
         Ok((!column.is_empty()).then_some(column))
+    }
+
+    /// Whether any window has two samples next to each other of which the later one claims to have counted since before the
+    /// other, which has another start. Then one of the two is not what the counter was.
+    fn starts_overlap(&self, plan: &WindowPlan, samples: Gathered<'_>, grid: Grid) -> bool {
+        let of_numbers = overlaps(samples.numbers);
+        let of_histograms = samples.histograms.windows(2).filter_map(|pair| match pair {
+            [before, now] if now.counted().overlaps(before.counted()) => Some((before.at_ms, now.at_ms)),
+            _ => None,
+        });
+        let times = |place: usize| Some((place.checked_sub(1)?, place));
+        let time = |place: usize| samples.numbers.at_ms.get(place).copied();
+        let mut pairs: Vec<(i64, i64)> = of_numbers
+            .into_iter()
+            .filter_map(times)
+            .filter_map(|(before, now)| Some((time(before)?, time(now)?)))
+            .chain(of_histograms)
+            .collect();
+        if pairs.is_empty() {
+            return false;
+        }
+        pairs.sort_unstable();
+        grid.times().any(|now_ms| {
+            let (start_ms, end_ms) = bounds(plan.shift, now_ms, plan.range_ms);
+            let oldest_ms = self.oldest_of_window(start_ms);
+            let first = pairs.partition_point(|(before_ms, _)| *before_ms < oldest_ms);
+            pairs.get(first).is_some_and(|(_, at_ms)| *at_ms <= end_ms)
+        })
     }
 
     fn slide_mixed(
@@ -49,7 +78,7 @@ impl Evaluator<'_> {
         let mut notes = Notes::default();
         let mut now_params = vec![0.0; params.len()];
         let mut made = 0;
-        let falls = falls(&samples.numbers.values);
+        let starts_again = starts_again(samples.numbers);
         for (step, now_ms) in grid.times().enumerate() {
             self.check_at(step)?;
             let (start_ms, end_ms) = bounds(plan.shift, now_ms, plan.range_ms);
@@ -70,11 +99,12 @@ impl Evaluator<'_> {
                 numbers: Window {
                     at_ms: times.get(first..end).unwrap_or_default(),
                     values: samples.numbers.values.get(first..end).unwrap_or_default(),
+                    starts: samples.numbers.starts.slice(first..end),
                     start_ms,
                     end_ms,
                     now_ms,
                     params: &now_params,
-                    falls,
+                    starts_again,
                 },
                 histograms: samples.histograms.get(histograms).unwrap_or_default(),
                 of_numbers: compute,

@@ -52,6 +52,7 @@ fn anchored<'a>(window: &Window<'a>) -> Option<Window<'a>> {
     Some(Window {
         at_ms: window.at_ms.get(first..)?,
         values: window.values.get(first..)?,
+        starts: window.starts.get(first..).unwrap_or_default(),
         ..*window
     })
 }

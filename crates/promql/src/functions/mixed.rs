@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Histogram, HistogramSample};
+use model::{Counted, Histogram, HistogramSample};
 
 use super::{Function, Window, native_extended, native_rate};
 use crate::answer::Point;
@@ -39,37 +39,41 @@ impl Sampled<'_> {
     }
 }
 
+/// A sample and its times.
+type Timed<'a> = (Counted, Sampled<'a>);
+
 impl<'a> MixedWindow<'a> {
-    fn numbers(&self) -> impl DoubleEndedIterator<Item = (i64, Sampled<'a>)> + use<'a> {
-        let numbers = self.numbers.at_ms.iter().zip(self.numbers.values);
-        numbers.map(|(at_ms, value)| (*at_ms, Sampled::Float(*value)))
+    fn numbers(&self) -> impl DoubleEndedIterator<Item = Timed<'a>> + use<'a> {
+        let window = self.numbers;
+        let numbers = window.values.iter().enumerate();
+        numbers.filter_map(move |(place, value)| Some((window.counted(place)?, Sampled::Float(*value))))
     }
 
-    fn histograms(&self) -> impl DoubleEndedIterator<Item = (i64, Sampled<'a>)> + use<'a> {
+    fn histograms(&self) -> impl DoubleEndedIterator<Item = Timed<'a>> + use<'a> {
         let histograms = self.histograms.iter();
-        histograms.map(|sample| (sample.at_ms, Sampled::Histogram(&sample.value)))
+        histograms.map(|sample| (sample.counted(), Sampled::Histogram(&sample.value)))
     }
 
-    fn first(&self) -> Option<(i64, Sampled<'a>)> {
+    fn first(&self) -> Option<Timed<'a>> {
         let firsts = self.numbers().next().into_iter().chain(self.histograms().next());
-        firsts.min_by_key(|(at_ms, _)| *at_ms)
+        firsts.min_by_key(|(times, _)| times.at_ms)
     }
 
-    fn last(&self) -> Option<(i64, Sampled<'a>)> {
+    fn last(&self) -> Option<Timed<'a>> {
         self.newest(1).pop()
     }
 
     /// The last `count` samples in order of time, and perhaps some before them.
-    fn newest(&self, count: usize) -> Vec<(i64, Sampled<'a>)> {
+    fn newest(&self, count: usize) -> Vec<Timed<'a>> {
         let numbers = self.numbers().rev().take(count);
         let histograms = self.histograms().rev().take(count);
         let mut newest: Vec<_> = numbers.chain(histograms).collect();
-        newest.sort_by_key(|(at_ms, _)| *at_ms);
+        newest.sort_by_key(|(times, _)| times.at_ms);
         newest
     }
 
     /// All samples in order of time.
-    fn samples(&self) -> Vec<(i64, Sampled<'a>)> {
+    fn samples(&self) -> Vec<Timed<'a>> {
         self.newest(usize::MAX)
     }
 
@@ -132,12 +136,12 @@ pub(crate) fn last(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
 }
 
 pub(crate) fn ts_of_first(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
-    let at_ms = window.first()?.0;
+    let at_ms = window.first()?.0.at_ms;
     Some(Point::Float(at_ms as f64 / 1000.0))
 }
 
 pub(crate) fn ts_of_last(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
-    let at_ms = window.last()?.0;
+    let at_ms = window.last()?.0.at_ms;
     Some(Point::Float(at_ms as f64 / 1000.0))
 }
 
@@ -160,32 +164,26 @@ fn anchored_resets(window: &MixedWindow<'_>, _: &mut Notes) -> Option<Point> {
 }
 
 /// The samples from the last one at or before the window's start; nothing where none lies within.
-fn anchored<'a, 'b>(
-    window: &MixedWindow<'_>,
-    samples: &'b [(i64, Sampled<'a>)],
-) -> Option<&'b [(i64, Sampled<'a>)]> {
+fn anchored<'a, 'b>(window: &MixedWindow<'_>, samples: &'b [Timed<'a>]) -> Option<&'b [Timed<'a>]> {
     let start_ms = window.numbers.start_ms;
-    if samples.last()?.0 <= start_ms {
+    if samples.last()?.0.at_ms <= start_ms {
         return None;
     }
-    let first = samples.partition_point(|(at_ms, _)| *at_ms <= start_ms);
+    let first = samples.partition_point(|(times, _)| times.at_ms <= start_ms);
     samples.get(first.saturating_sub(1)..)
 }
 
 /// How many neighbours differ; numbers differ from histograms.
-fn count_pairs(
-    samples: &[(i64, Sampled<'_>)],
-    differ: fn(Sampled<'_>, Sampled<'_>) -> bool,
-) -> Option<Point> {
+fn count_pairs(samples: &[Timed<'_>], differ: fn(Timed<'_>, Timed<'_>) -> bool) -> Option<Point> {
     if samples.is_empty() {
         return None;
     }
     let pairs = samples.windows(2);
-    let count = pairs.filter(|pair| matches!(pair, [before, after] if differ(before.1, after.1)));
+    let count = pairs.filter(|pair| matches!(pair, [before, after] if differ(*before, *after)));
     Some(Point::Float(count.count() as f64))
 }
 
-fn has_changed(before: Sampled<'_>, after: Sampled<'_>) -> bool {
+fn has_changed((_, before): Timed<'_>, (_, after): Timed<'_>) -> bool {
     match (before, after) {
         (Sampled::Float(before), Sampled::Float(after)) => {
             after != before && !(after.is_nan() && before.is_nan())
@@ -195,7 +193,10 @@ fn has_changed(before: Sampled<'_>, after: Sampled<'_>) -> bool {
     }
 }
 
-fn was_reset(before: Sampled<'_>, after: Sampled<'_>) -> bool {
+fn was_reset((before_times, before): Timed<'_>, (times, after): Timed<'_>) -> bool {
+    if times.starts_again(before_times) {
+        return true;
+    }
     match (before, after) {
         (Sampled::Float(before), Sampled::Float(after)) => after < before,
         (Sampled::Histogram(before), Sampled::Histogram(after)) => is_reset(after, before),
@@ -220,10 +221,13 @@ fn of_last_two(window: &MixedWindow<'_>, notes: &mut Notes, is_counter: bool) ->
     };
     match (before.1, after.1) {
         (Sampled::Float(_), Sampled::Float(_)) => (window.of_numbers)(&window.numbers).map(Point::Float),
-        (Sampled::Histogram(older), Sampled::Histogram(newer)) => {
+        (Sampled::Histogram(_), Sampled::Histogram(_)) => {
+            let [.., older, newer] = window.histograms else {
+                return None;
+            };
             let mut change = native_rate::between_two(older, newer, is_counter, notes)?;
             if is_counter {
-                change.divide((after.0 - before.0) as f64 / 1000.0);
+                change.divide((newer.at_ms - older.at_ms) as f64 / 1000.0);
             }
             Some(Point::Histogram(change.shared()))
         }

@@ -34,6 +34,8 @@ pub(crate) mod time;
 #[cfg(test)]
 mod tests;
 
+use model::{Counted, NO_START};
+
 use crate::ast::ValueType;
 use crate::error::EvalError;
 use crate::eval::{Evaluated, Evaluator, Grid};
@@ -96,6 +98,8 @@ pub(crate) struct WindowBody {
 pub(crate) struct Window<'a> {
     pub(crate) at_ms: &'a [i64],
     pub(crate) values: &'a [f64],
+    /// The starts of the first samples; those behind have none. As a rule there is none at all.
+    pub(crate) starts: &'a [i64],
     /// Where the window starts, offset applied.
     pub(crate) start_ms: i64,
     /// Where the window ends, offset applied.
@@ -104,14 +108,22 @@ pub(crate) struct Window<'a> {
     pub(crate) now_ms: i64,
     /// The scalar arguments at this step, in order.
     pub(crate) params: &'a [f64],
-    /// Whether any value of the series is below the one before, as a counter's is that started again; in this window or outside.
-    pub(crate) falls: bool,
+    /// Whether the series, as a counter, [started again](rate::starts_again) anywhere; in this window or outside.
+    pub(crate) starts_again: bool,
 }
 
 impl Window<'_> {
     /// The scalar argument at `place`, counted without the range vector.
     pub(crate) fn param(&self, place: usize) -> f64 {
         self.params.get(place).copied().unwrap_or(f64::NAN)
+    }
+
+    /// When the sample at `place` was taken, and since when it counts.
+    pub(crate) fn counted(&self, place: usize) -> Option<Counted> {
+        Some(Counted {
+            at_ms: *self.at_ms.get(place)?,
+            start_ms: self.starts.get(place).copied().unwrap_or(NO_START),
+        })
     }
 
     /// The length that was asked for, in seconds.

@@ -4,6 +4,7 @@ use model::histogram::CUSTOM_BUCKETS;
 use model::{Histogram, HistogramSample, ResetHint};
 
 use super::mixed::MixedWindow;
+use super::rate::Stretch;
 use crate::answer::Point;
 use crate::eval::{Note, Notes};
 use crate::histogram::{FloatHistogram, MixedSchemas, is_reset};
@@ -26,9 +27,9 @@ fn extrapolated(window: &MixedWindow<'_>, is_counter: bool, scale: f64, notes: &
         return None;
     }
     let (first, last) = (window.histograms.first()?, window.histograms.last()?);
-    let gaps = window.histograms.len().checked_sub(1).filter(|gaps| *gaps > 0)?;
+    let stretch = Stretch::of(&window.numbers, is_counter, first.counted(), last.at_ms)?;
     let mut found = Notes::default();
-    let mut change = match change(window.histograms, is_counter, &mut found) {
+    let mut change = match change(window.histograms, is_counter, stretch.from_start, &mut found) {
         Ok(change) => {
             notes.merge(found);
             change?
@@ -39,43 +40,33 @@ fn extrapolated(window: &MixedWindow<'_>, is_counter: bool, scale: f64, notes: &
             return None;
         }
     };
-    let mut to_start = (first.at_ms - window.numbers.start_ms) as f64 / 1000.0;
-    let mut to_end = (window.numbers.end_ms - last.at_ms) as f64 / 1000.0;
-    let sampled = (last.at_ms - first.at_ms) as f64 / 1000.0;
-    let average = sampled / gaps as f64;
-    let threshold = average * 1.1;
-    if to_start >= threshold {
-        to_start = average / 2.0;
-    }
-    if is_counter && change.count > 0.0 && first.value.count >= 0.0 {
-        // The count does not fall below zero.
-        to_start = to_start.min(sampled * (first.value.count / change.count));
-    }
-    if to_end >= threshold {
-        to_end = average / 2.0;
-    }
-    change.multiply((sampled + to_start + to_end) / sampled * scale);
+    // The count does not fall below zero.
+    let zero = (is_counter && change.count > 0.0 && first.value.count >= 0.0)
+        .then(|| first.value.count / change.count);
+    change.multiply(stretch.factor(window.histograms.len() - 1, zero) * scale);
     Some(Point::Histogram(change.shared()))
 }
 
-/// The change from the first sample to the last, what was lost by resets added.
+/// The change from the first sample to the last, or from the first one's own start, what was lost by resets added.
 fn change(
     samples: &[HistogramSample],
     is_counter: bool,
+    from_start: bool,
     notes: &mut Notes,
 ) -> Result<Option<FloatHistogram>, MixedSchemas> {
-    let [first, rest @ ..] = samples else {
+    let [oldest, rest @ ..] = samples else {
         return Ok(None);
     };
     let (Some(second), Some(last)) = (rest.first(), rest.last()) else {
-        return Ok(None);
+        notes.add_if(oldest.value.reset_hint == ResetHint::Gauge, Note::NotCounter);
+        return Ok(from_start.then(|| counted_from_start(oldest)));
     };
     let is_gauge = |sample: &HistogramSample| sample.value.reset_hint == ResetHint::Gauge;
     notes.add_if(is_counter && samples.iter().any(is_gauge), Note::NotCounter);
-    let both_gauges = is_gauge(first) && is_gauge(last);
+    let both_gauges = is_gauge(oldest) && is_gauge(last);
     // A first sample before a reset is not looked at: its layout may be any.
     let nothing;
-    let first = if is_counter && is_reset(&second.value, &first.value) {
+    let first = if is_counter && was_reset(oldest, second) {
         nothing = Histogram {
             schema: second.value.schema,
             custom_bounds: std::sync::Arc::clone(&second.value.custom_bounds),
@@ -83,7 +74,7 @@ fn change(
         };
         &nothing
     } else {
-        &*first.value
+        &*oldest.value
     };
     let is_custom = first.schema == CUSTOM_BUCKETS;
     let differs = |histogram: &Histogram| (histogram.schema == CUSTOM_BUCKETS) != is_custom;
@@ -102,13 +93,21 @@ fn change(
     let subtracted = change.subtract(first)?;
     notes.add_if(subtracted.bounds_reconciled, Note::ReconciledInSubtraction);
     if is_counter {
-        let mut before = first;
-        for sample in rest {
-            if is_reset(&sample.value, before) {
-                let added = change.add(before)?;
-                notes.add_if(added.bounds_reconciled, Note::ReconciledInAddition);
+        let mut add = |lost: &Histogram| -> Result<(), MixedSchemas> {
+            let added = change.add(lost)?;
+            notes.add_if(added.bounds_reconciled, Note::ReconciledInAddition);
+            Ok(())
+        };
+        // What the first one had counted is in the change already if counting started again behind it.
+        for pair in rest.windows(2) {
+            if let [before, sample] = pair
+                && was_reset(before, sample)
+            {
+                add(&before.value)?;
             }
-            before = &sample.value;
+        }
+        if from_start {
+            add(&oldest.value)?;
         }
     } else {
         notes.add_if(!both_gauges, Note::NotGauge);
@@ -118,19 +117,32 @@ fn change(
     Ok(Some(change))
 }
 
+/// What a single sample counted since its start.
+fn counted_from_start(sample: &HistogramSample) -> FloatHistogram {
+    let mut counted = FloatHistogram::from(&*sample.value);
+    counted.hint = ResetHint::Gauge;
+    counted.compact();
+    counted
+}
+
+/// Whether a counter started again between a sample and the next one: a count fell, or what is told says so.
+pub(super) fn was_reset(before: &HistogramSample, now: &HistogramSample) -> bool {
+    now.counted().starts_again(before.counted()) || is_reset(&now.value, &before.value)
+}
+
 /// The change from one sample to the next.
 pub(super) fn between_two(
-    older: &Histogram,
-    newer: &Histogram,
+    older: &HistogramSample,
+    newer: &HistogramSample,
     is_counter: bool,
     notes: &mut Notes,
 ) -> Option<FloatHistogram> {
-    let gauges = [older, newer].map(|histogram| histogram.reset_hint == ResetHint::Gauge);
+    let gauges = [older, newer].map(|sample| sample.value.reset_hint == ResetHint::Gauge);
     notes.add_if(is_counter && gauges.contains(&true), Note::NotCounter);
     notes.add_if(!is_counter && gauges.contains(&false), Note::NotGauge);
-    let mut change = FloatHistogram::from(newer);
-    if !is_counter || !is_reset(newer, older) {
-        let Ok(subtracted) = change.subtract(older) else {
+    let mut change = FloatHistogram::from(&*newer.value);
+    if !is_counter || !was_reset(older, newer) {
+        let Ok(subtracted) = change.subtract(&older.value) else {
             notes.add(Note::ExponentialAndCustom);
             return None;
         };

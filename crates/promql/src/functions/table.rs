@@ -50,7 +50,7 @@ const fn function(
     }
 }
 
-static TABLE: [Function; 90] = [
+static TABLE: [Function; 91] = [
     function(
         "abs",
         &[VECTOR],
@@ -660,6 +660,14 @@ static TABLE: [Function; 90] = [
         SCALAR,
         Body::Whole(time::start),
         "The start of the query, in seconds since the Unix epoch.",
+    ),
+    function(
+        "start_timestamp",
+        &[VECTOR],
+        Variadic::No,
+        VECTOR,
+        Body::Whole(time::start_timestamp),
+        "Since when each sample counts, in seconds since the Unix epoch; 0 where it is not known.",
     ),
     function(
         "stddev_over_time",

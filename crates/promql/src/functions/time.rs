@@ -70,6 +70,27 @@ pub(crate) fn timestamp(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Gr
     Ok(Evaluated::Vector(columns))
 }
 
+/// Of a selector the starts of its samples. What was computed is no sample: its start is not known.
+pub(crate) fn start_timestamp(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid) -> Result {
+    let Some(arg) = call.args.first() else {
+        return Ok(Evaluated::Vector(Vec::new()));
+    };
+    if let Op::Selector(selector) = &arg.op {
+        return evaluator.select_starts(selector, grid);
+    }
+    let mut columns = evaluator.vector(arg, grid)?;
+    for column in &mut columns {
+        column.drops_name = true;
+        for step in 0..grid.steps {
+            if column.has(step) {
+                column.set(step, Point::Float(0.0));
+            }
+        }
+        column.histograms = None;
+    }
+    Ok(Evaluated::Vector(columns))
+}
+
 pub(crate) fn vector(evaluator: &mut Evaluator<'_>, call: &CallPlan, grid: Grid) -> Result {
     let values = match call.args.first() {
         Some(arg) => evaluator.scalar(arg, grid)?,

@@ -72,15 +72,15 @@ mod tests {
     use super::*;
 
     fn sample(at_ms: i64, count: f64, schema: i8) -> HistogramSample {
-        HistogramSample {
+        HistogramSample::new(
             at_ms,
-            value: Arc::new(Histogram {
+            Arc::new(Histogram {
                 schema,
                 count,
                 positive: Buckets::from_sorted([(0, count)]),
                 ..Histogram::default()
             }),
-        }
+        )
     }
 
     fn told(samples: &[HistogramSample], hints: Hints, is_broken: fn(i64, i64) -> bool) -> Vec<ResetHint> {

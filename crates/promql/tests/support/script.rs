@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Histogram, HistogramSample, Labels, SeriesBatch, SeriesWrite, TenantId, is_stale};
+use model::{
+    Histogram, HistogramSample, Labels, NO_START, Sample, SeriesBatch, SeriesWrite, TenantId, is_stale,
+};
 use promql::histogram::{FloatHistogram, buckets};
 use promql::{Annotations, Answer, EvalError, Options, Point, Value};
 use testkit::MemorySeries;
 
 use super::series::Written;
-use super::{is_close, nhcb, series};
+use super::{is_close, nhcb, series, starts};
 
 /// One `eval` and what came of it.
 #[derive(Debug)]
@@ -90,14 +92,16 @@ fn millis(text: &str) -> i64 {
 fn load(store: &Arc<MemorySeries>, step_ms: i64, body: &[String], with_nhcb: bool) {
     // A series that stands twice in one load is the one that stands last.
     let mut lines: BTreeMap<Labels, Vec<Option<Written>>> = BTreeMap::new();
+    let mut starts: BTreeMap<Labels, Vec<Option<i64>>> = BTreeMap::new();
     for line in body {
-        // Start times are no samples; the store has no place for them.
-        let is_start_times = line
-            .split_whitespace()
-            .next()
-            .is_some_and(|name| name.ends_with("@st"));
-        if let (false, Ok(parsed)) = (is_start_times, series::parse(line)) {
-            lines.insert(parsed.labels, parsed.values);
+        match starts::parse(line) {
+            Some(Ok((labels, distances))) => drop(starts.insert(labels, distances)),
+            Some(Err(reason)) => panic!("{line}: {reason}"),
+            None => {
+                if let Ok(parsed) = series::parse(line) {
+                    lines.insert(parsed.labels, parsed.values);
+                }
+            }
         }
     }
     if with_nhcb {
@@ -105,13 +109,23 @@ fn load(store: &Arc<MemorySeries>, step_ms: i64, body: &[String], with_nhcb: boo
     }
     let mut batch = SeriesBatch::new(TenantId::DEFAULT);
     for (labels, values) in lines {
+        let distances = starts.remove(&labels).unwrap_or_default();
         let series = model::Series::new(labels);
         for (place, value) in values.into_iter().enumerate() {
             let at_ms = place as i64 * step_ms;
+            let distance = distances.get(place).copied().flatten();
+            let start_ms = distance.map_or(NO_START, |distance| at_ms + distance);
             match value {
-                Some(Written::Float(value)) => batch.push_one(series.clone(), at_ms, value),
+                Some(Written::Float(value)) => {
+                    batch.push_started(series.clone(), &[Sample { at_ms, value }], &[start_ms]);
+                }
                 Some(Written::Histogram(value, _)) => {
-                    batch.push_histograms(series.clone(), vec![HistogramSample { at_ms, value }]);
+                    let sample = HistogramSample {
+                        at_ms,
+                        value,
+                        start_ms,
+                    };
+                    batch.push_histograms(series.clone(), vec![sample]);
                 }
                 None => {}
             }

@@ -76,7 +76,7 @@ impl BlockWriter<'_> {
             for (statistic, part) in Statistic::ALL.into_iter().zip(&mut parts) {
                 let values = column(statistic);
                 if !follows(statistic, values, column(Statistic::Last)) {
-                    *part = Some(self.put(&chunk::encode(times, values, Effort::Small))?);
+                    *part = Some(self.put(&chunk::encode(times, values, &[], Effort::Small))?);
                 }
             }
             written.push(RollupMeta {

@@ -158,7 +158,8 @@ impl<'a> BlockWriter<'a> {
             let range = place * size..((place + 1) * size).min(samples.len());
             let times = samples.at_ms.get(range.clone()).unwrap_or_default();
             let values = samples.values.get(range.clone()).unwrap_or_default();
-            let mut bytes = chunk::encode(times, values, Effort::Small);
+            let starts = samples.starts.slice(range.clone());
+            let mut bytes = chunk::encode(times, values, starts, Effort::Small);
             let mut base = None;
             if leans
                 && let Some(before) = self.before.1.get(place)
@@ -182,7 +183,8 @@ impl<'a> BlockWriter<'a> {
         Ok(chunks)
     }
 
-    /// Whether a series may lean on the one before it: on the same page, a bucket of the same histogram, at the same times.
+    /// Whether a series may lean on the one before it: on the same page, a bucket of the same histogram, at the same times with
+    /// the same starts.
     fn may_lean(&self, labels: &Labels, samples: &SampleColumns) -> bool {
         !self.series.len().is_multiple_of(SERIES_PER_PAGE)
             && self
@@ -190,6 +192,7 @@ impl<'a> BlockWriter<'a> {
                 .last()
                 .is_some_and(|before| are_siblings(&before.labels, labels))
             && self.before.0.at_ms == samples.at_ms
+            && self.before.0.starts == samples.starts
     }
 
     /// Writes what is left. The file is not synced.

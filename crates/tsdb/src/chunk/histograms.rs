@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Buckets, Histogram, HistogramSample, ResetHint, Span};
+use model::{Buckets, Histogram, HistogramSample, NO_START, ResetHint, Span};
 
 use super::{Effort, decode_values, encode_values, integers};
 use crate::bytes::{Malformed, Reader, put_signed, put_varint};
@@ -10,20 +10,25 @@ use crate::limits::{BUCKETS_PER_HISTOGRAM_MAX, HISTOGRAMS_PER_CHUNK_MAX};
 
 /// The version of the form, its first byte.
 pub const VERSION: u8 = 1;
+/// The version where histograms have starts.
+pub const VERSION_STARTED: u8 = 2;
 
 /// Writes histograms, at most [`HISTOGRAMS_PER_CHUNK_MAX`], in order of time.
 pub fn encode(samples: &[HistogramSample], effort: Effort) -> Vec<u8> {
     assert!(samples.len() <= HISTOGRAMS_PER_CHUNK_MAX, "histograms of a chunk");
-    let mut out = vec![VERSION];
+    let started = samples.iter().any(|sample| sample.start_ms != NO_START);
+    let mut out = vec![if started { VERSION_STARTED } else { VERSION }];
     put_varint(&mut out, samples.len() as u64);
     if samples.is_empty() {
         return out;
     }
-    integers::encode(
-        samples.iter().map(|sample| sample.at_ms).collect(),
-        effort,
-        &mut out,
-    );
+    let mut times = |of: fn(&HistogramSample) -> i64| {
+        integers::encode(samples.iter().map(of).collect(), effort, &mut out);
+    };
+    times(|sample| sample.at_ms);
+    if started {
+        times(|sample| sample.start_ms);
+    }
     for run in samples.chunk_by(|a, b| have_one_layout(&a.value, &b.value)) {
         put_varint(&mut out, run.len() as u64);
         let Some(first) = run.first() else { continue };
@@ -48,25 +53,33 @@ pub fn encode(samples: &[HistogramSample], effort: Effort) -> Vec<u8> {
 /// Reads what [`encode`] wrote and appends it to `out`.
 pub fn decode(bytes: &[u8], out: &mut Vec<HistogramSample>) -> Result<(), Malformed> {
     let mut reader = Reader::new(bytes);
-    if reader.byte()? != VERSION {
-        return Err(Malformed("unknown version of histograms"));
-    }
+    let started = match reader.byte()? {
+        VERSION => false,
+        VERSION_STARTED => true,
+        _ => return Err(Malformed("unknown version of histograms")),
+    };
     let count = reader.count(HISTOGRAMS_PER_CHUNK_MAX)?;
     if count == 0 {
         return reader.end();
     }
     let mut times = Vec::new();
     integers::decode(&mut reader, count, &mut times)?;
-    let mut times = times.into_iter();
+    let mut starts = Vec::new();
+    if started {
+        integers::decode(&mut reader, count, &mut starts)?;
+    }
+    starts.resize(count, NO_START);
+    let mut times = times.into_iter().zip(starts);
     while times.len() > 0 {
         let length = reader.count(times.len())?;
         if length == 0 {
             return Err(Malformed("empty run of histograms"));
         }
-        for (at_ms, value) in times.by_ref().take(length).zip(take_run(&mut reader, length)?) {
+        for ((at_ms, start_ms), value) in times.by_ref().take(length).zip(take_run(&mut reader, length)?) {
             out.push(HistogramSample {
                 at_ms,
                 value: Arc::new(value),
+                start_ms,
             });
         }
     }
@@ -182,21 +195,30 @@ mod tests {
         ) {
             let samples: Vec<HistogramSample> = shapes.iter().enumerate().map(|(place, (schema, buckets, sum))| {
                 let buckets: Vec<(i32, f64)> = buckets.iter().map(|(index, count)| (*index, f64::from(*count))).collect();
-                HistogramSample { at_ms: place as i64 * 15_000, value: Arc::new(histogram(schema / 4, &buckets, if sum.is_nan() { 0.5 } else { *sum })) }
+                HistogramSample::new(place as i64 * 15_000, Arc::new(histogram(schema / 4, &buckets, if sum.is_nan() { 0.5 } else { *sum })))
             }).collect();
-            for effort in [Effort::Fast, Effort::Small] {
+            let mut started = samples.clone();
+            for sample in started.iter_mut().skip(1) {
+                sample.start_ms = sample.at_ms - i64::from(sample.value.schema);
+            }
+            for (samples, effort) in [(&samples, Effort::Fast), (&samples, Effort::Small), (&started, Effort::Small)] {
                 let mut read = Vec::new();
-                decode(&encode(&samples, effort), &mut read).unwrap();
-                prop_assert_eq!(&read, &samples);
+                let bytes = encode(samples, effort);
+                decode(&bytes, &mut read).unwrap();
+                prop_assert_eq!(&read, samples);
+                let has_starts = samples.iter().any(|sample| sample.start_ms != NO_START);
+                prop_assert_eq!(bytes[0], if has_starts { VERSION_STARTED } else { VERSION });
             }
         }
 
         #[test]
         fn any_bytes_decode_or_fail(mut bytes: Vec<u8>) {
-            if let Some(first) = bytes.first_mut() {
-                *first = VERSION;
+            for version in [VERSION, VERSION_STARTED] {
+                if let Some(first) = bytes.first_mut() {
+                    *first = version;
+                }
+                let _ = decode(&bytes, &mut Vec::new());
             }
-            let _ = decode(&bytes, &mut Vec::new());
         }
     }
 
@@ -217,21 +239,18 @@ mod tests {
         let samples: Vec<HistogramSample> = [custom.clone(), custom, both]
             .into_iter()
             .enumerate()
-            .map(|(place, value)| HistogramSample {
-                at_ms: place as i64,
-                value: Arc::new(value),
-            })
+            .map(|(place, value)| HistogramSample::new(place as i64, Arc::new(value)))
             .collect();
         let mut read = Vec::new();
         decode(&encode(&samples, Effort::Small), &mut read).unwrap();
         assert_eq!(read, samples);
-        let stale = HistogramSample {
-            at_ms: 5,
-            value: Arc::new(Histogram {
+        let stale = HistogramSample::new(
+            5,
+            Arc::new(Histogram {
                 sum: STALE_NAN,
                 ..Histogram::default()
             }),
-        };
+        );
         let mut read = Vec::new();
         decode(&encode(&[stale], Effort::Fast), &mut read).unwrap();
         assert!(read[0].value.is_stale());

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use model::{SampleColumns, TimeRange};
+use model::{SampleColumns, Starts, TimeRange};
 
 use super::narrow::Narrow;
-use super::{Malformed, Values, decimal, integers, open};
+use super::{Malformed, Opened, Values, decimal, decode_starts, integers, open};
 use crate::bytes::Reader;
 
 /// Samples of one series, in order of time.
@@ -13,6 +13,8 @@ use crate::bytes::Reader;
 pub struct ReadyChunk {
     times: Narrow,
     values: ReadyValues,
+    /// Of most chunks there are none.
+    starts: Option<Box<Narrow>>,
 }
 
 #[derive(Debug, Clone)]
@@ -29,7 +31,11 @@ enum ReadyValues {
 impl ReadyChunk {
     /// Reads what [`encode`](super::encode) wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        let (mut reader, count) = open(bytes)?;
+        let Opened {
+            mut reader,
+            count,
+            started,
+        } = open(bytes)?;
         if count == 0 {
             reader.end()?;
             return Ok(Self::of(&SampleColumns::default()));
@@ -37,10 +43,12 @@ impl ReadyChunk {
         let mut times = Vec::new();
         integers::decode(&mut reader, count, &mut times)?;
         let values = ReadyValues::decode(&mut reader, count)?;
+        let starts = decode_starts(&mut reader, count, started)?;
         reader.end()?;
         Ok(Self {
             times: Narrow::of(&times),
             values,
+            starts: Self::narrow(&starts, count),
         })
     }
 
@@ -59,7 +67,16 @@ impl ReadyChunk {
         Self {
             times: Narrow::of(&columns.at_ms),
             values,
+            starts: Self::narrow(&columns.starts, columns.len()),
         }
+    }
+
+    fn narrow(starts: &Starts, count: usize) -> Option<Box<Narrow>> {
+        if starts.is_empty() {
+            return None;
+        }
+        let column: Vec<i64> = (0..count).map(|place| starts.get(place)).collect();
+        Some(Box::new(Narrow::of(&column)))
     }
 
     /// Appends the samples within `range` to `out`.
@@ -69,14 +86,20 @@ impl ReadyChunk {
             Some(end_ms) => self.times.count_below(end_ms),
             None => self.times.len(),
         };
-        let places = from..to.max(from);
-        self.times.extend(places.clone(), |at_ms| at_ms, &mut out.at_ms);
-        self.values.read(places, &mut out.values);
+        self.read_places(from..to.max(from), out);
     }
 
     /// Appends all its samples to `out`.
     pub(crate) fn read_all(&self, out: &mut SampleColumns) {
-        let places = 0..self.times.len();
+        self.read_places(0..self.times.len(), out);
+    }
+
+    fn read_places(&self, places: Range<usize>, out: &mut SampleColumns) {
+        if let Some(starts) = &self.starts {
+            out.starts.extend_with(out.at_ms.len(), |column| {
+                starts.extend(places.clone(), |start_ms| start_ms, column);
+            });
+        }
         self.times.extend(places.clone(), |at_ms| at_ms, &mut out.at_ms);
         self.values.read(places, &mut out.values);
     }
@@ -89,7 +112,11 @@ impl ReadyChunk {
             } => integers.heap_bytes() + size_of_val(&**exceptions),
             ReadyValues::Floats(values) => size_of_val(&**values),
         };
-        size_of::<Self>() + self.times.heap_bytes() + values
+        let starts = self
+            .starts
+            .as_ref()
+            .map_or(0, |starts| size_of::<Narrow>() + starts.heap_bytes());
+        size_of::<Self>() + self.times.heap_bytes() + values + starts
     }
 }
 

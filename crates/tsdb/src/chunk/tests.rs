@@ -6,18 +6,28 @@ use proptest::prelude::*;
 use super::*;
 
 fn check(at_ms: &[i64], values: &[f64]) -> usize {
+    check_started(at_ms, values, &[])
+}
+
+fn check_started(at_ms: &[i64], values: &[f64], starts: &[i64]) -> usize {
+    let mut wanted = Starts::default();
+    wanted.extend(0, starts, values.len());
     let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     let lengths = [Effort::Fast, Effort::Small].map(|effort| {
-        let bytes = encode(at_ms, values, effort);
+        let bytes = encode(at_ms, values, starts, effort);
+        let started = starts.iter().any(|start_ms| *start_ms != NO_START);
+        assert_eq!(bytes[0], if started { VERSION_STARTED } else { VERSION });
         let mut read = SampleColumns::default();
         decode(&bytes, &mut read).unwrap();
         assert_eq!(read.at_ms, at_ms);
         assert_eq!(bits(&read.values), bits(values));
+        assert_eq!(read.starts, wanted);
         let (mut ready, mut again) = (SampleColumns::default(), SampleColumns::default());
         ReadyChunk::decode(&bytes).unwrap().read_all(&mut ready);
         ReadyChunk::of(&read).read_all(&mut again);
         for held in [ready, again] {
             assert_eq!((&held.at_ms, bits(&held.values)), (&read.at_ms, bits(values)));
+            assert_eq!(held.starts, wanted);
         }
         bytes.len()
     });
@@ -84,7 +94,8 @@ fn a_stretch_of_a_ready_chunk_is_what_lies_in_it() {
     let times = every_15_s(100);
     let mut values: Vec<f64> = noise(100, 10_000).iter().map(|&n| n as f64 / 100.0).collect();
     values[40] = STALE_NAN;
-    let ready = ReadyChunk::decode(&encode(&times, &values, Effort::Small)).unwrap();
+    let starts: Vec<i64> = times.iter().map(|at_ms| at_ms / 300_000 * 300_000).collect();
+    let ready = ReadyChunk::decode(&encode(&times, &values, &starts, Effort::Small)).unwrap();
     for (from, to) in [(0, 99), (40, 40), (39, 41), (41, 60), (0, 0)] {
         let (mut read, mut before) = (SampleColumns::default(), SampleColumns::default());
         before.push(1, 1.0);
@@ -92,6 +103,7 @@ fn a_stretch_of_a_ready_chunk_is_what_lies_in_it() {
         let range = TimeRange::new(times[from] - 1, times[to] + 14_999).unwrap();
         ready.read(range, &mut read);
         assert_eq!(read.at_ms, times[from..=to]);
+        assert_eq!(read.starts.slice(0..100), &starts[from..=to]);
         let wanted: Vec<u64> = values[from..=to].iter().map(|v| v.to_bits()).collect();
         assert_eq!(
             read.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
@@ -99,6 +111,10 @@ fn a_stretch_of_a_ready_chunk_is_what_lies_in_it() {
         );
         ready.read(range, &mut before);
         assert_eq!(before.len(), 1 + read.len());
+        assert_eq!(
+            (before.starts.get(0), before.starts.get(1)),
+            (NO_START, starts[from])
+        );
     }
     let mut all = SampleColumns::default();
     ready.read(TimeRange::ALL, &mut all);
@@ -130,10 +146,47 @@ fn common_shapes_take_few_bytes() {
 }
 
 #[test]
+fn starts_take_few_bytes() {
+    let times = every_15_s(4320);
+    let values: Vec<f64> = (0..4320).map(f64::from).collect();
+    let plain = check(&times, &values);
+    let more = |starts: Vec<i64>| check_started(&times, &values, &starts) - plain;
+    // One start for all, that of the sample before as deltas have it, and one that changes now and then.
+    assert!(more(vec![1_699_999_000_123; 4320]) < 16);
+    assert!(more(times.iter().map(|at_ms| at_ms - 15_000).collect()) < 24);
+    let days = |number: i64| number / 1000 * 15_000_000;
+    let now_and_then: Vec<i64> = (0..4320).map(|number| 1_699_999_000_123 + days(number)).collect();
+    assert!(more(now_and_then) < 600);
+    let mut unknown = vec![1_699_999_000_123; 4320];
+    unknown[..9].fill(NO_START);
+    assert!(more(unknown) < 600);
+    assert_eq!(check_started(&times, &values, &[NO_START; 4320]), plain);
+}
+
+#[test]
+fn a_chunk_leans_on_one_with_the_same_starts() {
+    let times = every_15_s(50);
+    let mut base = SampleColumns::default();
+    times
+        .iter()
+        .for_each(|&at_ms| base.push_started(at_ms, 3.0, at_ms - 1));
+    let bytes = encode_beside(&base.values, &[4.0; 50]).unwrap();
+    let mut read = SampleColumns::default();
+    read.push(1, 1.0);
+    decode_beside(&bytes, &base, &mut read).unwrap();
+    assert_eq!((read.values[1], read.starts.get(0)), (4.0, NO_START));
+    assert_eq!(read.starts.slice(1..51), base.starts.as_slice());
+    let mut started = bytes;
+    started[0] = VERSION_STARTED;
+    assert!(decode_beside(&started, &base, &mut read).is_err());
+}
+
+#[test]
 fn cut_chunks_are_refused_and_leave_nothing() {
     let bytes = encode(
         &every_15_s(50),
         &noise(50, 1000).iter().map(|&n| n as f64).collect::<Vec<_>>(),
+        &noise(50, 9).iter().map(|&n| n as i64).collect::<Vec<_>>(),
         Effort::Small,
     );
     for length in 0..bytes.len() {
@@ -156,6 +209,9 @@ proptest! {
     fn every_float_reads_back(samples in proptest::collection::vec((any::<i64>(), float()), 0..300)) {
         let (times, values): (Vec<i64>, Vec<f64>) = samples.into_iter().unzip();
         check(&times, &values);
+        // Any integers are times of a start.
+        let starts: Vec<i64> = times.iter().rev().copied().collect();
+        check_started(&times, &values, &starts);
     }
 
     #[test]
@@ -170,10 +226,13 @@ proptest! {
     fn any_bytes_decode_or_fail(mut bytes: Vec<u8>) {
         let mut out = SampleColumns::default();
         let _ = decode(&bytes, &mut out);
-        if let Some(first) = bytes.first_mut() {
-            *first = VERSION;
+        for version in [VERSION, VERSION_STARTED] {
+            if let Some(first) = bytes.first_mut() {
+                *first = version;
+            }
+            let _ = decode(&bytes, &mut out);
         }
-        let _ = decode(&bytes, &mut out);
         prop_assert_eq!(out.at_ms.len(), out.values.len());
+        prop_assert!(out.starts.as_slice().len() <= out.at_ms.len());
     }
 }

@@ -20,7 +20,9 @@ use crate::columns::settle;
 use crate::head::series::Verdict;
 use crate::head::{Bounds, Forgotten, Judged, MemSeries, SeriesLimits};
 use crate::keys::{Known, Pending};
-use crate::record::{BatchBody, Definition, KIND_METADATA, KIND_SAMPLES, Row, encode_batch, encode_metadata};
+use crate::record::{
+    BatchBody, Definition, EncodedBody, KIND_METADATA, KIND_SAMPLES, Row, encode_batch, encode_metadata,
+};
 
 /// The series that the record before defined in the log segment being written; said again in the next one, so that a
 /// damaged record costs only itself.
@@ -95,10 +97,13 @@ impl Inner {
     ) -> Result<Accepted, WriteError> {
         let Judged {
             mut new,
+            new_starts: mut starts,
             doubtful,
+            doubtful_starts,
             accepted,
         } = judged;
         let new_count = new.len();
+        starts.extend(new_count, doubtful_starts.as_slice(), doubtful.len());
         new.extend_from_slice(&doubtful);
         let rows = new;
         let body = BatchBody {
@@ -107,13 +112,14 @@ impl Inner {
             key: batch.key,
             refused: accepted.refused.clone(),
             known: accepted.stored,
-            rows: Vec::new(),
+            ..BatchBody::default()
         };
-        let body = body.encode(rows.iter().map(|row| Row {
+        let of_log = rows.iter().map(|row| Row {
             series: row.series.slot,
             at_ms: row.at_ms,
             value: row.value,
-        }));
+        });
+        let body = body.encode(of_log, &starts);
         let max_ms = rows.iter().map(|row| row.at_ms).max();
         let min_ms = rows.iter().map(|row| row.at_ms).min();
         self.wal.append(
@@ -134,12 +140,12 @@ impl Inner {
                 let mut accepted = accepted;
                 let (new, doubtful) = rows.split_at_checked(new_count).unwrap_or_default();
                 accepted.stored += new.len() as u64;
-                self.head.take(new);
+                self.head.take(new, starts.slice(0..new_count));
                 if !doubtful.is_empty() {
                     self.head.settle();
                 }
-                for &row in doubtful {
-                    self.head.take_doubtful(row, &mut accepted);
+                for (place, &row) in (new_count..).zip(doubtful) {
+                    self.head.take_doubtful(row, starts.get(place), &mut accepted);
                 }
                 if let Some(min_ms) = min_ms {
                     self.changes.note(batch.tenant, min_ms);
@@ -191,7 +197,12 @@ impl Inner {
         };
         if batch.series_count() == 0 {
             self.head
-                .judge(batch.numbered(), bounds, now_ms, &mut judged)
+                .judge(
+                    (batch.numbered(), batch.numbered_starts()),
+                    bounds,
+                    now_ms,
+                    &mut judged,
+                )
                 .map_err(|Forgotten| WriteError::Forgotten)?;
         } else {
             self.judge_named(batch, bounds, now_ms, &mut judged)?;
@@ -213,7 +224,8 @@ impl Inner {
         for _ in 0..3 {
             let mut accepted = Accepted::default();
             let mut rows = batch.numbered().to_vec();
-            for (series, samples) in batch.iter() {
+            let mut starts = batch.numbered_starts().clone();
+            for ((series, samples), of_row) in batch.iter().zip(batch.row_starts()) {
                 let outside =
                     |sample: &Sample| sample.at_ms > bounds.newest_ms || sample.at_ms < bounds.oldest_ms;
                 // What is refused anyway makes no series.
@@ -230,15 +242,18 @@ impl Inner {
                     continue;
                 }
                 match self.number(batch.tenant, series, now_ms) {
-                    Ok(number) => rows.extend(samples.iter().map(|sample| NumberedSample {
-                        series: number,
-                        at_ms: sample.at_ms,
-                        value: sample.value,
-                    })),
+                    Ok(number) => {
+                        starts.extend(rows.len(), of_row, samples.len());
+                        rows.extend(samples.iter().map(|sample| NumberedSample {
+                            series: number,
+                            at_ms: sample.at_ms,
+                            value: sample.value,
+                        }));
+                    }
                     Err(refusal) => accepted.refuse(refusal, samples.len() as u64),
                 }
             }
-            if self.head.judge(&rows, bounds, now_ms, judged).is_ok() {
+            if self.head.judge((&rows, &starts), bounds, now_ms, judged).is_ok() {
                 for (refusal, count) in accepted.refused {
                     judged.accepted.refuse(refusal, count);
                 }
@@ -257,9 +272,15 @@ impl Inner {
             in_batch.insert((row.series.slot, row.at_ms), row.value.to_bits());
         }
         self.head.settle();
-        let mut sorted = doubtful;
         // Stable: of samples of one time the first stays.
-        sorted.sort_by_key(|row| (row.series.slot, row.at_ms));
+        let mut order: Vec<usize> = (0..doubtful.len()).collect();
+        order.sort_by_key(|&place| doubtful.get(place).map(|row| (row.series.slot, row.at_ms)));
+        let mut starts = std::mem::take(&mut judged.doubtful_starts);
+        starts.pick(0, &order);
+        let sorted: Vec<NumberedSample> = order
+            .iter()
+            .filter_map(|&place| doubtful.get(place).copied())
+            .collect();
         let in_memory: Vec<Verdict> = sorted
             .chunk_by(|a, b| a.series == b.series)
             .flat_map(|of_one| self.compare_in_memory(of_one))
@@ -270,10 +291,10 @@ impl Inner {
         let sessions: Vec<(&Arc<Block>, Session<'_>)> =
             blocks.iter().map(|block| (block, Session::new(block))).collect();
         let deletions = self.deletions(self.latest_ms());
-        let mut verdicts = in_memory.into_iter();
+        let mut verdicts = in_memory.into_iter().enumerate();
         for of_one in sorted.chunk_by(|a, b| a.series == b.series) {
             let mut in_blocks: Option<SampleColumns> = None;
-            for (&row, verdict) in of_one.iter().zip(&mut verdicts) {
+            for (&row, (number, verdict)) in of_one.iter().zip(&mut verdicts) {
                 let sample = Sample {
                     at_ms: row.at_ms,
                     value: row.value,
@@ -291,6 +312,8 @@ impl Inner {
                 match verdict {
                     Verdict::Store => {
                         in_batch.insert(place, row.value.to_bits());
+                        let before = judged.doubtful.len();
+                        judged.doubtful_starts.push(before, starts.get(number));
                         judged.doubtful.push(row);
                     }
                     Verdict::Same => judged.accepted.stored += 1,
@@ -384,7 +407,7 @@ impl Inner {
 
 impl Echo {
     /// Writes a record into `segment`, defining the series that the segment does not know yet.
-    fn encode(&mut self, segment: u64, undefined: &[Arc<MemSeries>], body: &[u8], out: &mut Vec<u8>) {
+    fn encode(&mut self, segment: u64, undefined: &[Arc<MemSeries>], body: &EncodedBody, out: &mut Vec<u8>) {
         if self.segment != segment {
             self.segment = segment;
             self.definitions.clear();

@@ -6,11 +6,12 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 use model::{
-    Backfilled, HistogramSample, Labels, NumberedSample, ReadError, Refusal, SampleColumns, TenantId,
+    Backfilled, HistogramSample, Labels, NumberedSample, ReadError, Refusal, SampleColumns, Starts, TenantId,
     TimeRange, WriteError,
 };
 use rustc_hash::FxBuildHasher;
@@ -84,9 +85,9 @@ impl Backfill {
     /// Gathers samples of one series; writes everything gathered once it is too much.
     pub fn add(&mut self, labels: &Labels, samples: &SampleColumns) -> Result<(), TsdbError> {
         let mut taken = Vec::with_capacity(samples.len());
-        for sample in samples.iter() {
+        for (place, sample) in samples.iter().enumerate() {
             if self.keeps(sample.at_ms) {
-                taken.push(sample);
+                taken.push((sample, samples.starts.get(place)));
             }
         }
         if taken.is_empty() {
@@ -94,8 +95,8 @@ impl Backfill {
         }
         self.gathered_bytes += taken.len() * SAMPLE_BYTES;
         let floats = &mut self.of_series(labels).floats;
-        for sample in taken {
-            floats.push(sample.at_ms, sample.value);
+        for (sample, start_ms) in taken {
+            floats.push_started(sample.at_ms, sample.value, start_ms);
         }
         self.write_if_full()
     }
@@ -220,7 +221,13 @@ impl Samples {
         Self {
             floats: SampleColumns {
                 at_ms: self.floats.at_ms.get(floats.clone()).unwrap_or_default().to_vec(),
-                values: self.floats.values.get(floats).unwrap_or_default().to_vec(),
+                values: self
+                    .floats
+                    .values
+                    .get(floats.clone())
+                    .unwrap_or_default()
+                    .to_vec(),
+                starts: starts_within(&self.floats, floats),
             },
             histograms: self.histograms.get(histograms).unwrap_or_default().to_vec(),
         }
@@ -300,7 +307,7 @@ impl Inner {
             })
             .collect();
         if !in_memory.is_empty() {
-            self.head.restore(&[], &in_memory);
+            self.head.restore(&[], &Starts::default(), &in_memory);
         }
     }
 }
@@ -352,9 +359,11 @@ impl<'a> Known<'a> {
         settle(&mut known.floats, 0, self.range);
         settle_histograms(&mut known.histograms, self.range);
         let given = std::mem::take(&mut samples.floats);
-        for sample in given.iter() {
+        for (place, sample) in given.iter().enumerate() {
             match value_at(&known.floats, sample.at_ms) {
-                None => samples.floats.push(sample.at_ms, sample.value),
+                None => samples
+                    .floats
+                    .push_started(sample.at_ms, sample.value, given.starts.get(place)),
                 Some(value) => count_known(value.to_bits() == sample.value.to_bits(), result),
             }
         }
@@ -403,6 +412,14 @@ impl<'a> Known<'a> {
     }
 }
 
+/// The starts of the samples at those places.
+fn starts_within(columns: &SampleColumns, places: Range<usize>) -> Starts {
+    let mut starts = Starts::default();
+    let count = places.len();
+    starts.extend(0, columns.starts.slice(places), count);
+    starts
+}
+
 /// Walks on to a series; those before it are left behind.
 fn seek(walk: &mut Walk<'_>, labels: &Labels) -> Result<Option<BlockSeries>, ReadError> {
     while let Some(series) = walk.peek()? {
@@ -424,15 +441,18 @@ fn sort(columns: &mut SampleColumns, result: &mut Backfilled) {
     if ascending {
         return;
     }
-    let mut samples: Vec<_> = columns.iter().collect();
-    samples.sort_by_key(|sample| sample.at_ms);
+    let given = columns.iter().enumerate();
+    let mut samples: Vec<_> = given
+        .map(|(place, sample)| (sample, columns.starts.get(place)))
+        .collect();
+    samples.sort_by_key(|(sample, _)| sample.at_ms);
     columns.clear();
-    for sample in samples {
+    for (sample, start_ms) in samples {
         match (columns.at_ms.last(), columns.values.last()) {
             (Some(&last_ms), Some(value)) if last_ms == sample.at_ms => {
                 count_known(value.to_bits() == sample.value.to_bits(), result);
             }
-            _ => columns.push(sample.at_ms, sample.value),
+            _ => columns.push_started(sample.at_ms, sample.value, start_ms),
         }
     }
 }

@@ -438,8 +438,7 @@ impl SelectedSeries for Selected {
         for block in self.unknown(range) {
             self.db.gather_unknown(block, &self.labels, range, out);
         }
-        out.at_ms.append(&mut newest.at_ms);
-        out.values.append(&mut newest.values);
+        out.append(&mut newest);
         settle(out, start, range);
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use disk::Record;
 use hashbrown::HashMap;
-use model::{Accepted, NumberedSample, Series, SeriesNumber, TenantId};
+use model::{Accepted, NumberedSample, Series, SeriesNumber, Starts, TenantId};
 use rustc_hash::FxBuildHasher;
 
 use super::{SegmentFacts, Segments};
@@ -87,7 +87,8 @@ impl<'a> Replay<'a> {
         };
         let mut unknown = 0_usize;
         let (mut rows, mut in_blocks) = (Vec::with_capacity(body.rows.len()), Vec::new());
-        for row in &body.rows {
+        let mut starts = Starts::default();
+        for (place, row) in body.rows.iter().enumerate() {
             let Some(&series) = self.numbers.get(&row.series) else {
                 unknown += 1;
                 continue;
@@ -101,11 +102,12 @@ impl<'a> Replay<'a> {
             if self.checkpoint.covers(self.segment, row.at_ms) {
                 in_blocks.push(sample);
             } else {
+                starts.push(rows.len(), body.starts.get(place));
                 rows.push(sample);
             }
         }
         self.samples += rows.len() as u64;
-        self.head.restore(&rows, &in_blocks);
+        self.head.restore(&rows, &starts, &in_blocks);
         let max_ms = body.rows.iter().map(|row| row.at_ms).max();
         SegmentFacts::note(
             &mut self.segments,

@@ -191,9 +191,8 @@ pub(super) fn last_of_stretches(
     histograms
         .chunk_by(|a, b| stretch_end(a.at_ms, resolution_ms) == stretch_end(b.at_ms, resolution_ms))
         .filter_map(<[_]>::last)
-        .map(|last| model::HistogramSample {
-            at_ms: stretch_end(last.at_ms, resolution_ms),
-            value: without_reset(&last.value),
+        .map(|last| {
+            model::HistogramSample::new(stretch_end(last.at_ms, resolution_ms), without_reset(&last.value))
         })
         .filter(|last| ends.contains(last.at_ms))
         .collect()

@@ -1,7 +1,7 @@
 //! What a new sample is judged by, kept side by side for all series so that judging touches little memory, and the
 //! samples that were taken in and not yet sorted to their series.
 
-use model::{Accepted, NumberedSample, Refusal, SeriesNumber};
+use model::{Accepted, NumberedSample, Refusal, SeriesNumber, Starts};
 
 use crate::limits::{PENDING_SAMPLES_MAX, PENDING_SAMPLES_MIN, PENDING_SAMPLES_PER_SERIES};
 
@@ -10,6 +10,7 @@ use crate::limits::{PENDING_SAMPLES_MAX, PENDING_SAMPLES_MIN, PENDING_SAMPLES_PE
 pub(crate) struct Intake {
     places: Vec<Place>,
     pending: Vec<NumberedSample>,
+    pending_starts: Starts,
 }
 
 /// One series' place.
@@ -47,8 +48,10 @@ pub(crate) struct Bounds {
 pub(crate) struct Judged {
     /// New for sure: newer than all of their series.
     pub(crate) new: Vec<NumberedSample>,
+    pub(crate) new_starts: Starts,
     /// Older than another of their series: they may be known already.
     pub(crate) doubtful: Vec<NumberedSample>,
+    pub(crate) doubtful_starts: Starts,
     /// What was refused.
     pub(crate) accepted: Accepted,
 }
@@ -109,7 +112,7 @@ impl Intake {
     /// Sorts samples by whether they are newer than all of their series. Nothing is judged where a number is not known.
     pub(super) fn judge(
         &mut self,
-        rows: &[NumberedSample],
+        (rows, starts): (&[NumberedSample], &Starts),
         bounds: Bounds,
         now_ms: i64,
         judged: &mut Judged,
@@ -122,7 +125,8 @@ impl Intake {
         }
         let now_s = seconds(now_ms);
         judged.new.reserve(rows.len());
-        for row in rows {
+        let started = !starts.is_empty();
+        for (number, row) in rows.iter().enumerate() {
             let Some(place) = self.places.get_mut(row.series.slot as usize) else {
                 continue;
             };
@@ -135,9 +139,14 @@ impl Intake {
                 judged.accepted.refuse(Refusal::TooOld, 1);
             } else if row.at_ms > place.newest_ms.max(place.blocks_ms) {
                 place.newest_ms = row.at_ms;
+                if started {
+                    judged.new_starts.push(judged.new.len(), starts.get(number));
+                }
                 judged.new.push(*row);
             } else {
                 place.newest_ms = place.newest_ms.max(row.at_ms);
+                let before = judged.doubtful.len();
+                judged.doubtful_starts.push(before, starts.get(number));
                 judged.doubtful.push(*row);
             }
         }
@@ -160,15 +169,17 @@ impl Intake {
     }
 
     /// Takes samples in; says whether there are so many that they should be sorted now.
-    pub(super) fn take(&mut self, rows: &[NumberedSample]) -> bool {
+    pub(super) fn take(&mut self, rows: &[NumberedSample], starts: &[i64]) -> bool {
+        self.pending_starts.extend(self.pending.len(), starts, rows.len());
         self.pending.extend_from_slice(rows);
         let enough = self.places.len().saturating_mul(PENDING_SAMPLES_PER_SERIES);
         self.pending.len() >= enough.clamp(PENDING_SAMPLES_MIN, PENDING_SAMPLES_MAX)
     }
 
-    /// Gives all pending samples out, taking an empty column in exchange.
-    pub(super) fn swap_pending(&mut self, rows: &mut Vec<NumberedSample>) {
+    /// Gives all pending samples and their starts out, taking empty columns in exchange.
+    pub(super) fn swap_pending(&mut self, rows: &mut Vec<NumberedSample>, starts: &mut Starts) {
         std::mem::swap(&mut self.pending, rows);
+        std::mem::swap(&mut self.pending_starts, starts);
     }
 
     /// Notes that something of this time was taken in beside plain samples, which keep their own newest time.
@@ -218,7 +229,7 @@ mod tests {
 
     fn judge(intake: &mut Intake, rows: &[NumberedSample]) -> Result<(usize, usize, u64), Forgotten> {
         let mut judged = Judged::default();
-        intake.judge(rows, BOUNDS, 5_000, &mut judged)?;
+        intake.judge((rows, &Starts::default()), BOUNDS, 5_000, &mut judged)?;
         Ok((
             judged.new.len(),
             judged.doubtful.len(),

@@ -1,13 +1,15 @@
 //! One series in memory: sealed chunks, the open one, and what came late.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use model::{
-    Extent, HistogramSample, Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange,
+    Extent, HistogramSample, NO_START, Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange,
 };
 use parking_lot::Mutex;
 
 use super::histograms::{HistogramChunk, KeptHistograms};
+use super::starts::StartRuns;
 use crate::chunk::{self, Effort};
 use crate::columns::settle;
 use crate::limits::{HEAD_CHUNK_SAMPLES, LATE_CHUNKS_MAX};
@@ -31,8 +33,8 @@ struct Kept {
     /// Chunks of samples that came late; may overlap the others.
     late_sealed: Vec<HeadChunk>,
     open: OpenChunk,
-    /// Late samples that are not sealed, in order of time.
-    late: Vec<Sample>,
+    /// Late samples that are not sealed, with their starts, in order of time.
+    late: Vec<(Sample, i64)>,
     /// The newest sample ever seen here, sealed into a block or not.
     newest_ms: Option<i64>,
     /// What sealed chunks took when they were last counted, in bytes, and whether some were sealed since.
@@ -67,6 +69,8 @@ struct OpenChunk {
     base_ms: i64,
     offsets_ms: Vec<u32>,
     values: Vec<f64>,
+    /// Most series have none.
+    starts: Option<Box<StartRuns>>,
 }
 
 /// What becomes of a sample.
@@ -109,9 +113,9 @@ impl MemSeries {
         self.kept.lock().compare(sample)
     }
 
-    /// Takes samples in, in order of time; of two at one time the first stays. Chunks are sealed at `size` samples; says by how
-    /// many bytes of memory the sealed ones grew.
-    pub(crate) fn take(&self, times: &[i64], values: &[f64], size: usize) -> i64 {
+    /// Takes samples in, in order of time; of two at one time the first stays. The `starts` that are told are those of the first
+    /// ones. Chunks are sealed at `size` samples; says by how many bytes of memory the sealed ones grew.
+    pub(crate) fn take(&self, times: &[i64], values: &[f64], starts: &[i64], size: usize) -> i64 {
         let mut kept = self.kept.lock();
         let newer = match (kept.newest_ms, times.first()) {
             (Some(newest_ms), Some(&first_ms)) => first_ms > newest_ms,
@@ -119,18 +123,19 @@ impl MemSeries {
         };
         if newer && times.is_sorted_by(|a, b| a < b) {
             kept.newest_ms = times.last().copied().or(kept.newest_ms);
-            kept.push_run(times, values, size);
+            kept.push_run(times, values, starts, size);
         } else {
-            for (&at_ms, &value) in times.iter().zip(values) {
-                kept.insert(Sample { at_ms, value });
+            for (place, (&at_ms, &value)) in times.iter().zip(values).enumerate() {
+                let start_ms = starts.get(place).copied().unwrap_or(NO_START);
+                kept.insert(Sample { at_ms, value }, start_ms);
             }
         }
         if kept.uncounted { kept.count() } else { 0 }
     }
 
     /// Takes a sample in, whatever its age.
-    pub(crate) fn insert(&self, sample: Sample) -> Verdict {
-        self.kept.lock().insert(sample)
+    pub(crate) fn insert(&self, sample: Sample, start_ms: i64) -> Verdict {
+        self.kept.lock().insert(sample, start_ms)
     }
 
     /// Whether a histogram is known in memory already.
@@ -163,8 +168,8 @@ impl MemSeries {
         for chunk in kept.chunks().filter(|chunk| chunk.range().overlaps(&range)) {
             chunk.decode(out);
         }
-        for sample in kept.late.iter().filter(|sample| range.contains(sample.at_ms)) {
-            out.push(sample.at_ms, sample.value);
+        for (sample, start_ms) in kept.late_in(range) {
+            out.push_started(sample.at_ms, sample.value, *start_ms);
         }
         if kept.open.range().is_some_and(|open| open.overlaps(&range)) {
             kept.open.decode(out);
@@ -198,7 +203,7 @@ impl MemSeries {
         let kept = self.kept.lock();
         kept.open.range().is_some_and(|open| open.overlaps(&range))
             || kept.chunks().any(|chunk| chunk.range().overlaps(&range))
-            || kept.late.iter().any(|sample| range.contains(sample.at_ms))
+            || kept.late_in(range).next().is_some()
             || kept
                 .histograms
                 .as_ref()
@@ -208,7 +213,7 @@ impl MemSeries {
     /// How many chunks there are, and the span of time they cover.
     pub(crate) fn extent(&self) -> (u64, Option<TimeRange>) {
         let kept = self.kept.lock();
-        let late = kept.late.iter().map(|sample| TimeRange::at(sample.at_ms));
+        let late = kept.late.iter().map(|(sample, _)| TimeRange::at(sample.at_ms));
         let range = kept
             .chunks()
             .map(HeadChunk::range)
@@ -229,7 +234,11 @@ impl MemSeries {
         if kept.open.range().is_some_and(|open| open.from_ms() < before_ms) {
             kept.seal_open();
         }
-        if kept.late.first().is_some_and(|sample| sample.at_ms < before_ms) {
+        if kept
+            .late
+            .first()
+            .is_some_and(|(sample, _)| sample.at_ms < before_ms)
+        {
             kept.seal_late();
         }
         let Kept {
@@ -297,6 +306,11 @@ impl Kept {
         self.sealed.iter().chain(&self.late_sealed)
     }
 
+    fn late_in(&self, range: TimeRange) -> impl Iterator<Item = &(Sample, i64)> {
+        let late = self.late.iter();
+        late.filter(move |(sample, _)| range.contains(sample.at_ms))
+    }
+
     fn is_empty(&self) -> bool {
         self.sealed.is_empty()
             && self.late_sealed.is_empty()
@@ -313,9 +327,9 @@ impl Kept {
         let known = self.open.find(sample.at_ms).or_else(|| {
             let place = self
                 .late
-                .binary_search_by_key(&sample.at_ms, |late| late.at_ms)
+                .binary_search_by_key(&sample.at_ms, |(late, _)| late.at_ms)
                 .ok()?;
-            self.late.get(place).map(|late| late.value)
+            self.late.get(place).map(|(late, _)| late.value)
         });
         let known = known.or_else(|| {
             let mut columns = SampleColumns::default();
@@ -335,34 +349,35 @@ impl Kept {
         }
     }
 
-    fn insert(&mut self, sample: Sample) -> Verdict {
+    fn insert(&mut self, sample: Sample, start_ms: i64) -> Verdict {
         if self.newest_ms.is_none_or(|newest_ms| sample.at_ms > newest_ms) {
             self.newest_ms = Some(sample.at_ms);
-            self.push_run(&[sample.at_ms], &[sample.value], HEAD_CHUNK_SAMPLES);
+            self.push_run(&[sample.at_ms], &[sample.value], &[start_ms], HEAD_CHUNK_SAMPLES);
             return Verdict::Store;
         }
         let verdict = self.compare(sample);
         if verdict == Verdict::Store {
-            self.push_late(sample);
+            self.push_late(sample, start_ms);
         }
         verdict
     }
 
     /// Adds samples that are newer than all others.
-    fn push_run(&mut self, mut times: &[i64], mut values: &[f64], size: usize) {
+    fn push_run(&mut self, mut times: &[i64], mut values: &[f64], mut starts: &[i64], size: usize) {
         while let Some(&first_ms) = times.first() {
             if self.open.values.len() >= size || !self.open.reaches(first_ms) {
                 self.seal_open();
             }
-            let taken = self.open.push_run(times, values, size);
+            let taken = self.open.push_run(times, values, starts, size);
             times = times.get(taken..).unwrap_or_default();
             values = values.get(taken..).unwrap_or_default();
+            starts = starts.get(taken..).unwrap_or_default();
         }
     }
 
-    fn push_late(&mut self, sample: Sample) {
-        let place = self.late.partition_point(|known| known.at_ms < sample.at_ms);
-        self.late.insert(place, sample);
+    fn push_late(&mut self, sample: Sample, start_ms: i64) {
+        let place = self.late.partition_point(|(known, _)| known.at_ms < sample.at_ms);
+        self.late.insert(place, (sample, start_ms));
         if self.late.len() >= HEAD_CHUNK_SAMPLES {
             self.seal_late();
         }
@@ -382,8 +397,7 @@ impl Kept {
             }
         }
         open.decode(&mut columns);
-        self.sealed
-            .extend(HeadChunk::seal(&columns.at_ms, &columns.values));
+        self.sealed.extend(HeadChunk::seal(&columns, 0..columns.len()));
         self.uncounted = true;
     }
 
@@ -405,10 +419,12 @@ impl Kept {
     }
 
     fn seal_late(&mut self) {
-        let late = std::mem::take(&mut self.late);
-        let (times, values): (Vec<i64>, Vec<f64>) =
-            late.iter().map(|sample| (sample.at_ms, sample.value)).unzip();
-        self.late_sealed.extend(HeadChunk::seal(&times, &values));
+        let mut columns = SampleColumns::default();
+        for (sample, start_ms) in std::mem::take(&mut self.late) {
+            columns.push_started(sample.at_ms, sample.value, start_ms);
+        }
+        self.late_sealed
+            .extend(HeadChunk::seal(&columns, 0..columns.len()));
         self.uncounted = true;
     }
 
@@ -424,8 +440,9 @@ impl Kept {
         settle(&mut columns, 0, TimeRange::ALL);
         // Larger chunks than usual: else the number of chunks would be the same as before.
         let size = HEAD_CHUNK_SAMPLES * LATE_CHUNKS_MAX;
-        for (times, values) in columns.at_ms.chunks(size).zip(columns.values.chunks(size)) {
-            self.late_sealed.extend(HeadChunk::seal(times, values));
+        for first in (0..columns.len()).step_by(size) {
+            let places = first..(first + size).min(columns.len());
+            self.late_sealed.extend(HeadChunk::seal(&columns, places));
         }
     }
 }
@@ -433,10 +450,13 @@ impl Kept {
 // === impl HeadChunk ===
 
 impl HeadChunk {
-    fn seal(times: &[i64], values: &[f64]) -> Option<Self> {
+    /// The samples at those places.
+    fn seal(columns: &SampleColumns, places: Range<usize>) -> Option<Self> {
+        let times = columns.at_ms.get(places.clone())?;
+        let values = columns.values.get(places.clone())?;
         let (&min_ms, &max_ms) = (times.first()?, times.last()?);
         Some(Self {
-            bytes: chunk::encode(times, values, Effort::Fast).into(),
+            bytes: chunk::encode(times, values, columns.starts.slice(places), Effort::Fast).into(),
             min_ms,
             max_ms,
             count: times.len() as u32,
@@ -473,10 +493,9 @@ impl HeadChunk {
         let mut columns = SampleColumns::default();
         self.decode(&mut columns);
         let place = columns.at_ms.partition_point(|&time| time < at_ms);
-        let (times, values) = (columns.at_ms.split_at(place), columns.values.split_at(place));
-        [Self::seal(times.0, values.0), Self::seal(times.1, values.1)]
+        [0..place, place..columns.len()]
             .into_iter()
-            .flatten()
+            .filter_map(|places| Self::seal(&columns, places))
             .collect()
     }
 }
@@ -498,7 +517,7 @@ impl OpenChunk {
     }
 
     /// Adds as many of the samples as there is room for up to `size`, one at least, and says how many.
-    fn push_run(&mut self, times: &[i64], values: &[f64], size: usize) -> usize {
+    fn push_run(&mut self, times: &[i64], values: &[f64], starts: &[i64], size: usize) -> usize {
         if self.values.is_empty() {
             self.base_ms = times.first().copied().unwrap_or_default();
         }
@@ -516,6 +535,13 @@ impl OpenChunk {
             let more = needed.next_multiple_of(step) - self.values.len();
             self.values.reserve_exact(more);
             self.offsets_ms.reserve_exact(more);
+        }
+        if self.starts.is_some() || starts.iter().any(|start_ms| *start_ms != NO_START) {
+            let runs = self.starts.get_or_insert_default();
+            for place in 0..reached {
+                let start_ms = starts.get(place).copied().unwrap_or(NO_START);
+                runs.push(self.values.len() + place, start_ms);
+            }
         }
         let base_ms = self.base_ms;
         self.offsets_ms.extend(
@@ -535,6 +561,11 @@ impl OpenChunk {
     }
 
     fn decode(&self, out: &mut SampleColumns) {
+        if let Some(starts) = &self.starts {
+            let count = self.values.len();
+            out.starts
+                .extend_with(out.at_ms.len(), |column| starts.put(count, column));
+        }
         out.at_ms.extend(
             self.offsets_ms
                 .iter()

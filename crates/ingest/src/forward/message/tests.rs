@@ -79,10 +79,7 @@ fn histogram(counts: &[f64]) -> Histogram {
 }
 
 fn rows() -> Vec<Row> {
-    let at = |at_ms, value| HistogramSample {
-        at_ms,
-        value: Arc::new(value),
-    };
+    let at = |at_ms, value| HistogramSample::new(at_ms, Arc::new(value));
     let custom = Histogram {
         schema: model::histogram::CUSTOM_BUCKETS,
         custom_bounds: Arc::from([0.5, 2.0]),

@@ -66,10 +66,7 @@ fn example() -> Read3 {
         },
         custom_bounds: Arc::from([]),
     };
-    let histogram = HistogramSample {
-        at_ms: 77,
-        value: Arc::new(histogram),
-    };
+    let histogram = HistogramSample::new(77, Arc::new(histogram));
     let labels = |name: &str| Labels::from_pairs([("__name__", name), ("größe", "a\n\"b")]);
     vec![
         (labels("m"), samples, Vec::new()),

@@ -143,10 +143,7 @@ fn histograms(encoding: u8, data: &[u8], out: &mut Vec<HistogramSample>) -> Resu
         } else {
             counts.histogram(&layout, sum.value, reset_hint)
         };
-        out.push(HistogramSample {
-            at_ms: at.value,
-            value: Arc::new(histogram),
-        });
+        out.push(HistogramSample::new(at.value, Arc::new(histogram)));
     }
     Ok(())
 }

@@ -478,10 +478,7 @@ impl Translator<'_> {
         let buckets = histogram.positive.counts.len() + histogram.negative.counts.len();
         self.count_bytes(series.labels().heap_bytes() + 8 * buckets + 200)
             .map_err(Refused::Request)?;
-        let sample = HistogramSample {
-            at_ms: place.at_ms,
-            value: Arc::new(histogram),
-        };
+        let sample = HistogramSample::new(place.at_ms, Arc::new(histogram));
         if self.births.may_be(place.created_ms, place.at_ms)
             && !model::is_stale(sample.value.sum)
             && let Ok(Some(number)) = self.push.writer.number(self.batch.tenant, &series)

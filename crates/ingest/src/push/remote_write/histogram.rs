@@ -47,10 +47,7 @@ pub(crate) fn decode(message: &[u8]) -> Result<HistogramSample, Malformed> {
     histogram.positive = positive.into_buckets();
     histogram.negative = negative.into_buckets();
     histogram.custom_bounds = Arc::from(custom_bounds);
-    Ok(HistogramSample {
-        at_ms,
-        value: Arc::new(histogram),
-    })
+    Ok(HistogramSample::new(at_ms, Arc::new(histogram)))
 }
 
 impl Side {

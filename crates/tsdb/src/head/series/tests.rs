@@ -16,17 +16,32 @@ fn series() -> MemSeries {
 }
 
 fn put(series: &MemSeries, at_ms: i64) -> Verdict {
-    series.insert(Sample {
+    let sample = Sample {
         at_ms,
         value: at_ms as f64,
-    })
+    };
+    series.insert(sample, start_of(at_ms))
+}
+
+/// Some samples have no start, the others one for a hundred milliseconds.
+fn start_of(at_ms: i64) -> i64 {
+    if at_ms % 7 == 0 { NO_START } else { at_ms / 100 }
+}
+
+fn take_all(series: &MemSeries, times: &[i64], size: usize) -> i64 {
+    let values: Vec<f64> = times.iter().map(|&at_ms| at_ms as f64).collect();
+    let starts: Vec<i64> = times.iter().map(|&at_ms| start_of(at_ms)).collect();
+    series.take(times, &values, &starts, size)
 }
 
 fn read(series: &MemSeries) -> Vec<i64> {
     let mut columns = SampleColumns::default();
     series.gather(TimeRange::ALL, &mut columns);
     settle(&mut columns, 0, TimeRange::ALL);
-    assert!(columns.iter().all(|sample| sample.at_ms as f64 == sample.value));
+    for (place, sample) in columns.iter().enumerate() {
+        assert_eq!(sample.at_ms as f64, sample.value);
+        assert_eq!(columns.starts.get(place), start_of(sample.at_ms));
+    }
     columns.at_ms
 }
 
@@ -45,7 +60,7 @@ fn samples_in_any_order_read_back_in_order() {
     assert!(series.kept.lock().late_sealed.len() <= LATE_CHUNKS_MAX + 1);
     for &at_ms in &expected {
         assert_eq!(put(&series, at_ms), Verdict::Same);
-        let other = series.insert(Sample { at_ms, value: -1.0 });
+        let other = series.insert(Sample { at_ms, value: -1.0 }, 1);
         assert_eq!(other, Verdict::Refuse(Refusal::DuplicateTimestamp));
     }
 }
@@ -55,8 +70,7 @@ fn small_chunks_become_whole_ones_unless_they_are_being_flushed() {
     let series = series();
     let take = |from: i64, count: i64| {
         let times: Vec<i64> = (from..from + count).collect();
-        let values: Vec<f64> = times.iter().map(|&at_ms| at_ms as f64).collect();
-        series.take(&times, &values, 40)
+        take_all(&series, &times, 40)
     };
     let counts = || -> Vec<u32> {
         let kept = series.kept.lock();
@@ -130,10 +144,15 @@ fn a_failed_flush_changes_nothing() {
 fn runs_go_in_whole_and_doubled_samples_once() {
     let series = series();
     let times: Vec<i64> = (0..1000).collect();
-    let values: Vec<f64> = times.iter().map(|&at_ms| at_ms as f64).collect();
-    series.take(&times[..700], &values[..700], HEAD_CHUNK_SAMPLES);
-    series.take(&times[500..], &values[500..], HEAD_CHUNK_SAMPLES);
-    series.take(&[2000, 2000, 2001], &[2000.0, -1.0, 2001.0], HEAD_CHUNK_SAMPLES);
+    take_all(&series, &times[..700], HEAD_CHUNK_SAMPLES);
+    take_all(&series, &times[500..], HEAD_CHUNK_SAMPLES);
+    let starts = [2000, 2000, 2001].map(start_of);
+    series.take(
+        &[2000, 2000, 2001],
+        &[2000.0, -1.0, 2001.0],
+        &starts,
+        HEAD_CHUNK_SAMPLES,
+    );
     let expected: Vec<i64> = (0..1000).chain([2000, 2001]).collect();
     assert_eq!(read(&series), expected);
 }

@@ -42,10 +42,7 @@ fn body(form: Form) -> Vec<u8> {
         positive: model::Buckets::from_sorted([(1, 1.5), (9, 2.0)]),
         ..Histogram::default()
     };
-    let sample = HistogramSample {
-        at_ms: 1_500,
-        value: Arc::new(native),
-    };
+    let sample = HistogramSample::new(1_500, Arc::new(native));
     let mut found = BTreeMap::new();
     let mut add = |pairs: &[(&str, &str)], measured| {
         let labels = Labels::from_pairs(pairs.iter().copied());
@@ -118,12 +115,14 @@ fn the_newest_is_told_unless_the_series_ended() {
     assert_eq!(told, Some(Measured::Float(Sample { at_ms: 2, value: 2.0 })));
     assert_eq!(newest(&columns(&[(1, 1.0), (2, model::STALE_NAN)]), &[]), None);
     assert_eq!(newest(&columns(&[]), &[]), None);
-    let histogram = |at_ms, sum| HistogramSample {
-        at_ms,
-        value: Arc::new(Histogram {
-            sum,
-            ..Histogram::default()
-        }),
+    let histogram = |at_ms, sum| {
+        HistogramSample::new(
+            at_ms,
+            Arc::new(Histogram {
+                sum,
+                ..Histogram::default()
+            }),
+        )
     };
     let floats = columns(&[(1, 1.0)]);
     assert!(matches!(

@@ -61,10 +61,7 @@ const HISTOGRAM: &str = r#"{"count":"7.5","sum":"-3","buckets":[[1,"-2","-1","3"
 fn histograms_show_their_buckets() {
     let mut mixed = series("h", &[(1_000, 1.0), (2_000, 2.0)]);
     mixed.histograms = [3_000, 4_000]
-        .map(|at_ms| HistogramSample {
-            at_ms,
-            value: histogram().into(),
-        })
+        .map(|at_ms| HistogramSample::new(at_ms, histogram().into()))
         .to_vec();
     let mut only = mixed.clone();
     only.samples.clear();
@@ -98,10 +95,7 @@ fn histograms_are_split_into_chunks_as_numbers_are() {
     let mut all: Vec<MatrixSeries> = (0..50).map(|n| series(&format!("m{n}"), &[(1, 2.0)])).collect();
     for series in &mut all {
         series.histograms = (2..40)
-            .map(|at_ms| HistogramSample {
-                at_ms,
-                value: histogram().into(),
-            })
+            .map(|at_ms| HistogramSample::new(at_ms, histogram().into()))
             .collect();
     }
     let text = text_of(Value::Matrix(all));
