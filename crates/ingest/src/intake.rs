@@ -20,7 +20,7 @@ use model::labels::METRIC_NAME;
 use model::names::{is_legacy_label_name, is_legacy_metric_name};
 use model::{
     Exemplar, Histogram, HistogramSample, Labels, LabelsBuilder, MetricKind, MetricMetadata, STALE_NAN,
-    SeriesBatch, SeriesWrite, TenantId, WriteError,
+    Sample, SeriesBatch, SeriesWrite, TenantId, WriteError,
 };
 
 use crate::error::IngestError;
@@ -127,6 +127,8 @@ struct Found<'a> {
     /// The sample's own time.
     at_ms: Option<i64>,
     value: Reading<'a>,
+    /// Since when it counts, milliseconds since the Unix epoch; 0 where the body does not tell it with the sample.
+    start_ms: i64,
 }
 
 /// What was measured.
@@ -204,18 +206,25 @@ impl<'r> Reader<'r> {
             return false;
         }
         let at_ms = own_time.unwrap_or(self.at_ms);
-        self.add(slot, at_ms, found.value);
+        self.add(slot, at_ms, (found.value, found.start_ms));
         true
     }
 
-    fn add(&mut self, slot: SlotIndex, at_ms: i64, value: Reading<'_>) {
+    fn add(&mut self, slot: SlotIndex, at_ms: i64, (value, start_ms): (Reading<'_>, i64)) {
         let Some(series) = self.cache.series(slot) else {
             return;
         };
         match value {
-            Reading::Float(value) => self.batch.push_one(series.clone(), at_ms, value),
+            Reading::Float(value) => {
+                self.batch
+                    .push_started(series.clone(), &[Sample { at_ms, value }], &[start_ms]);
+            }
             Reading::Histogram(value) => {
-                let sample = HistogramSample::new(at_ms, Arc::clone(value));
+                let sample = HistogramSample {
+                    at_ms,
+                    value: Arc::clone(value),
+                    start_ms,
+                };
                 self.batch.push_histograms(series.clone(), vec![sample]);
             }
         }

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ingest::config::otlp::{OtlpConfig, TranslationStrategy};
 use ingest::push::otlp::Format;
 use ingest::push::{Encoding, Origin, Outcome};
 use ingest::{Push, PushTelemetry};
+use model::{SampleColumns, Selector, SeriesRead, TenantId, TimeRange};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue};
@@ -203,6 +205,57 @@ fn shop() -> Vec<KeyValue> {
         text("service.namespace", "shop"),
         text("service.instance.id", "i-1"),
     ]
+}
+
+/// The starts of what is stored, in milliseconds, by metric.
+fn starts(store: &MemorySeries) -> BTreeMap<String, Vec<i64>> {
+    let selector = Selector {
+        tenant: TenantId::DEFAULT,
+        matchers: Vec::new(),
+        range: TimeRange::ALL,
+    };
+    let mut found = BTreeMap::new();
+    for series in store.select(&selector).unwrap() {
+        let (mut samples, mut histograms) = (SampleColumns::default(), Vec::new());
+        series.read(TimeRange::ALL, &mut samples).unwrap();
+        series.read_histograms(TimeRange::ALL, &mut histograms).unwrap();
+        let of_numbers = (0..samples.len()).map(|place| samples.starts.get(place));
+        let of_all = of_numbers.chain(histograms.iter().map(|sample| sample.start_ms));
+        let name = series.labels().metric_name().to_owned();
+        found.insert(name, of_all.collect());
+    }
+    found
+}
+
+#[test]
+fn what_counts_keeps_its_start_and_sums_of_deltas_have_none() {
+    let point = |seconds| number(seconds, Number::AsInt(3), Vec::new());
+    let gauge = Data::Gauge(Gauge {
+        data_points: vec![point(60)],
+    });
+    let exponential = Data::ExponentialHistogram(ExponentialHistogram {
+        data_points: vec![exponential(60, 3, 0, &[1, 2])],
+        aggregation_temporality: CUMULATIVE,
+    });
+    let metrics = vec![
+        metric("g", "", gauge),
+        sum("up", true, CUMULATIVE, vec![point(60), point(120)]),
+        sum("updown", false, CUMULATIVE, vec![point(60)]),
+        sum("delta", true, DELTA, vec![point(60), point(120)]),
+        metric("exp", "", exponential),
+    ];
+    let receiver = Receiver::new(&OtlpConfig::default());
+    receiver.send(&request(Vec::new(), metrics));
+    let found = starts(&receiver.store);
+    let of = |name: &str| found.get(name).cloned().unwrap_or_default();
+    assert_eq!(of("up_total"), [1000, 1000], "{found:?}");
+    assert_eq!(of("exp"), [1000], "{found:?}");
+    for name in ["g", "updown", "delta_total"] {
+        assert!(
+            !of(name).is_empty() && of(name).iter().all(|start_ms| *start_ms == 0),
+            "{name}: {found:?}"
+        );
+    }
 }
 
 #[test]

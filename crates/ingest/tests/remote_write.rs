@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ingest::push::remote_write::Version;
 use ingest::push::{Encoding, Origin};
 use ingest::{Push, PushTelemetry};
+use model::{HistogramSample, SampleColumns, Selector, SeriesRead, TenantId, TimeRange};
 use proptest::prelude::*;
 use testkit::MemorySeries;
 
@@ -85,6 +86,79 @@ fn store_all(version: Version, series: &[Vec<(String, String)>]) -> Vec<(model::
         assert_eq!(outcome.complaint(), None);
     }
     store.dump()
+}
+
+/// The times of all samples of a series, and their starts.
+fn starts_of(store: &MemorySeries) -> Vec<(i64, i64)> {
+    let selector = Selector {
+        tenant: TenantId::DEFAULT,
+        matchers: Vec::new(),
+        range: TimeRange::ALL,
+    };
+    let (mut samples, mut histograms) = (SampleColumns::default(), Vec::new());
+    for series in store.select(&selector).unwrap() {
+        series.read(TimeRange::ALL, &mut samples).unwrap();
+        series.read_histograms(TimeRange::ALL, &mut histograms).unwrap();
+    }
+    let counted = (0..samples.len()).filter_map(|place| samples.counted(place));
+    counted
+        .chain(histograms.iter().map(HistogramSample::counted))
+        .map(|times| (times.at_ms, times.start_ms))
+        .collect()
+}
+
+#[test]
+fn version_2_tells_starts_with_samples_or_for_the_whole_series() {
+    let started = |at_ms: i64, start_ms: i64| {
+        let mut message = sample(at_ms, 1.0);
+        message.push(3 << 3);
+        varint(&mut message, start_ms as u64);
+        message
+    };
+    let mut numbers = Vec::new();
+    [1, 2].into_iter().for_each(|number| varint(&mut numbers, number));
+    let mut own = Vec::new();
+    bytes(&mut own, 1, &numbers);
+    bytes(&mut own, 2, &started(1000, 500));
+    bytes(&mut own, 2, &sample(2000, 1.0));
+    bytes(&mut own, 2, &started(3000, 2500));
+    let mut whole = Vec::new();
+    bytes(&mut whole, 1, &numbers);
+    bytes(&mut whole, 2, &sample(4000, 1.0));
+    bytes(&mut whole, 2, &started(5000, 4500));
+    whole.push(6 << 3);
+    varint(&mut whole, 700);
+    let mut histogram = Vec::new();
+    bytes(&mut histogram, 1, &numbers);
+    let mut of_histogram = vec![15 << 3];
+    varint(&mut of_histogram, 6000);
+    // Field 17.
+    varint(&mut of_histogram, 17 << 3);
+    varint(&mut of_histogram, 5500);
+    bytes(&mut histogram, 3, &of_histogram);
+    let mut body = Vec::new();
+    for message in [&own, &whole, &histogram] {
+        bytes(&mut body, 5, message);
+    }
+    for symbol in ["", "__name__", "c_total"] {
+        bytes(&mut body, 4, symbol.as_bytes());
+    }
+    let store = MemorySeries::new();
+    let outcome = push_to(&store)
+        .remote_write(&body, Encoding::Identity, Version::V2, Origin::alone(0))
+        .unwrap();
+    assert_eq!(outcome.complaint(), None);
+    assert_eq!(
+        starts_of(&store),
+        [
+            (1000, 500),
+            (2000, 0),
+            (3000, 2500),
+            (4000, 700),
+            (5000, 4500),
+            (6000, 5500)
+        ]
+    );
 }
 
 proptest! {

@@ -14,7 +14,7 @@ use ingest::histograms::HistogramRules;
 use ingest::intake::{self, SampleRules, Tally};
 use ingest::series_cache::SeriesCache;
 use model::histogram::CUSTOM_BUCKETS;
-use model::{SeriesBatch, TenantId};
+use model::{NO_START, SeriesBatch, TenantId};
 use prost::Message as _;
 use support::{Answer, FakeTarget, Rig, job};
 
@@ -332,16 +332,31 @@ fn a_bound_is_written_alike_in_every_form() {
 }
 
 #[test]
-fn what_is_created_between_two_scrapes_began_at_zero() {
+fn what_protobuf_says_was_created_is_the_start_of_the_sample_and_makes_no_zero() {
     let mut target = Target::new(native_rules());
-    // In the first scrape nobody knows what was stored before.
-    let (rows, ..) = target.scrape(Body::Protobuf(&[counter(5.0, 900)]), 1000);
-    assert_eq!(rows.iter().filter(|row| row.contains("} 0 @")).count(), 0);
-    let (rows, ..) = target.scrape(Body::Protobuf(&[counter(2.0, 1500)]), 2000);
-    assert!(rows.iter().any(|row| row.ends_with("} 0 @1500")), "{rows:?}");
-    let (rows, ..) = target.scrape(Body::Protobuf(&[counter(3.0, 1500)]), 3000);
-    assert!(!rows.iter().any(|row| row.ends_with("} 0 @1500")), "{rows:?}");
+    for (value, created_ms, at_ms) in [(5.0, 900, 1000), (2.0, 1500, 2000), (3.0, 1500, 3000)] {
+        let (cache, rules) = (&mut target.cache, &target.rules);
+        cache.begin();
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        let given = body(&[counter(value, created_ms), histogram()]);
+        intake::read_protobuf(cache, rules, &given, at_ms, &mut batch)
+            .1
+            .unwrap();
+        cache.commit(true);
+        cache.good_until_ms = Some(at_ms);
+        let rows: Vec<(f64, i64)> = batch
+            .iter()
+            .zip(batch.row_starts())
+            .map(|((_, samples), starts)| (samples[0].value, starts.first().copied().unwrap_or(NO_START)))
+            .collect();
+        assert_eq!(rows, [(value, created_ms)]);
+        // This histogram says nothing of its creation.
+        assert_eq!(batch.histograms()[0].1[0].start_ms, NO_START);
+    }
+}
 
+#[test]
+fn what_is_created_between_two_scrapes_began_at_zero() {
     let mut target = Target::new(HistogramRules::default());
     let text = |created: &str| {
         format!(

@@ -61,6 +61,19 @@ impl Starts {
         put(&mut self.at_ms);
     }
 
+    /// Gives a start to those of the samples at `places` that have none.
+    pub fn fill(&mut self, places: std::ops::Range<usize>, start_ms: i64) {
+        if start_ms == NO_START || places.is_empty() {
+            return;
+        }
+        let length = self.at_ms.len().max(places.end);
+        self.at_ms.resize(length, NO_START);
+        let unknown = self.at_ms.iter_mut().take(places.end).skip(places.start);
+        unknown
+            .filter(|known| **known == NO_START)
+            .for_each(|unknown| *unknown = start_ms);
+    }
+
     /// Leaves those at `places` behind the first `from`, in their order.
     pub fn pick(&mut self, from: usize, places: &[usize]) {
         if self.at_ms.is_empty() {
@@ -150,6 +163,10 @@ mod tests {
         assert!(none.is_empty());
         starts.truncate(1);
         assert_eq!(none, starts);
+        starts.push(1, 4);
+        starts.fill(0..4, 6);
+        starts.fill(4..4, 9);
+        assert_eq!(starts.as_slice(), [6, 4, 6, 6]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Files of every released format stay readable. `fixtures/v1` is a whole store of version 1: a block, a checkpoint, a log.
+//! Files of every released format stay readable. `fixtures/v1` is a whole store of version 1: a block, a checkpoint, a log;
+//! `fixtures/v2` one with starts, whose chunks and records are of version 2.
 //!
-//! Written once by [`write_fixture`] with `WATCHKEEPER_WRITE_FIXTURE` naming an empty folder; never written again.
+//! Written once by [`write_fixture`] and [`write_started`] with `WATCHKEEPER_WRITE_FIXTURE` or `WATCHKEEPER_WRITE_STARTED` naming an
+//! empty folder; never written again.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,10 +11,11 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use model::{
-    Labels, Matcher, MetricKind, MetricMetadata, STALE_NAN, SampleColumns, Selector, Series, SeriesBatch,
-    SeriesRead, SeriesWrite, TenantId, TimeRange,
+    Histogram, HistogramSample, Labels, Matcher, MetricKind, MetricMetadata, NO_START, STALE_NAN, Sample,
+    SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId, TimeRange,
 };
 use tsdb::{Config, Db};
 
@@ -132,4 +135,116 @@ fn what_is_written_today_reads_the_same() {
     let copied = tempfile::tempdir().unwrap();
     copy(&dir, copied.path());
     check(copied.path());
+}
+
+/// The series of the second fixture: buckets that lean on each other, of which some have starts, and native histograms.
+fn started(number: i64) -> Series {
+    let name = if number < 4 { "started_bucket" } else { "started" };
+    let bound = if number < 4 {
+        format!("{number}.0")
+    } else {
+        String::new()
+    };
+    Series::new(Labels::from_pairs([("__name__", name.to_owned()), ("le", bound)]))
+}
+
+/// One start for all, that of the sample before, or none.
+fn start_of(number: i64, at_ms: i64) -> i64 {
+    match number {
+        0 | 1 => T0 - 12_345,
+        2 | 4 => at_ms - 15_000,
+        _ => NO_START,
+    }
+}
+
+fn started_samples(number: i64) -> Vec<(Sample, i64)> {
+    let samples = (0..600).map(|step| Sample {
+        at_ms: T0 + step * 15_000,
+        value: (step * 3 + number) as f64,
+    });
+    samples
+        .map(|sample| (sample, start_of(number, sample.at_ms)))
+        .collect()
+}
+
+fn started_histograms() -> Vec<HistogramSample> {
+    let sample = |step: i64| HistogramSample {
+        at_ms: T0 + step * 15_000,
+        value: Arc::new(Histogram {
+            count: step as f64,
+            ..Histogram::default()
+        }),
+        start_ms: start_of(4, T0 + step * 15_000),
+    };
+    (0..600).map(sample).collect()
+}
+
+/// The first 500 samples of each series in a block, the rest in the log.
+fn write_started(dir: &Path) {
+    let now_ms = T0 + 10_000_000;
+    let (db, _) = Db::open(Config::in_dir(dir), now_ms).unwrap();
+    for places in [0..500, 500..600] {
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        for number in 0..4 {
+            let (samples, starts): (Vec<Sample>, Vec<i64>) =
+                started_samples(number)[places.clone()].iter().copied().unzip();
+            batch.push_started(started(number), &samples, &starts);
+        }
+        batch.push_histograms(started(4), started_histograms()[places.clone()].to_vec());
+        db.append(&batch, now_ms).unwrap();
+        if places.start == 0 {
+            db.flush(now_ms).unwrap();
+        }
+    }
+}
+
+fn check_started(dir: &Path) {
+    let (db, report) = Db::open(Config::in_dir(dir), T0 + 10_000_000).unwrap();
+    assert_eq!((report.damage.len(), report.blocks), (0, 1), "{report:?}");
+    assert_eq!(report.samples, 5 * 100);
+    let selector = Selector {
+        tenant: TenantId::DEFAULT,
+        matchers: Vec::new(),
+        range: TimeRange::ALL,
+    };
+    let selected = db.select(&selector).unwrap();
+    for number in 0..4 {
+        let labels = started(number);
+        let found = selected.iter().find(|found| found.labels() == labels.labels());
+        let mut columns = SampleColumns::default();
+        found.unwrap().read(TimeRange::ALL, &mut columns).unwrap();
+        let read = columns.iter().enumerate();
+        let read: Vec<(Sample, i64)> = read
+            .map(|(place, sample)| (sample, columns.starts.get(place)))
+            .collect();
+        assert_eq!(read, started_samples(number), "{number}");
+    }
+    let mut histograms = Vec::new();
+    let labels = started(4);
+    let found = selected.iter().find(|found| found.labels() == labels.labels());
+    found
+        .unwrap()
+        .read_histograms(TimeRange::ALL, &mut histograms)
+        .unwrap();
+    assert_eq!(histograms, started_histograms());
+}
+
+#[test]
+fn version_2_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(
+        &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v2"),
+        dir.path(),
+    );
+    check_started(dir.path());
+}
+
+#[test]
+fn what_is_written_today_with_starts_reads_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = std::env::var_os("WATCHKEEPER_WRITE_STARTED").map_or(dir.path().to_owned(), PathBuf::from);
+    write_started(&dir);
+    let copied = tempfile::tempdir().unwrap();
+    copy(&dir, copied.path());
+    check_started(copied.path());
 }

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::{
-    Buckets, Exemplar, Histogram, HistogramSample, Labels, Matcher, MetricKind, MetricMetadata, Refusal,
-    SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId, TimeRange,
+    Buckets, Exemplar, Histogram, HistogramSample, Labels, Matcher, MetricKind, MetricMetadata, NO_START,
+    Refusal, SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId, TimeRange,
 };
 use stdx::HumanDuration;
 use tsdb::{Config, Db, OpenReport, TierRetention};
@@ -442,16 +442,22 @@ fn a_closed_store_takes_nothing_and_a_folder_has_one_owner() {
 }
 
 fn histogram_sample(at_ms: i64, count: u32) -> HistogramSample {
-    HistogramSample::new(
+    HistogramSample {
         at_ms,
-        Arc::new(Histogram {
+        value: Arc::new(Histogram {
             schema: 3,
             count: f64::from(count),
             sum: f64::from(count) * 0.25,
             positive: Buckets::from_sorted([(-3, f64::from(count) - 1.0), (7, 1.0)]),
             ..Histogram::default()
         }),
-    )
+        // Not told at first, then one start for half an hour.
+        start_ms: if at_ms < T0 + 900_000 {
+            NO_START
+        } else {
+            at_ms.div_euclid(1_800_000) * 1_800_000
+        },
+    }
 }
 
 fn read_histograms(db: &Db) -> Vec<HistogramSample> {

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer_cache::{AnswerCache, Asked};
-use crate::config::{Config, QueryWindows};
+use crate::config::{Config, QueryStarts, QueryWindows};
 use crate::deps::Deps;
 use crate::error::Error;
 use crate::limits::{PUSH_WAIT_MAX, TRANSFERS_MAX};
@@ -89,6 +89,10 @@ impl App {
             windows: match self.config.query_windows {
                 QueryWindows::LeftOpen => promql::Windows::LeftOpen,
                 QueryWindows::Closed => promql::Windows::Closed,
+            },
+            starts: match self.config.query_start_timestamps {
+                QueryStarts::Used => promql::Starts::Used,
+                QueryStarts::Ignored => promql::Starts::Ignored,
             },
             ..promql::Options::default()
         }

@@ -43,6 +43,8 @@ pub struct Config {
     pub query_windows: QueryWindows,
     /// Whether queries and rules may use what Prometheus has behind feature flags.
     pub query_experimental: bool,
+    /// Whether the starts of samples say when a counter started again.
+    pub query_start_timestamps: QueryStarts,
     /// Whether series can be deleted, and snapshots made, over HTTP.
     pub admin_api: bool,
 }
@@ -56,6 +58,17 @@ pub enum QueryWindows {
     LeftOpen,
     /// `[start, end]`, as Prometheus 2 did; for expressions that count on it.
     Closed,
+}
+
+/// What counters are judged by beside their values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueryStarts {
+    /// By the starts of their samples, where senders tell them, as Prometheus does with `use-start-timestamps`.
+    #[default]
+    Used,
+    /// By nothing else, as Prometheus does without; where senders tell wrong starts.
+    Ignored,
 }
 
 impl Default for Config {
@@ -74,6 +87,7 @@ impl Default for Config {
             query_lookback: HumanDuration::from_secs(300),
             query_windows: QueryWindows::default(),
             query_experimental: true,
+            query_start_timestamps: QueryStarts::default(),
             admin_api: false,
         }
     }

@@ -32,7 +32,7 @@ mod transfer;
 mod ui_api;
 mod workers;
 
-pub use config::{Config, OtlpListen, QueryWindows};
+pub use config::{Config, OtlpListen, QueryStarts, QueryWindows};
 pub use deps::{About, ConfigView, Control, Deps, ReplayProgress, StoreView};
 pub use error::Error;
 pub use prometheus::answer_json;

@@ -1,17 +1,16 @@
 //! Counters that began between two scrapes: a zero at the moment they were created, so that what they counted until the next
 //! scrape shows in rates (OpenMetrics 1.0, `_created`; Prometheus' created-timestamp zero ingestion).
 //!
+//! Only text tells the moment beside the sample; what tells it with the sample has it stored as the sample's start.
+//!
 //! The zero is written only where the moment lies after the last whole scrape of the target: before it the series may have
 //! samples already, and a zero among them would be a reset that never was.
 
-use std::sync::Arc;
-
-use model::MetricKind;
+use model::{MetricKind, NO_START};
 
 use super::{Reader, Reading};
 use crate::exposition::{Entry, Exposed, Exposition, Format, LabelPairs, parse_series};
-use crate::push::births;
-use crate::series_cache::{Known, SlotIndex};
+use crate::series_cache::Known;
 
 const CREATED: &str = "_created";
 
@@ -61,7 +60,7 @@ impl<'b> Births<'b> {
             if let (Some((_, created_ms)), Some(Known::Kept(slot))) =
                 (birth, reader.cache.known(sample.series))
             {
-                reader.add(slot, *created_ms, Reading::Float(0.0));
+                reader.add(slot, *created_ms, (Reading::Float(0.0), NO_START));
             }
         }
     }
@@ -91,25 +90,5 @@ impl Reader<'_> {
         self.cache
             .good_until_ms
             .is_some_and(|until_ms| until_ms < created_ms && created_ms < sample_ms)
-    }
-
-    /// Writes the zero of a series whose creation the body tells with the sample itself.
-    pub(super) fn zero(
-        &mut self,
-        slot: SlotIndex,
-        value: Reading<'_>,
-        created_ms: Option<i64>,
-        own_ms: Option<i64>,
-    ) {
-        let Some(created_ms) = created_ms.filter(|created_ms| self.is_birth(*created_ms, own_ms)) else {
-            return;
-        };
-        match value {
-            Reading::Float(_) => self.add(slot, created_ms, Reading::Float(0.0)),
-            Reading::Histogram(first) => {
-                let empty = Arc::new(births::empty(first));
-                self.add(slot, created_ms, Reading::Histogram(&empty));
-            }
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use model::labels::METRIC_NAME;
-use model::{Labels, MetricKind};
+use model::{Labels, MetricKind, NO_START};
 
 use super::{Found, Reader, Reading, created};
 use crate::error::IngestError;
@@ -55,6 +55,7 @@ fn take_line(
         format,
         at_ms: sample.at_ms,
         value: Reading::Float(sample.value),
+        start_ms: NO_START,
     };
     let slot = reader.take(&found, |fault| exposition.error_here(fault).into())?;
     if let (Some(slot), Some(exemplar)) = (slot, &sample.exemplar) {
@@ -145,6 +146,7 @@ impl Gathering<'_> {
             format: Format::Text,
             at_ms,
             value: Reading::Histogram(&native),
+            start_ms: NO_START,
         };
         let slot = reader.take(&found, |fault| exposition.error_here(fault).into())?;
         exemplars.sort_by_key(|(_, _, at_ms)| *at_ms);

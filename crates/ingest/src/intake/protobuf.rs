@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{Labels, MetricKind, ResetHint};
+use model::{Labels, MetricKind, NO_START, ResetHint};
 
 use super::lines::quote;
 use super::{Found, Reader, Reading};
@@ -222,19 +222,16 @@ impl MetricReader<'_, '_> {
         series.push('}');
     }
 
-    fn store(&mut self, value: Reading<'_>, may_be_born: bool) -> Result<Option<SlotIndex>, IngestError> {
+    fn store(&mut self, value: Reading<'_>, counts: bool) -> Result<Option<SlotIndex>, IngestError> {
         let found = Found {
             series: &self.series,
             format: Format::Text,
             at_ms: self.own_ms,
             value,
+            start_ms: self.created_ms.filter(|_| counts).unwrap_or(NO_START),
         };
         let place = |fault| self.messages.error_here(fault).into();
-        let slot = self.reader.take(&found, place)?;
-        if let Some(slot) = slot.filter(|_| may_be_born) {
-            self.reader.zero(slot, value, self.created_ms, self.own_ms);
-        }
-        Ok(slot)
+        self.reader.take(&found, place)
     }
 
     fn exemplar(&mut self, slot: SlotIndex, exemplar: &wire::Exemplar) {

@@ -106,7 +106,7 @@ impl Push {
 }
 
 /// A histogram of the same form that counted nothing.
-pub(crate) fn empty(first: &Histogram) -> Histogram {
+fn empty(first: &Histogram) -> Histogram {
     Histogram {
         reset_hint: ResetHint::Yes,
         schema: first.schema,

@@ -19,8 +19,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use model::{
-    Exemplar, HistogramSample, Labels, LabelsBuilder, METRIC_NAME, MetricMetadata, Sample, Series,
-    SeriesBatch, SeriesNumber, WriteError,
+    Exemplar, HistogramSample, Labels, LabelsBuilder, METRIC_NAME, MetricMetadata, NO_START, Sample, Series,
+    SeriesBatch, SeriesNumber, Starts, WriteError,
 };
 
 use super::births::Births;
@@ -69,6 +69,7 @@ pub(crate) fn each_series(body: &[u8], each: &mut v1::EachSeries<'_>) -> Result<
 struct Request<'a> {
     series: Vec<Row<'a>>,
     samples: Vec<Sample>,
+    starts: Starts,
     histograms: Vec<(usize, HistogramSample)>,
     exemplars: Vec<(usize, Exemplar)>,
     metadata: Vec<MetricMetadata>,
@@ -85,6 +86,14 @@ struct Row<'a> {
     samples_end: usize,
     /// When what it counts began, milliseconds since the Unix epoch; 0 where that is not said.
     created_ms: i64,
+}
+
+impl Request<'_> {
+    /// The starts of a row's samples, those that are told.
+    fn starts_of(&self, row: &Row<'_>, samples: usize) -> &[i64] {
+        self.starts
+            .slice(row.samples_end.saturating_sub(samples)..row.samples_end)
+    }
 }
 
 impl Push {
@@ -203,7 +212,7 @@ impl Sorter<'_, '_> {
                 },
                 Judgement::Take,
             )) => {
-                self.push_numbered(number, row.created_ms, samples);
+                self.push_numbered(number, row, samples);
             }
             Some((Known { replica, .. }, Judgement::Duplicate)) => self.leave_out(replica, samples),
             _ => self.new_row(row, samples),
@@ -240,9 +249,11 @@ impl Sorter<'_, '_> {
                     replica,
                 };
                 self.push.known.write().learn(row.alias, known);
-                self.push_numbered(number, row.created_ms, samples);
+                self.push_numbered(number, row, samples);
             }
-            Ok(None) => self.batch.push(series, samples),
+            Ok(None) => self
+                .batch
+                .push_started(series, samples, self.request.starts_of(row, samples.len())),
             Err(refusal) => {
                 let (tenant, metric) = (self.batch.tenant, series.labels().metric_name());
                 let count = samples.len() as u64;
@@ -252,14 +263,17 @@ impl Sorter<'_, '_> {
         }
     }
 
-    fn push_numbered(&mut self, number: SeriesNumber, created_ms: i64, samples: &[Sample]) {
+    fn push_numbered(&mut self, number: SeriesNumber, row: &Row<'_>, samples: &[Sample]) {
         if let Some(first) = samples.first()
-            && self.births.may_be(created_ms, first.at_ms)
+            && self.births.may_be(row.created_ms, first.at_ms)
         {
-            self.births.note(number, created_ms);
+            self.births.note(number, row.created_ms);
         }
-        for sample in samples {
-            self.batch.push_numbered(number, sample.at_ms, sample.value);
+        let starts = self.request.starts_of(row, samples.len());
+        for (place, sample) in samples.iter().enumerate() {
+            let start_ms = starts.get(place).copied().unwrap_or(NO_START);
+            self.batch
+                .push_numbered_started(number, sample.at_ms, sample.value, start_ms);
         }
     }
 

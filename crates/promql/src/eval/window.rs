@@ -46,16 +46,6 @@ impl<'a> Evaluator<'a> {
         };
         let params = self.params(call, grid)?;
         self.check_params((call, window), &params, grid)?;
-        let (compute, with_histograms) = match &window.source {
-            Source::Series(selector) => match selector.extended {
-                Some(extended) => (
-                    extended::body(call.function, extended).map_err(EvalError::Execution)?,
-                    mixed::extended(call.function, extended),
-                ),
-                None => (body.compute, body.mixed),
-            },
-            Source::Subquery { .. } => (body.compute, body.mixed),
-        };
         // A subquery stands nowhere, as upstream, where its place is lost on the way.
         let of_subquery = matches!(window.source, Source::Subquery { .. });
         let window_at = if of_subquery { 0 } else { window_at };
@@ -64,6 +54,7 @@ impl<'a> Evaluator<'a> {
             _ => window_at,
         };
         let counts_up = matches!(call.function.name, "rate" | "increase");
+        let computes = Computes::of((call, body), window, notes_at)?;
         let mut wanted = Wanted::All;
         if let (Source::Series(selector), Some(rolled_up)) =
             (&window.source, rolled_up::find(call.function.name))
@@ -83,12 +74,6 @@ impl<'a> Evaluator<'a> {
             }
             wanted = Wanted::WithHistograms;
         }
-        let computes = Computes {
-            numbers: compute,
-            mixed: with_histograms,
-            notes_at,
-            doubts_starts: counts_up,
-        };
         let work = |evaluator: &Self, series: SeriesHead<'_>, samples: Gathered<'_>| {
             let column = evaluator.slid(window, (series, samples), grid, &params, computes)?;
             let Some(mut column) = column else {
@@ -220,10 +205,7 @@ impl<'a> Evaluator<'a> {
                     drop_stale(numbers);
                     histograms.retain(|sample| !sample.value.is_stale());
                     if this.options.starts == Starts::Ignored {
-                        numbers.starts.clear();
-                        histograms
-                            .iter_mut()
-                            .for_each(|sample| sample.start_ms = NO_START);
+                        scratch.forget_starts();
                     }
                     let head = SeriesHead {
                         labels: series.labels(),
@@ -395,6 +377,33 @@ pub(super) struct Computes {
     pub(super) doubts_starts: bool,
 }
 
+impl Computes {
+    fn of(
+        (call, body): (&CallPlan, WindowBody),
+        window: &WindowPlan,
+        notes_at: usize,
+    ) -> Result<Self, EvalError> {
+        let function = call.function;
+        let extended = match &window.source {
+            Source::Series(selector) => selector.extended,
+            Source::Subquery { .. } => None,
+        };
+        let (numbers, mixed) = match extended {
+            Some(extended) => (
+                extended::body(function, extended).map_err(EvalError::Execution)?,
+                mixed::extended(function, extended),
+            ),
+            None => (body.compute, body.mixed),
+        };
+        Ok(Self {
+            numbers,
+            mixed,
+            notes_at,
+            doubts_starts: extended.is_none() && matches!(function.name, "rate" | "increase"),
+        })
+    }
+}
+
 /// The labels of a series in a range vector.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SeriesHead<'a> {
@@ -417,6 +426,12 @@ struct Scratch {
 }
 
 impl Scratch {
+    fn forget_starts(&mut self) {
+        self.numbers.starts.clear();
+        let histograms = self.histograms.iter_mut();
+        histograms.for_each(|sample| sample.start_ms = NO_START);
+    }
+
     fn gathered(&self) -> Gathered<'_> {
         Gathered {
             numbers: &self.numbers,

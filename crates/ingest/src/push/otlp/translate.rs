@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use model::{
-    Exemplar, Histogram, HistogramSample, LabelsBuilder, METRIC_NAME, MetricKind, MetricMetadata, STALE_NAN,
-    Series, SeriesBatch, SeriesId, SeriesNumber,
+    Exemplar, Histogram, HistogramSample, LabelsBuilder, METRIC_NAME, MetricKind, MetricMetadata, NO_START,
+    STALE_NAN, Sample, Series, SeriesBatch, SeriesId, SeriesNumber,
 };
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -114,6 +114,9 @@ struct Place<'p> {
     at_ms: i64,
     /// When what it counts began, milliseconds since the Unix epoch; 0 where that is not said.
     created_ms: i64,
+    /// Since when the sample that is stored counts; 0 where that is not known. That of a delta is not the sample's: the sum of
+    /// all deltas is stored.
+    start_ms: i64,
 }
 
 // === impl Translator: the order of a request ===
@@ -265,13 +268,14 @@ impl Translator<'_> {
         let mut place = Place::new(&point.head, alias);
         // What is no counter did not begin at 0.
         if !matches!(self.metric.kind, Kind::Sum { monotonic: true, .. }) {
-            place.created_ms = 0;
+            (place.created_ms, place.start_ms) = (0, NO_START);
         }
         let temporality = match self.metric.kind {
             Kind::Sum { temporality, .. } => temporality,
             _ => Temporality::Cumulative,
         };
         check_temporality(temporality)?;
+        place.stored_as(temporality);
         let value = match point.value {
             _ if point.head.is_end() => STALE_NAN,
             None => return Err(Refused::Point("a point without a value".to_owned())),
@@ -290,11 +294,12 @@ impl Translator<'_> {
     fn take_histogram(&mut self, point: &mut HistogramPoint<'_>) -> Result<(), Refused> {
         let mut head = std::mem::take(&mut point.head);
         let alias = self.admit(&mut head)?;
-        let place = Place::new(&head, alias);
+        let mut place = Place::new(&head, alias);
         let Kind::Histogram(temporality) = self.metric.kind else {
             return Ok(());
         };
         check_temporality(temporality)?;
+        place.stored_as(temporality);
         let is_end = head.is_end();
         if temporality == Temporality::Delta && !is_end {
             self.deltas.histogram(alias, interval(&head), point)?;
@@ -347,11 +352,12 @@ impl Translator<'_> {
     fn take_exponential(&mut self, point: &mut ExponentialPoint<'_>) -> Result<(), Refused> {
         let mut head = std::mem::take(&mut point.head);
         let alias = self.admit(&mut head)?;
-        let place = Place::new(&head, alias);
+        let mut place = Place::new(&head, alias);
         let Kind::Exponential(temporality) = self.metric.kind else {
             return Ok(());
         };
         check_temporality(temporality)?;
+        place.stored_as(temporality);
         if head.is_end() {
             return self.native(place, exponential::end_of_histograms());
         }
@@ -445,7 +451,12 @@ impl Translator<'_> {
             Ok(None) => {
                 self.count_bytes(series.labels().heap_bytes())
                     .map_err(Refused::Request)?;
-                self.batch.push_one(series, place.at_ms, value);
+                let sample = Sample {
+                    at_ms: place.at_ms,
+                    value,
+                };
+                let starts = [place.start_of(role)];
+                self.batch.push_started(series, &[sample], &starts);
             }
             Err(refusal) => {
                 let (tenant, metric) = (self.batch.tenant, series.labels().metric_name());
@@ -462,7 +473,8 @@ impl Translator<'_> {
         if counts && self.births.may_be(place.created_ms, place.at_ms) {
             self.births.note(number, place.created_ms);
         }
-        self.batch.push_numbered(number, place.at_ms, value);
+        self.batch
+            .push_numbered_started(number, place.at_ms, value, place.start_of(role));
     }
 
     fn end_where_known(&mut self, place: Place<'_>, role: Role) {
@@ -478,7 +490,11 @@ impl Translator<'_> {
         let buckets = histogram.positive.counts.len() + histogram.negative.counts.len();
         self.count_bytes(series.labels().heap_bytes() + 8 * buckets + 200)
             .map_err(Refused::Request)?;
-        let sample = HistogramSample::new(place.at_ms, Arc::new(histogram));
+        let sample = HistogramSample {
+            at_ms: place.at_ms,
+            value: Arc::new(histogram),
+            start_ms: place.start_ms,
+        };
         if self.births.may_be(place.created_ms, place.at_ms)
             && !model::is_stale(sample.value.sum)
             && let Ok(Some(number)) = self.push.writer.number(self.batch.tenant, &series)
@@ -554,6 +570,22 @@ impl<'p> Place<'p> {
             alias,
             at_ms: head.at_ms(),
             created_ms: (head.start_ns / 1_000_000) as i64,
+            start_ms: (head.start_ns / 1_000_000) as i64,
+        }
+    }
+
+    /// The start of a delta says since when the delta counts, not its series.
+    fn stored_as(&mut self, temporality: Temporality) {
+        if temporality == Temporality::Delta {
+            self.start_ms = NO_START;
+        }
+    }
+
+    /// Quantiles do not count.
+    fn start_of(&self, role: Role) -> i64 {
+        match role {
+            Role::Quantile(_) => NO_START,
+            _ => self.start_ms,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Exemplar, LabelsBuilder, METRIC_NAME, MetricMetadata};
+use model::{Exemplar, LabelsBuilder, METRIC_NAME, MetricMetadata, NO_START};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
 
 use super::super::protobuf::{Fields, Malformed, Value, packed_varints};
@@ -43,13 +43,13 @@ fn series<'a>(
     hashes: &[u128],
     request: &mut Request<'a>,
 ) -> Result<(), WalkError> {
-    let place = request.series.len();
+    let (place, samples_start) = (request.series.len(), request.samples.len());
     let mut alias = Xxh3::with_seed(seed);
     let mut unknown = None;
     let mut described = None;
     // First for the whole series, and in later drafts of the specification with every sample.
     let mut created_ms = 0;
-    let mut created_of_sample_ms = 0;
+    let mut first_start_ms = None;
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next_field()? {
         match number {
@@ -59,17 +59,17 @@ fn series<'a>(
             })?,
             2 => {
                 let message = value.bytes()?;
+                let start_ms = start_ms(message, SAMPLE_START)?;
+                request.starts.push(request.samples.len(), start_ms);
                 request.samples.push(sample(message)?);
-                if created_of_sample_ms == 0 {
-                    created_of_sample_ms = start_ms(message, SAMPLE_START)?;
-                }
+                first_start_ms.get_or_insert(start_ms);
             }
             3 => {
                 let message = value.bytes()?;
-                request.histograms.push((place, histogram::decode(message)?));
-                if created_of_sample_ms == 0 {
-                    created_of_sample_ms = start_ms(message, HISTOGRAM_START)?;
-                }
+                let mut sample = histogram::decode(message)?;
+                sample.start_ms = start_ms(message, HISTOGRAM_START)?;
+                first_start_ms.get_or_insert(sample.start_ms);
+                request.histograms.push((place, sample));
             }
             4 => {
                 let exemplar = exemplar(value.bytes()?, &request.symbols)?;
@@ -87,14 +87,14 @@ fn series<'a>(
             count: hashes.len(),
         });
     }
+    fill_starts(request, samples_start, created_ms);
     request.series.push(Row {
         alias: alias.digest128(),
         message,
         samples_end: request.samples.len(),
-        created_ms: if created_ms == 0 {
-            created_of_sample_ms
-        } else {
-            created_ms
+        created_ms: match created_ms {
+            NO_START => first_start_ms.unwrap_or(NO_START),
+            created_ms => created_ms,
         },
     });
     if let Some(message_of_metadata) = described {
@@ -102,6 +102,20 @@ fn series<'a>(
         request.metadata.extend(entry);
     }
     Ok(())
+}
+
+/// What is told of the whole series, the last one so far, is told of those of its samples that say nothing themselves.
+fn fill_starts(request: &mut Request<'_>, samples_start: usize, created_ms: i64) {
+    let place = request.series.len();
+    request
+        .starts
+        .fill(samples_start..request.samples.len(), created_ms);
+    let own = request.histograms.iter_mut().rev();
+    for (_, sample) in own.take_while(|(of, _)| *of == place) {
+        if sample.start_ms == NO_START {
+            sample.start_ms = created_ms;
+        }
+    }
 }
 
 /// When what a sample counts began; 0 where it does not say.

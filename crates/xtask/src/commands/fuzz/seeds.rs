@@ -28,6 +28,12 @@ const SOURCES: [Source; 6] = [
             .filter_map(|frame| payload(frame))
             .collect()
     }),
+    source("tsdb_record", LOG_STARTED, |segment| {
+        frames(segment)
+            .iter()
+            .filter_map(|frame| payload(frame))
+            .collect()
+    }),
     source(
         "tsdb_checkpoint",
         "crates/tsdb/tests/fixtures/v1/checkpoint",
@@ -40,6 +46,7 @@ const SOURCES: [Source; 6] = [
     ),
 ];
 const LOG: &str = "crates/tsdb/tests/fixtures/v1/log/";
+const LOG_STARTED: &str = "crates/tsdb/tests/fixtures/v2/log/";
 
 const SEGMENT_HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
