@@ -107,10 +107,6 @@ impl Eq for Starts {}
 
 /// When a sample was taken and since when it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "both are times, and units stand last in names"
-)]
 pub struct Counted {
     /// When it was taken, in milliseconds since the Unix epoch.
     pub at_ms: i64,

@@ -232,6 +232,7 @@ impl Kept {
             let samples = SampleColumns {
                 at_ms: times.get(start..end)?.to_vec(),
                 values: series.samples.values.get(start..end)?.to_vec(),
+                ..SampleColumns::default()
             };
             (start < end).then(|| MatrixSeries {
                 labels: series.labels.clone(),

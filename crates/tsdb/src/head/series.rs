@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use model::{
-    Extent, HistogramSample, NO_START, Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId, TimeRange,
+    Extent, HistogramSample, NO_START, Refusal, Sample, SampleColumns, Series, SeriesNumber, TenantId,
+    TimeRange,
 };
 use parking_lot::Mutex;
 
@@ -187,7 +188,7 @@ impl MemSeries {
             })
         });
         let open = kept.open.range().is_some_and(|open| open.overlaps(&range));
-        let late = kept.late.iter().any(|sample| range.contains(sample.at_ms));
+        let late = kept.late.iter().any(|(sample, _)| range.contains(sample.at_ms));
         let open_bytes = size_of_val(&*kept.open.offsets_ms) + size_of_val(&*kept.open.values);
         let of = |there: bool, bytes: usize| Extent {
             chunks: u64::from(there),
