@@ -116,7 +116,9 @@ fn version_2_tells_starts_with_samples_or_for_the_whole_series() {
         message
     };
     let mut numbers = Vec::new();
-    [1, 2].into_iter().for_each(|number| varint(&mut numbers, number));
+    for number in [1, 2] {
+        varint(&mut numbers, number);
+    }
     let mut own = Vec::new();
     bytes(&mut own, 1, &numbers);
     bytes(&mut own, 2, &started(1000, 500));

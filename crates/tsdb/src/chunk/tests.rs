@@ -160,16 +160,16 @@ fn starts_take_few_bytes() {
     let mut unknown = vec![1_699_999_000_123; 4320];
     unknown[..9].fill(NO_START);
     assert!(more(unknown) < 600);
-    assert_eq!(check_started(&times, &values, &[NO_START; 4320]), plain);
+    assert_eq!(check_started(&times, &values, &vec![NO_START; 4320]), plain);
 }
 
 #[test]
 fn a_chunk_leans_on_one_with_the_same_starts() {
     let times = every_15_s(50);
     let mut base = SampleColumns::default();
-    times
-        .iter()
-        .for_each(|&at_ms| base.push_started(at_ms, 3.0, at_ms - 1));
+    for &at_ms in &times {
+        base.push_started(at_ms, 3.0, at_ms - 1);
+    }
     let bytes = encode_beside(&base.values, &[4.0; 50]).unwrap();
     let mut read = SampleColumns::default();
     read.push(1, 1.0);

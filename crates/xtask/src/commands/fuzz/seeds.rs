@@ -16,7 +16,7 @@ struct Source {
 }
 
 /// Seeds that are not cut from anything lie under `fuzz/seeds`, written by hand.
-const SOURCES: [Source; 6] = [
+const SOURCES: [Source; 7] = [
     source("promql_parse", "crates/promql/tests/scripts/", expressions),
     source("procfs_text", "crates/collect/fixtures/", whole),
     source("wal_frame", LOG, |segment| {
