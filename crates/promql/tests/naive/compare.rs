@@ -72,6 +72,7 @@ fn store(case: &Case) -> Arc<MemorySeries> {
         let labels = model::Labels::from_pairs(one.labels.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let sample = |(at_ms, native): &(i64, Option<Native>)| HistogramSample {
             at_ms: *at_ms,
+            start_ms: model::NO_START,
             value: Arc::new(histogram(native.as_ref())),
         };
         batch.push_histograms(
