@@ -75,16 +75,6 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "regressions over infinities",
-        because: "compensated sums had become NaN by the first infinity",
-        explains: |query, difference| {
-            uses(query, &["predict_linear(", "deriv("])
-                && every_point(difference, |point| {
-                    point.ours.is_some_and(f64::is_infinite) && point.theirs.is_none_or(f64::is_nan)
-                })
-        },
-    },
-    Rule {
         name: "hyperbolic functions near overflow",
         because: "sinh and cosh of almost 710.5 are half of an exponential that overflows there, and are finite here",
         explains: |query, difference| {
