@@ -41,3 +41,6 @@ pub const ITEMS_PER_TASK_MIN: usize = 4;
 
 /// Series are made in batches of about so many values: 16 MB.
 pub const BATCH_VALUES: usize = 1 << 21;
+
+/// Values of one series in the series notation: four weeks at a second, 60 MB.
+pub const WRITTEN_VALUES_MAX: usize = 2_500_000;

@@ -23,7 +23,7 @@ pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Resu
     let limit = params.limit()?;
     let at_ms = params.time_or("time", app.deps.clock.now_ms())?;
     let terms = Terms::read(&app, &params)?;
-    let expr = parse_query(&params)?;
+    let expr = read_query(&params)?;
     let reader = app.reader_of(params.tenant());
     let evaluate = move |options: &promql::Options| promql::instant(&expr, &*reader, at_ms, options);
     answer(&app, terms, limit, evaluate).await
@@ -34,7 +34,7 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
     let limit = params.limit()?;
     let (from_ms, to_ms, step_ms) = grid(&params)?;
     let terms = Terms::read(&app, &params)?;
-    let expr = parse_query(&params)?;
+    let expr = read_query(&params)?;
     if !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
         return Err(ApiError::bad_data(format!(
             "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
@@ -49,7 +49,7 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
 
 /// `/api/v1/format_query`
 pub(crate) async fn format(params: Params) -> Result<Success<String>, ApiError> {
-    Ok(Success::of(parse_query(&params)?.pretty()))
+    Ok(Success::of(read_query(&params)?.pretty()))
 }
 
 /// What a request says about how to evaluate.
@@ -85,7 +85,8 @@ impl Terms {
     }
 }
 
-fn parse_query(params: &Params) -> Result<Expr, ApiError> {
+/// The expression of a request.
+pub(super) fn read_query(params: &Params) -> Result<Expr, ApiError> {
     promql::parse(params.get("query")).map_err(|error| ApiError::bad_parameter("query", error))
 }
 
