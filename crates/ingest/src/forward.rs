@@ -10,7 +10,7 @@
 
 mod cursor;
 mod endpoint;
-mod message;
+pub(crate) mod message;
 mod outbound;
 mod queue;
 mod send;

@@ -20,6 +20,7 @@ pub mod intake;
 pub mod limits;
 pub mod push;
 pub mod relabel;
+pub mod remote_read;
 pub mod scrape;
 pub mod self_scrape;
 pub mod series_cache;

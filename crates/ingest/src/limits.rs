@@ -186,3 +186,12 @@ pub const PUSH_CREATED_AGE_MAX_MS: i64 = 3_600_000;
 pub const TENANTS_MAX: usize = 10_000;
 /// Bytes of a tenant's name.
 pub const TENANT_NAME_BYTES_MAX: usize = 150;
+
+/// Queries of one request of remote read.
+pub const REMOTE_READ_QUERIES_MAX: usize = 1_000;
+/// Matchers of one query of remote read.
+pub const REMOTE_READ_MATCHERS_MAX: usize = 1_000;
+/// Samples of one chunk that goes out; as many as Prometheus puts into one.
+pub const REMOTE_READ_CHUNK_SAMPLES: usize = 120;
+/// Bytes of series in one frame of a streamed answer, one series of more excepted (Prometheus' `remote-read-max-bytes-in-frame`).
+pub const REMOTE_READ_FRAME_BYTES: usize = 1 << 20;

@@ -1,7 +1,8 @@
-//! The nouns every room speaks in (labels, samples, matchers, ranges, metadata) and the doors to the engines.
+//! The nouns every room speaks in (labels, samples, matchers, ranges, metadata), the doors to the engines, and the simplest
+//! store behind them.
 //!
-//! In: nothing; this is the ground floor.  Out: types and the traits [`SeriesWrite`] and [`SeriesRead`].
-//! Owns: no state, no file, no task.
+//! In: nothing; this is the ground floor.  Out: types, the traits [`SeriesWrite`] and [`SeriesRead`], and [`MemorySeries`].
+//! Owns: no file, no task; no state but what a [`MemorySeries`] is given.
 //! Invariants: labels are sorted, unique and never empty-valued (`labels::tests`); equal labels have equal
 //! [`SeriesId`]s and the id of a given set never changes (`labels::tests::ids_are_fixed_for_ever`).
 //! Not here: serialisation and I/O of any kind; wire forms live in the rooms that speak them.
@@ -15,6 +16,7 @@ pub mod doors;
 pub mod histogram;
 pub mod labels;
 pub mod matcher;
+pub mod memory_series;
 pub mod metadata;
 pub mod names;
 pub mod number;
@@ -35,6 +37,7 @@ pub use doors::{
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
 pub use matcher::{Matcher, MatcherOp};
+pub use memory_series::MemorySeries;
 pub use metadata::{MetricKind, MetricMetadata};
 pub use pattern::Pattern;
 pub use range::TimeRange;

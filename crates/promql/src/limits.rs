@@ -44,3 +44,6 @@ pub const BATCH_VALUES: usize = 1 << 21;
 
 /// Equal parts are looked for in expressions of at most so many selectors.
 pub const SHARED_PARTS_MAX: usize = 64;
+
+/// Values of one series in the series notation: four weeks at a second, 60 MB.
+pub const WRITTEN_VALUES_MAX: usize = 2_500_000;

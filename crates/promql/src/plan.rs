@@ -340,28 +340,43 @@ impl Binder<'_> {
     }
 
     fn millis(&self, node: &DurationNode) -> Result<i64, EvalError> {
-        let seconds = self.seconds(node);
+        self.depends_on_ends
+            .set(self.depends_on_ends.get() || node.mentions_range());
+        let step = self.query.asked_step_ms() as f64 / 1000.0;
+        let seconds = node.seconds(step, self.query.length_ms() as f64 / 1000.0);
         if seconds.abs() <= crate::limits::DURATION_SECONDS_MAX {
             Ok((seconds * 1000.0).round() as i64)
         } else {
             Err(EvalError::execution(format!("duration {node} is out of range")))
         }
     }
+}
 
-    fn seconds(&self, node: &DurationNode) -> f64 {
-        match &node.kind {
+impl DurationNode {
+    /// Whether it depends on how long the query is.
+    fn mentions_range(&self) -> bool {
+        match &self.kind {
+            DurationKind::Literal(_) | DurationKind::Step => false,
+            DurationKind::Range => true,
+            DurationKind::Negative(inner) | DurationKind::Paren(inner) => inner.mentions_range(),
+            DurationKind::MinOf(first, second)
+            | DurationKind::MaxOf(first, second)
+            | DurationKind::Binary(_, first, second) => first.mentions_range() || second.mentions_range(),
+        }
+    }
+
+    /// The duration in seconds, where `step()` and `range()` are so many.
+    pub(crate) fn seconds(&self, step: f64, range: f64) -> f64 {
+        match &self.kind {
             DurationKind::Literal(literal) => literal.value,
-            DurationKind::Step => self.query.asked_step_ms() as f64 / 1000.0,
-            DurationKind::Range => {
-                self.depends_on_ends.set(true);
-                self.query.length_ms() as f64 / 1000.0
-            }
-            DurationKind::MinOf(first, second) => self.seconds(first).min(self.seconds(second)),
-            DurationKind::MaxOf(first, second) => self.seconds(first).max(self.seconds(second)),
-            DurationKind::Negative(inner) => -self.seconds(inner),
-            DurationKind::Paren(inner) => self.seconds(inner),
+            DurationKind::Step => step,
+            DurationKind::Range => range,
+            DurationKind::MinOf(first, second) => first.seconds(step, range).min(second.seconds(step, range)),
+            DurationKind::MaxOf(first, second) => first.seconds(step, range).max(second.seconds(step, range)),
+            DurationKind::Negative(inner) => -inner.seconds(step, range),
+            DurationKind::Paren(inner) => inner.seconds(step, range),
             DurationKind::Binary(op, left, right) => {
-                let (left, right) = (self.seconds(left), self.seconds(right));
+                let (left, right) = (left.seconds(step, range), right.seconds(step, range));
                 match op {
                     BinaryOp::Add => left + right,
                     BinaryOp::Sub => left - right,

@@ -29,7 +29,7 @@ fn load(folder: &Path) -> Arc<MemorySeries> {
         let mut words = line.rsplitn(3, ' ');
         let seconds: f64 = words.next().unwrap().parse().unwrap();
         let value = model::number::parse_float(words.next().unwrap()).unwrap();
-        let series = support::series::parse(words.next().unwrap()).unwrap();
+        let series = promql::series_notation::parse(words.next().unwrap()).unwrap();
         let labels: Vec<(&str, &str)> = series.labels.iter().collect();
         store.add(&labels, &[((seconds * 1000.0).round() as i64, value)]);
     }

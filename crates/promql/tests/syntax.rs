@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Tally, series};
+use support::Tally;
 
 fn cases(folder: &Path, file: &str) -> Vec<Value> {
     let text = fs::read_to_string(folder.join(file)).unwrap();
@@ -75,7 +75,7 @@ fn conformance_promql_syntax() {
     }
     for case in cases(&folder, "series-notation.jsonl") {
         let input = case["input"].as_str().unwrap();
-        let read = series::parse(input).map(|_| ());
+        let read = promql::series_notation::parse(input).map(|_| ());
         tally.add(
             format!("series {input:?}"),
             judge(read, case["valid"].as_bool().unwrap()),

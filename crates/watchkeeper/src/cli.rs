@@ -30,6 +30,9 @@ pub(crate) enum Command {
     CheckConfig(CheckConfigArgs),
     /// Ask a running server, or the data folder of a stopped one, a PromQL question.
     Query(QueryArgs),
+    /// Play the unit tests of rules, or say everything that is wrong with rule files.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Take in series from elsewhere: Prometheus' blocks, or an OpenMetrics file. Old samples go where they belong; giving the
     /// same twice changes nothing.
     #[command(subcommand)]
@@ -39,6 +42,55 @@ pub(crate) enum Command {
     Export(ExportCommand),
     /// Print the version and how this binary was built.
     Version,
+}
+
+/// What is done with rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Play unit tests in the form of promtool's files; the rule files they name are looked for beside them.
+    Test(RulesTestArgs),
+    /// Say everything that is wrong with rule files, with file and line.
+    Check(RulesCheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesTestArgs {
+    /// The unit test files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only tests whose name this pattern matches; may be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) run: Vec<String>,
+    /// Print what is missing and what is too much, rather than both sides in full.
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Also write the results to this file, as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesCheckArgs {
+    /// The rule files; `-` is standard input.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What to look for beyond faults.
+    #[arg(long, value_enum, default_value_t = Lint::DuplicateRules)]
+    pub(crate) lint: Lint,
+    /// End with exit code 3 where that is found.
+    #[arg(long)]
+    pub(crate) lint_fatal: bool,
+}
+
+/// What is looked for beyond faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lint {
+    /// Everything.
+    All,
+    /// Rules with the name and the labels of another.
+    DuplicateRules,
+    /// Nothing.
+    None,
 }
 
 /// What is taken in.
@@ -133,29 +185,31 @@ pub(crate) struct QueryArgs {
     /// The moment to ask about: RFC 3339 or seconds since 1970 [default: now]
     #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"])]
     pub(crate) at: Option<String>,
-    /// Start of a range query.
-    #[arg(long, value_name = "TIME", requires = "step")]
+    /// Start of a range query [default with --output graph: an hour before its end]
+    #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
     /// End of a range query [default: now]
     #[arg(long, value_name = "TIME", requires = "from")]
     pub(crate) to: Option<String>,
-    /// Distance between the points of a range query, such as 15s.
-    #[arg(long, value_name = "DURATION", requires = "from")]
+    /// Distance between the points of a range query, such as 15s [default: a 250th of the range]
+    #[arg(long, value_name = "DURATION")]
     pub(crate) step: Option<String>,
     /// How to print the answer.
-    #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
-    pub(crate) format: QueryFormat,
+    #[arg(short, long, alias = "format", value_enum, default_value_t = QueryOutput::Table)]
+    pub(crate) output: QueryOutput,
 }
 
 /// How an answer is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum QueryFormat {
+pub(crate) enum QueryOutput {
     /// Columns for people.
     Table,
     /// One row per sample, for spreadsheets.
     Csv,
     /// The answer as the HTTP API gives it.
     Json,
+    /// A range drawn into the terminal, its native histograms by their number of observations.
+    Graph,
 }
 
 #[cfg(test)]

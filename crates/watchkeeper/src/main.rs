@@ -16,6 +16,7 @@ mod logging;
 mod memory;
 mod offline;
 mod query;
+mod rules;
 mod signals;
 mod store_watch;
 mod supervisor;
@@ -34,16 +35,21 @@ use crate::cli::{CONFIG_FILE_DEFAULT, Cli, Command};
 fn main() -> ExitCode {
     memory::give_back_soon();
     let cli = Cli::parse();
-    let result = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve(&args),
         Command::CheckConfig(args) => check_config(args.file),
         Command::Query(args) => query(&args),
+        Command::Rules(command) => return conclude(rules::run(&command)),
         Command::Import(command) => import(&command),
         Command::Export(command) => export(&command),
         Command::Version => print(&version()),
     };
+    conclude(done.map(|()| ExitCode::SUCCESS))
+}
+
+fn conclude(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // The chain tells from the outside in what was being done and what went wrong.
             let _ = writeln!(std::io::stderr(), "watchkeeper: {error:#}");

@@ -146,6 +146,7 @@ groups:
         external_url: url,
         started_ms: 0,
         interval_ms: MINUTE,
+        subquery_step_ms: promql::limits::SUBQUERY_STEP_MS,
     };
     let outcome = evaluate_group(&parsed.groups[0], &GroupState::default(), &env, at_ms);
     // Negative counts are no histogram that a store takes.

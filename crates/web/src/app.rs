@@ -10,7 +10,7 @@ use crate::answer_cache::{AnswerCache, Asked};
 use crate::config::{Config, QueryStarts, QueryWindows};
 use crate::deps::Deps;
 use crate::error::Error;
-use crate::limits::{PUSH_WAIT_MAX, TRANSFERS_MAX};
+use crate::limits::{PUSH_WAIT_MAX, REMOTE_READS_MAX, TRANSFERS_MAX};
 use crate::page::Page;
 use crate::push::Budget;
 use crate::tenancy::TenantReader;
@@ -31,6 +31,8 @@ pub(crate) struct App {
     pub(crate) push_budget: Budget,
     /// Places for imports and exports.
     pub(crate) transfers: Arc<Semaphore>,
+    /// Places for remote reads.
+    pub(crate) remote_reads: Arc<Semaphore>,
     /// Cancelled when the server stops; streams end with it.
     pub(crate) stop: CancellationToken,
 }
@@ -46,6 +48,7 @@ impl App {
             intervals: IntervalMemory::default(),
             push_budget: Budget::new(PUSH_WAIT_MAX),
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
+            remote_reads: Arc::new(Semaphore::new(REMOTE_READS_MAX)),
             config,
             deps,
             stop,

@@ -24,6 +24,10 @@ pub(crate) const PUSH_WAIT_MAX: Duration = Duration::from_secs(10);
 pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Imports and exports that may run at the same time; each holds up to about 100 MB.
 pub(crate) const TRANSFERS_MAX: usize = 2;
+/// Remote reads that may run at the same time, as Prometheus' `remote-read-concurrent-limit`.
+pub(crate) const REMOTE_READS_MAX: usize = 10;
+/// Samples in an answer to a remote read that is not streamed: 80 MB.
+pub(crate) const REMOTE_READ_SAMPLES_MAX: usize = 5_000_000;
 /// Pieces of a transfer that wait between the network and the store.
 pub(crate) const TRANSFER_PIECES_WAITING: usize = 8;
 /// An import whose client sends nothing for so long is given up.

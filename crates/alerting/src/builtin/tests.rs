@@ -60,6 +60,7 @@ fn firing(store: &MemorySeries, until_ms: i64) -> Vec<Alert> {
         external_url: "http://localhost",
         started_ms: 0,
         interval_ms: 30_000,
+        subquery_step_ms: promql::limits::SUBQUERY_STEP_MS,
     };
     for at_ms in (0..=until_ms).step_by(30_000) {
         for (group, state) in file.groups.iter().zip(&mut states) {
@@ -390,6 +391,7 @@ fn a_store_that_takes_nothing_keeps_no_alert_from_firing() {
         external_url: "",
         started_ms: 0,
         interval_ms: 30_000,
+        subquery_step_ms: promql::limits::SUBQUERY_STEP_MS,
     };
     let mut state = GroupState::default();
     for at_ms in (0..=2 * MINUTE_MS).step_by(30_000) {

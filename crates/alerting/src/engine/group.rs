@@ -141,6 +141,7 @@ impl Alerting {
                 external_url: &alerting.external_url,
                 started_ms: alerting.started_ms,
                 interval_ms: task_run.interval_ms,
+                subquery_step_ms: promql::limits::SUBQUERY_STEP_MS,
             };
             evaluate::evaluate_group(&task_run.group, &state, &env, at_ms)
         })

@@ -33,6 +33,8 @@ pub struct Environment<'a> {
     pub started_ms: i64,
     /// How often the group is evaluated, in milliseconds.
     pub interval_ms: i64,
+    /// The step of a subquery that names none, in milliseconds.
+    pub subquery_step_ms: i64,
 }
 
 /// What is remembered of a group from one evaluation to the next.
@@ -149,7 +151,7 @@ fn evaluate_rule(
     outcome: &mut Outcome,
 ) -> Result<(RuleState, Vec<AlertEvent>), String> {
     let query_ms = at_ms.saturating_sub(group.query_offset_ms);
-    let samples = ask(&rule.expr, env.reader, query_ms)?;
+    let samples = ask(&rule.expr, env, query_ms)?;
     let (alerts, events, series) = match &rule.action {
         Action::Record { metric } => (BTreeMap::new(), Vec::new(), record(metric, rule, samples)?),
         Action::Alert(alert) => {
@@ -195,12 +197,13 @@ fn evaluate_rule(
     Ok((next, events))
 }
 
-fn ask(expr: &promql::Expr, reader: &dyn SeriesRead, at_ms: i64) -> Result<Vec<(Labels, Point)>, String> {
+fn ask(expr: &promql::Expr, env: &Environment<'_>, at_ms: i64) -> Result<Vec<(Labels, Point)>, String> {
     let options = promql::Options {
+        subquery_step_ms: env.subquery_step_ms,
         deadline: Some(Instant::now() + Duration::from_millis(limits::QUERY_MS_MAX)),
         ..promql::Options::default()
     };
-    let answer = promql::instant(expr, reader, at_ms, &options).map_err(|error| describe(&error))?;
+    let answer = promql::instant(expr, env.reader, at_ms, &options).map_err(|error| describe(&error))?;
     match answer.value {
         Value::Vector(samples) => Ok(samples
             .into_iter()
@@ -246,7 +249,7 @@ fn candidates(
     outcome: &mut Outcome,
 ) -> Result<Vec<Candidate>, String> {
     let query = QueryAt {
-        reader: env.reader,
+        env: *env,
         at_ms: query_ms,
     };
     let mut seen = BTreeSet::new();
@@ -343,14 +346,14 @@ fn write(
 /// Answers the queries of templates at the moment of the evaluation.
 #[derive(Debug)]
 struct QueryAt<'a> {
-    reader: &'a dyn SeriesRead,
+    env: Environment<'a>,
     at_ms: i64,
 }
 
 impl Query for QueryAt<'_> {
     fn query(&self, text: &str) -> Result<Vec<(Labels, f64)>, String> {
         let expr = promql::parse(text).map_err(|error| error.to_string())?;
-        let samples = ask(&expr, self.reader, self.at_ms)?;
+        let samples = ask(&expr, &self.env, self.at_ms)?;
         let value = |(labels, value): (Labels, Point)| (labels, value.as_float().unwrap_or(0.0));
         Ok(samples.into_iter().map(value).collect())
     }

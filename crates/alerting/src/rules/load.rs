@@ -14,13 +14,18 @@ pub fn load_rule_files(patterns: &[String], base: &Path) -> Result<Vec<RuleFile>
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
     for pattern in patterns {
         match expand(pattern, base) {
+            Ok(found) if found.is_empty() && !has_wildcards(pattern) => errors.push(file_error(
+                &base.join(pattern).components().collect::<PathBuf>(),
+                "the file does not exist".to_owned(),
+                "correct the path in rule_files or create the file",
+            )),
             Ok(found) => paths.extend(found),
             Err(error) => errors.push(error),
         }
     }
     let mut files = Vec::new();
     for path in paths {
-        match read(&path) {
+        match read_rule_file(&path) {
             Ok(file) => files.push(file),
             Err(found) => errors.extend(found),
         }
@@ -28,18 +33,12 @@ pub fn load_rule_files(patterns: &[String], base: &Path) -> Result<Vec<RuleFile>
     if errors.is_empty() { Ok(files) } else { Err(errors) }
 }
 
-fn expand(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, RuleError> {
+/// The files that a pattern names, relative to `base`; none where nothing matches.
+pub(super) fn expand(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, RuleError> {
     // One file has one path, however it is written (`./rules.yml`).
     let full: PathBuf = base.join(pattern).components().collect();
-    if !pattern.contains(['*', '?', '[']) {
-        if full.is_file() {
-            return Ok(vec![full]);
-        }
-        return Err(file_error(
-            &full,
-            "the file does not exist".to_owned(),
-            "correct the path in rule_files or create the file",
-        ));
+    if !has_wildcards(pattern) {
+        return Ok(if full.is_file() { vec![full] } else { Vec::new() });
     }
     let bad = |message: String| file_error(&full, message, "correct the pattern in rule_files");
     let found = glob::glob(&full.to_string_lossy()).map_err(|error| bad(error.to_string()))?;
@@ -59,7 +58,15 @@ fn expand(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, RuleError> {
     Ok(paths)
 }
 
-fn read(path: &Path) -> Result<RuleFile, Vec<RuleError>> {
+fn has_wildcards(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '['])
+}
+
+/// Reads one rule file.
+///
+/// # Errors
+/// All faults of the file, or that it cannot be read.
+pub fn read_rule_file(path: &Path) -> Result<RuleFile, Vec<RuleError>> {
     let unreadable = |error: std::io::Error| {
         vec![file_error(
             path,

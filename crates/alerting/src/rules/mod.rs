@@ -11,13 +11,14 @@ mod grace;
 pub mod judge;
 mod load;
 mod parse;
+pub mod unit_test;
 
 use model::Labels;
 use promql::Expr;
 
 use crate::template::Template;
 
-pub use load::load_rule_files;
+pub use load::{load_rule_files, read_rule_file};
 pub use parse::{NameScheme, parse_rule_file};
 
 /// A file of rules, read and checked.

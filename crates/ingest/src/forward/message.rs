@@ -9,9 +9,9 @@
 pub(super) mod record;
 #[cfg(test)]
 mod tests;
-pub(super) mod v1;
+pub(crate) mod v1;
 pub(super) mod v2;
-mod writer;
+pub(crate) mod writer;
 
 use model::{Exemplar, HistogramSample, Labels, MetricKind, MetricMetadata, Sample, SeriesId};
 use rustc_hash::FxHashMap;

@@ -26,6 +26,7 @@ use serde::Deserialize;
 use super::{ImportError, Reading, Wanted, file_error};
 use crate::limits::IMPORT_SAMPLES_PER_WALK;
 use chunk::Decoded;
+pub(crate) use file::crc32c;
 use index::{Index, IndexSeries};
 use segments::Segments;
 use tombstones::Tombstones;

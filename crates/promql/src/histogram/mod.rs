@@ -19,7 +19,7 @@ mod mean;
 mod quantile;
 mod reset;
 mod side;
-mod text;
+pub(crate) mod text;
 mod total;
 mod trim;
 mod variance;

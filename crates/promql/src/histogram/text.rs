@@ -30,7 +30,7 @@ pub(crate) fn text(histogram: &Histogram) -> String {
 }
 
 /// As Go's `%g`: the shortest digits, with an exponent where the number is below 1e-4 or not below 1e6.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if !value.is_finite() {
         return model::number::format_float(value);
     }

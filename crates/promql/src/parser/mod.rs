@@ -61,6 +61,25 @@ pub fn parse_selector(source: &str) -> Result<Vec<Matcher>, ParseError> {
     }
 }
 
+/// Reads a metric as it stands in front of its values: a name, matchers in braces, both or neither.
+pub(crate) fn parse_metric(source: &str) -> Result<Vec<Matcher>, ParseError> {
+    let fault = |fault: Fault| ParseError::at(source, fault.at, fault.message);
+    let tokens = lexer::scan(source).map_err(fault)?;
+    let mut cursor = cursor::Cursor::new(source, &tokens);
+    let node = selector::read(&mut cursor).map_err(fault)?;
+    if cursor.peek().kind != lexer::TokenKind::End {
+        return Err(fault(cursor.unexpected("metric", "nothing more")));
+    }
+    match node.kind {
+        Kind::Selector(selector) => Ok(selector.matchers),
+        _ => Err(ParseError::at(
+            source,
+            0,
+            "expected a metric such as up{job=\"node\"}",
+        )),
+    }
+}
+
 /// What is wrong at a byte offset.
 #[derive(Debug)]
 struct Fault {

@@ -9,7 +9,6 @@
 
 pub(crate) mod nhcb;
 pub(crate) mod script;
-pub(crate) mod series;
 pub(crate) mod starts;
 
 use std::path::PathBuf;

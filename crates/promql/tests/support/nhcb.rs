@@ -6,8 +6,7 @@ use std::sync::Arc;
 use model::histogram::CUSTOM_BUCKETS;
 use model::labels::METRIC_NAME;
 use model::{Buckets, Histogram, Labels, is_stale};
-
-use super::series::Written;
+use promql::series_notation::WrittenValue;
 
 /// The parts of one classic histogram at one time.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +19,8 @@ struct Parts {
 
 /// The native histograms of all classic ones among the series.
 pub(crate) fn converted(
-    series: &BTreeMap<Labels, Vec<Option<Written>>>,
-) -> BTreeMap<Labels, Vec<Option<Written>>> {
+    series: &BTreeMap<Labels, Vec<Option<WrittenValue>>>,
+) -> BTreeMap<Labels, Vec<Option<WrittenValue>>> {
     let mut all: BTreeMap<Labels, BTreeMap<usize, Parts>> = BTreeMap::new();
     for (labels, values) in series {
         let name = labels.metric_name();
@@ -36,7 +35,7 @@ pub(crate) fn converted(
         builder.set(METRIC_NAME, base);
         let parts = all.entry(builder.build()).or_default();
         for (place, value) in values.iter().enumerate() {
-            let Some(Written::Float(value)) = value else {
+            let Some(WrittenValue::Float(value)) = value else {
                 continue;
             };
             if is_stale(*value) {
@@ -56,7 +55,10 @@ pub(crate) fn converted(
         for (place, parts) in by_place {
             if let Some(histogram) = convert(parts) {
                 values.resize(place, None);
-                values.push(Some(Written::Histogram(Arc::new(histogram), false)));
+                values.push(Some(WrittenValue::Histogram {
+                    histogram: Arc::new(histogram),
+                    says_resets: false,
+                }));
             }
         }
         if !values.is_empty() {

@@ -7,11 +7,11 @@ use model::{
     Histogram, HistogramSample, Labels, NO_START, Sample, SeriesBatch, SeriesWrite, TenantId, is_stale,
 };
 use promql::histogram::{FloatHistogram, buckets};
+use promql::series_notation::{self, WrittenValue};
 use promql::{Annotations, Answer, EvalError, Options, Point, Value};
 use testkit::MemorySeries;
 
-use super::series::Written;
-use super::{is_close, nhcb, series, starts};
+use super::{is_close, nhcb, starts};
 
 /// One `eval` and what came of it.
 #[derive(Debug)]
@@ -91,14 +91,14 @@ fn millis(text: &str) -> i64 {
 
 fn load(store: &Arc<MemorySeries>, step_ms: i64, body: &[String], with_nhcb: bool) {
     // A series that stands twice in one load is the one that stands last.
-    let mut lines: BTreeMap<Labels, Vec<Option<Written>>> = BTreeMap::new();
+    let mut lines: BTreeMap<Labels, Vec<Option<WrittenValue>>> = BTreeMap::new();
     let mut starts: BTreeMap<Labels, Vec<Option<i64>>> = BTreeMap::new();
     for line in body {
         match starts::parse(line) {
             Some(Ok((labels, distances))) => drop(starts.insert(labels, distances)),
             Some(Err(reason)) => panic!("{line}: {reason}"),
             None => {
-                if let Ok(parsed) = series::parse(line) {
+                if let Ok(parsed) = series_notation::parse(line) {
                     lines.insert(parsed.labels, parsed.values);
                 }
             }
@@ -116,10 +116,10 @@ fn load(store: &Arc<MemorySeries>, step_ms: i64, body: &[String], with_nhcb: boo
             let distance = distances.get(place).copied().flatten();
             let start_ms = distance.map_or(NO_START, |distance| at_ms + distance);
             match value {
-                Some(Written::Float(value)) => {
+                Some(WrittenValue::Float(value)) => {
                     batch.push_started(series.clone(), &[Sample { at_ms, value }], &[start_ms]);
                 }
-                Some(Written::Histogram(value, _)) => {
+                Some(WrittenValue::Histogram { histogram: value, .. }) => {
                     let sample = HistogramSample {
                         at_ms,
                         value,
@@ -259,13 +259,13 @@ fn check_annotations(annotations: &Annotations, expected: &Expected) -> Result<(
     Ok(())
 }
 
-type Points = Vec<(i64, Written)>;
+type Points = Vec<(i64, WrittenValue)>;
 
 /// What came out, series by series, and whether it is one number.
 fn series_of(value: &Value) -> Result<(Vec<(Labels, Points)>, bool), String> {
     Ok(match value {
         Value::Scalar { at_ms, value } => (
-            vec![(Labels::empty(), vec![(*at_ms, Written::Float(*value))])],
+            vec![(Labels::empty(), vec![(*at_ms, WrittenValue::Float(*value))])],
             true,
         ),
         Value::String { value, .. } => return Err(format!("got the string {value:?}")),
@@ -278,10 +278,17 @@ fn series_of(value: &Value) -> Result<(Vec<(Labels, Points)>, bool), String> {
         ),
         Value::Matrix(series) => {
             let points = |s: &promql::MatrixSeries| -> Points {
-                let numbers = s.samples.iter().map(|s| (s.at_ms, Written::Float(s.value)));
+                let numbers = s.samples.iter().map(|s| (s.at_ms, WrittenValue::Float(s.value)));
                 let histograms = s.histograms.iter();
-                let histograms =
-                    histograms.map(|s| (s.at_ms, Written::Histogram(Arc::clone(&s.value), true)));
+                let histograms = histograms.map(|s| {
+                    (
+                        s.at_ms,
+                        WrittenValue::Histogram {
+                            histogram: Arc::clone(&s.value),
+                            says_resets: true,
+                        },
+                    )
+                });
                 let mut points: Points = numbers.chain(histograms).collect();
                 points.sort_by_key(|(at_ms, _)| *at_ms);
                 points
@@ -301,10 +308,10 @@ fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Res
         let number = model::number::parse_float(line);
         if let (true, Some(number)) = (is_scalar, number) {
             let (at_ms, _) = start_and_step(when);
-            wanted.push((Labels::empty(), vec![(at_ms, Written::Float(number))]));
+            wanted.push((Labels::empty(), vec![(at_ms, WrittenValue::Float(number))]));
             continue;
         }
-        let parsed = series::parse(line)?;
+        let parsed = series_notation::parse(line)?;
         let (start_ms, step_ms) = start_and_step(when);
         let points = parsed.values.iter().enumerate();
         let points =
@@ -312,7 +319,7 @@ fn compare(value: &Value, when: When, lines: &[String], is_ordered: bool) -> Res
         wanted.push((
             parsed.labels,
             points
-                .filter(|(_, value)| !matches!(value, Written::Float(value) if is_stale(*value)))
+                .filter(|(_, value)| !matches!(value, WrittenValue::Float(value) if is_stale(*value)))
                 .collect(),
         ));
     }
@@ -348,19 +355,26 @@ fn start_and_step(when: When) -> (i64, i64) {
     }
 }
 
-fn written(point: &Point) -> Written {
+fn written(point: &Point) -> WrittenValue {
     match point {
-        Point::Float(value) => Written::Float(*value),
-        Point::Histogram(histogram) => Written::Histogram(Arc::clone(histogram), true),
+        Point::Float(value) => WrittenValue::Float(*value),
+        Point::Histogram(histogram) => WrittenValue::Histogram {
+            histogram: Arc::clone(histogram),
+            says_resets: true,
+        },
     }
 }
 
-fn is_same(found: &Written, wanted: &Written) -> bool {
+fn is_same(found: &WrittenValue, wanted: &WrittenValue) -> bool {
     match (found, wanted) {
-        (Written::Float(found), Written::Float(wanted)) => is_close(*found, *wanted),
-        (Written::Histogram(found, _), Written::Histogram(wanted, says_resets)) => {
-            (!says_resets || found.reset_hint == wanted.reset_hint) && is_same_histogram(found, wanted)
-        }
+        (WrittenValue::Float(found), WrittenValue::Float(wanted)) => is_close(*found, *wanted),
+        (
+            WrittenValue::Histogram { histogram: found, .. },
+            WrittenValue::Histogram {
+                histogram: wanted,
+                says_resets,
+            },
+        ) => (!says_resets || found.reset_hint == wanted.reset_hint) && is_same_histogram(found, wanted),
         _ => false,
     }
 }

@@ -1,9 +1,8 @@
 //! The notation of start times in test scripts: `metric{label="value"}@st _ -30s-1mx2`, each a distance from its sample's time.
 
 use model::Labels;
+use promql::series_notation;
 use stdx::HumanDuration;
-
-use super::series;
 
 /// A series and how far its starts lie from its samples, in milliseconds; `None` where none is told.
 pub(crate) type Distances = (Labels, Vec<Option<i64>>);
@@ -14,7 +13,7 @@ pub(crate) fn parse(line: &str) -> Option<Result<Distances, String>> {
     // Within quotes it would be a part of a label.
     let is_name = name.matches('"').count() % 2 == 0 && words.starts_with(char::is_whitespace);
     is_name.then(|| {
-        let labels = series::parse(name)?.labels;
+        let labels = series_notation::parse(name)?.labels;
         let mut distances = Vec::new();
         for word in words.split_whitespace() {
             expand(word, &mut distances)?;

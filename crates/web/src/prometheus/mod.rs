@@ -10,9 +10,13 @@
 mod admin;
 pub(crate) mod answer;
 mod exemplars;
+mod features;
 pub(crate) mod federate;
 mod metadata;
+mod notifications;
+mod parse_query;
 mod query;
+mod read;
 mod result_body;
 mod rules;
 pub(crate) mod selectors;
@@ -44,10 +48,18 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
             get(exemplars::query_exemplars).post(exemplars::query_exemplars),
         )
         .route("/format_query", get(query::format).post(query::format))
+        .route(
+            "/parse_query",
+            get(parse_query::parse_query).post(parse_query::parse_query),
+        )
+        .route("/read", post(read::read))
+        .route("/features", get(features::features))
+        .route("/notifications", get(notifications::notifications))
         .route("/series", get(series::series).post(series::series))
         .route("/labels", get(series::label_names).post(series::label_names))
         .route("/label/{name}/values", get(series::label_values))
         .route("/metadata", get(metadata::metadata))
+        .route("/scrape_pools", get(targets::scrape_pools))
         .route("/targets", get(targets::targets))
         .route("/targets/metadata", get(metadata::target_metadata))
         .route("/rules", get(rules::rules))

@@ -26,7 +26,7 @@ pub(crate) async fn instant(State(app): State<Arc<App>>, params: Params) -> Resu
     let limit = params.limit()?;
     let at_ms = params.time_or("time", app.deps.clock.now_ms())?;
     let terms = Terms::read(&app, &params)?;
-    let expr = parse_query(&app, &params)?;
+    let expr = read_query(&app, &params)?;
     let reader = app.reader_of(params.tenant());
     let evaluate =
         move |options: &promql::Options| Ok((promql::instant(&expr, &*reader, at_ms, options)?, 0));
@@ -38,7 +38,7 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
     let limit = params.limit()?;
     let (from_ms, to_ms, step_ms) = grid(&params)?;
     let terms = Terms::read(&app, &params)?;
-    let expr = parse_query(&app, &params)?;
+    let expr = read_query(&app, &params)?;
     if !matches!(expr.value_type(), ValueType::Scalar | ValueType::Vector) {
         return Err(ApiError::bad_data(format!(
             "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
@@ -66,7 +66,7 @@ pub(crate) async fn range(State(app): State<Arc<App>>, params: Params) -> Result
 
 /// `/api/v1/format_query`
 pub(crate) async fn format(State(app): State<Arc<App>>, params: Params) -> Result<Success<String>, ApiError> {
-    Ok(Success::of(parse_query(&app, &params)?.pretty()))
+    Ok(Success::of(read_query(&app, &params)?.pretty()))
 }
 
 /// What a request says about how to evaluate.
@@ -108,7 +108,8 @@ impl Terms {
     }
 }
 
-fn parse_query(app: &App, params: &Params) -> Result<Expr, ApiError> {
+/// The expression of a request.
+pub(super) fn read_query(app: &App, params: &Params) -> Result<Expr, ApiError> {
     app.parse(params.get("query"))
         .map_err(|error| ApiError::bad_parameter("query", error))
 }

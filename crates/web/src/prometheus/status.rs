@@ -18,6 +18,10 @@ const TOP_ENTRIES: usize = 10;
 /// Upstream refuses longer lists.
 const TOP_ENTRIES_MAX: usize = 10_000;
 
+/// The version of Prometheus whose API is spoken here. Clients ask for it to learn what they may ask for: of a lower one, Grafana
+/// keeps to requests of Prometheus' early days.
+const SPOKEN_VERSION: &str = "3.5.0";
+
 /// `/api/v1/status/config`
 pub(crate) async fn config(State(app): State<Arc<App>>) -> Response {
     let yaml = app.deps.control.config_view().yaml;
@@ -33,7 +37,8 @@ pub(crate) async fn flags(State(app): State<Arc<App>>) -> Response {
 /// `/api/v1/status/buildinfo`
 pub(crate) async fn build_info(State(app): State<Arc<App>>) -> Response {
     Success::of(BuildInfo {
-        version: app.deps.about.version.clone(),
+        version: SPOKEN_VERSION,
+        application: format!("Watchkeeper {}", app.deps.about.version),
         revision: app.deps.about.revision.clone(),
         branch: "",
         build_user: "",
@@ -104,7 +109,9 @@ pub(crate) async fn wal_replay(State(app): State<Arc<App>>) -> Response {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BuildInfo {
-    version: String,
+    version: &'static str,
+    /// Ours: what answers.
+    application: String,
     revision: String,
     branch: &'static str,
     build_user: &'static str,

@@ -1,6 +1,6 @@
 //! What is scraped, and what relabelling dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -43,6 +43,16 @@ pub(crate) async fn targets(State(app): State<Arc<App>>, params: Params) -> Resp
         dropped_target_counts: dropped_counts,
     })
     .into_response()
+}
+
+/// `/api/v1/scrape_pools`: the names of all scrape jobs, those without a target too.
+pub(crate) async fn scrape_pools(State(app): State<Arc<App>>) -> Response {
+    let all = app.deps.scraper.targets();
+    let active = all.active.iter().map(|target| &*target.scrape_pool);
+    let dropped = all.dropped_counts.keys().map(|name| &**name);
+    let discovered = all.discovery.iter().map(|found| &*found.scrape_pool);
+    let names: BTreeSet<&str> = active.chain(dropped).chain(discovered).collect();
+    Success::of(BTreeMap::from([("scrapePools", names)])).into_response()
 }
 
 #[derive(Debug, Serialize)]

@@ -11,11 +11,13 @@
 mod alerts;
 mod explain;
 mod federate;
+mod grafana;
 mod guard;
 mod influx;
 mod limits;
 mod otlp;
 mod page;
+mod remote_read;
 mod routes;
 mod stream;
 mod support;

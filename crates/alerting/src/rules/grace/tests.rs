@@ -54,6 +54,7 @@ fn is_kept(expr: &str, store: &MemorySeries, labels: &[(&str, &str)]) -> bool {
         external_url: "",
         started_ms: START_MS,
         interval_ms: 5_000,
+        subquery_step_ms: promql::limits::SUBQUERY_STEP_MS,
     };
     let at_ms = START_MS + 60_000;
     let graces = until_ms(rule, alert_rule, &known, &[], &env, at_ms);

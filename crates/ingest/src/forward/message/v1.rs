@@ -43,7 +43,8 @@ pub(in crate::forward) fn metadata(metadata: &[MetricMetadata]) -> Vec<u8> {
     request.bytes
 }
 
-fn labels(message: &mut Writer, labels: &Labels) {
+/// The labels of a series, field 1 of its message.
+pub(crate) fn labels(message: &mut Writer, labels: &Labels) {
     for (name, value) in labels {
         message.nested(1, |label| {
             label.text(1, name);

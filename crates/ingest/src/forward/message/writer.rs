@@ -7,12 +7,12 @@ const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Bytes of a message so far.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Writer {
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Writer {
-    pub(super) fn varint(&mut self, mut number: u64) {
+    pub(crate) fn varint(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.bytes.push(number as u8 | 0x80);
             number >>= 7;
@@ -24,12 +24,12 @@ impl Writer {
         self.varint(u64::from(field << 3 | wire_type));
     }
 
-    pub(super) fn uint(&mut self, field: u32, number: u64) {
+    pub(crate) fn uint(&mut self, field: u32, number: u64) {
         self.key(field, 0);
         self.varint(number);
     }
 
-    pub(super) fn int(&mut self, field: u32, number: i64) {
+    pub(crate) fn int(&mut self, field: u32, number: i64) {
         self.uint(field, number as u64);
     }
 
@@ -37,19 +37,23 @@ impl Writer {
         self.uint(field, zigzag(number));
     }
 
-    pub(super) fn double(&mut self, field: u32, number: f64) {
+    pub(crate) fn double(&mut self, field: u32, number: f64) {
         self.key(field, 1);
         self.bytes.extend_from_slice(&number.to_le_bytes());
     }
 
-    pub(super) fn text(&mut self, field: u32, text: &str) {
+    pub(crate) fn text(&mut self, field: u32, text: &str) {
+        self.data(field, text.as_bytes());
+    }
+
+    pub(crate) fn data(&mut self, field: u32, data: &[u8]) {
         self.key(field, 2);
-        self.varint(text.len() as u64);
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.varint(data.len() as u64);
+        self.bytes.extend_from_slice(data);
     }
 
     /// A message, or packed numbers, of a length that is known afterwards.
-    pub(super) fn nested(&mut self, field: u32, write: impl FnOnce(&mut Self)) {
+    pub(crate) fn nested(&mut self, field: u32, write: impl FnOnce(&mut Self)) {
         self.key(field, 2);
         let start = self.bytes.len();
         write(self);
@@ -61,7 +65,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn sample(&mut self, field: u32, sample: &model::Sample) {
+    pub(crate) fn sample(&mut self, field: u32, sample: &model::Sample) {
         self.nested(field, |message| {
             message.double(1, sample.value);
             message.int(2, sample.at_ms);
@@ -69,7 +73,7 @@ impl Writer {
     }
 
     /// A histogram, whose message both versions share; with integers where all its counts are whole.
-    pub(super) fn histogram(&mut self, field: u32, sample: &HistogramSample) {
+    pub(crate) fn histogram(&mut self, field: u32, sample: &HistogramSample) {
         let histogram = &*sample.value;
         let whole = is_whole(histogram);
         self.nested(field, |message| {

@@ -123,7 +123,7 @@ const fn table() -> [u32; 256] {
 }
 
 /// CRC-32C (RFC 3720, appendix B.4).
-pub(super) fn crc32c(parts: &[&[u8]]) -> u32 {
+pub(crate) fn crc32c(parts: &[&[u8]]) -> u32 {
     let mut crc = u32::MAX;
     for &byte in parts.iter().copied().flatten() {
         let place = (crc as u8 ^ byte) as usize;

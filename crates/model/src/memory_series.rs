@@ -1,27 +1,33 @@
-//! A store of series in memory, by the simplest code there is: the model that engines are judged against.
+//! A store of series in memory behind the doors, by the simplest code there is: rule unit tests play on it, and engines are
+//! judged against it.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{
+use parking_lot::RwLock;
+
+use crate::{
     Accepted, Exemplar, HistogramSample, Labels, Matcher, MetricMetadata, NO_START, ReadError, Refusal,
     Sample, SampleColumns, SelectedSeries, Selector, Series, SeriesBatch, SeriesRead, SeriesStatistics,
     SeriesWrite, TenantId, TimeRange, WriteError,
 };
-use parking_lot::RwLock;
 
-/// A store of series that lives and dies with the test. Takes samples in any order; of two values at one time the
+/// A store of series that lives and dies with the process. Takes samples in any order; of two values at one time the
 /// first stays and the second is refused, unless they are the same.
 #[derive(Debug, Default)]
 pub struct MemorySeries {
     kept: RwLock<Kept>,
 }
 
+/// Samples by time; shared with the selections that see them as they were.
+type Numbers = BTreeMap<i64, Known>;
+type Histograms = BTreeMap<i64, HistogramSample>;
+
 #[derive(Debug, Default)]
 struct Kept {
-    series: BTreeMap<(TenantId, Labels), BTreeMap<i64, Known>>,
-    histograms: BTreeMap<(TenantId, Labels), BTreeMap<i64, HistogramSample>>,
+    series: BTreeMap<(TenantId, Labels), Arc<Numbers>>,
+    histograms: BTreeMap<(TenantId, Labels), Arc<Histograms>>,
     exemplars: BTreeMap<(TenantId, Labels), Vec<Exemplar>>,
     metadata: BTreeMap<(TenantId, Arc<str>), MetricMetadata>,
 }
@@ -36,8 +42,8 @@ struct Known {
 #[derive(Debug)]
 struct Selected {
     labels: Labels,
-    samples: Vec<(i64, Known)>,
-    histograms: Vec<HistogramSample>,
+    samples: Arc<Numbers>,
+    histograms: Arc<Histograms>,
 }
 
 impl MemorySeries {
@@ -46,7 +52,7 @@ impl MemorySeries {
         Arc::default()
     }
 
-    /// Adds samples of one series of the default tenant; a shorthand for tests.
+    /// Adds samples of one series of the default tenant, without making a batch of them.
     pub fn add(&self, labels: &[(&str, &str)], samples: &[(i64, f64)]) {
         let mut batch = SeriesBatch::new(TenantId::DEFAULT);
         let samples: Vec<Sample> = samples
@@ -109,7 +115,7 @@ impl MemorySeries {
         for ((tenant, labels), samples) in &mut kept.series {
             let meets = matchers.iter().all(|matcher| matcher.matches_labels(labels));
             if *tenant == TenantId::DEFAULT && meets {
-                samples.retain(|&at_ms, _| !range.contains(at_ms));
+                Arc::make_mut(samples).retain(|&at_ms, _| !range.contains(at_ms));
             }
         }
     }
@@ -122,6 +128,7 @@ impl MemorySeries {
                 .series
                 .entry((batch.tenant, series.labels().clone()))
                 .or_default();
+            let column = Arc::make_mut(column);
             for (place, sample) in samples.iter().enumerate() {
                 match column.entry(sample.at_ms) {
                     Entry::Vacant(vacant) => {
@@ -140,7 +147,7 @@ impl MemorySeries {
         }
         for (series, samples) in batch.histograms() {
             let key = (batch.tenant, series.labels().clone());
-            let column = kept.histograms.entry(key).or_default();
+            let column = Arc::make_mut(kept.histograms.entry(key).or_default());
             for sample in samples {
                 match column.entry(sample.at_ms) {
                     Entry::Vacant(place) => {
@@ -211,13 +218,11 @@ impl SeriesRead for MemorySeries {
         let kept = self.kept.read();
         let mut selected: Vec<Arc<dyn SelectedSeries>> = Vec::with_capacity(labels.len());
         for labels in labels {
-            let key = (selector.tenant, labels.clone());
-            let samples = kept.series.get(&key).into_iter().flatten();
-            let histograms = kept.histograms.get(&key).into_iter().flatten();
+            let key = (selector.tenant, labels);
             selected.push(Arc::new(Selected {
-                labels,
-                samples: samples.map(|(&at_ms, &known)| (at_ms, known)).collect(),
-                histograms: histograms.map(|(_, sample)| sample.clone()).collect(),
+                samples: kept.series.get(&key).cloned().unwrap_or_default(),
+                histograms: kept.histograms.get(&key).cloned().unwrap_or_default(),
+                labels: key.1,
             }));
         }
         Ok(selected)
@@ -257,6 +262,34 @@ impl SeriesRead for MemorySeries {
         Ok(values)
     }
 
+    fn exemplars(
+        &self,
+        tenant: TenantId,
+        range: TimeRange,
+        any_of: &[Vec<Matcher>],
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, ReadError> {
+        let kept = self.kept.read();
+        let meets = |labels: &Labels| {
+            any_of
+                .iter()
+                .any(|all| all.iter().all(|matcher| matcher.matches_labels(labels)))
+        };
+        let mut found = Vec::new();
+        for ((_, labels), exemplars) in kept
+            .exemplars
+            .iter()
+            .filter(|((owner, labels), _)| *owner == tenant && meets(labels))
+        {
+            let mut within: Vec<Exemplar> = exemplars.clone();
+            within.retain(|exemplar| range.contains(exemplar.at_ms));
+            within.sort_by_key(|exemplar| exemplar.at_ms);
+            if !within.is_empty() {
+                found.push((labels.clone(), within));
+            }
+        }
+        Ok(found)
+    }
+
     fn metadata(&self, tenant: TenantId, metric: Option<&str>) -> Result<Vec<MetricMetadata>, ReadError> {
         let kept = self.kept.read();
         Ok(kept
@@ -288,7 +321,7 @@ impl SelectedSeries for Selected {
     }
 
     fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError> {
-        for &(at_ms, known) in self.samples.iter().filter(|(at_ms, _)| range.contains(*at_ms)) {
+        for (&at_ms, known) in self.samples.range(range.from_ms()..=range.to_ms()) {
             out.push_started(at_ms, known.value, known.start_ms);
         }
         Ok(())
@@ -299,8 +332,8 @@ impl SelectedSeries for Selected {
     }
 
     fn read_histograms(&self, range: TimeRange, out: &mut Vec<HistogramSample>) -> Result<(), ReadError> {
-        let wanted = self.histograms.iter();
-        out.extend(wanted.filter(|sample| range.contains(sample.at_ms)).cloned());
+        let wanted = self.histograms.range(range.from_ms()..=range.to_ms());
+        out.extend(wanted.map(|(_, sample)| sample.clone()));
         Ok(())
     }
 }
