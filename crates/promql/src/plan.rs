@@ -27,8 +27,16 @@ pub(crate) struct Plan {
     pub(crate) number: usize,
     /// What it prints as, after a sign of what it tells of resets; only where parts are compared or explained.
     pub(crate) key: Option<Box<str>>,
-    /// Parts with the same number here have the same value.
-    pub(crate) shared: Option<usize>,
+    /// Whether other parts have the same value.
+    pub(crate) shared: Option<Shared>,
+}
+
+/// Parts that have the same value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shared {
+    pub(crate) number: usize,
+    /// How many parts they are.
+    pub(crate) uses: usize,
 }
 
 #[derive(Debug)]
@@ -226,7 +234,11 @@ impl Binder<'_> {
         };
         let number = self.parts.get();
         self.parts.set(number + 1);
-        let sign = if self.told.get() == Told::All { '+' } else { '-' };
+        let sign = match self.told.get() {
+            Told::NoReset => '-',
+            Told::All => '+',
+            Told::NoResetWhatever => '=',
+        };
         Ok(Plan {
             op,
             is_constant,
@@ -269,6 +281,9 @@ impl Binder<'_> {
             args: args.collect::<Result<_, _>>()?,
             at,
         };
+        if matches!(call.function.name, "start" | "end" | "range") {
+            self.depends_on_ends.set(true);
+        }
         let depends = DEPEND_ON_STEP.contains(&call.function.name);
         let is_constant = !depends && plan.args.iter().all(|arg| arg.is_constant);
         // Refused here so that it is refused even where no series is found.

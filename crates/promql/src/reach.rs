@@ -1,6 +1,6 @@
 //! How far beyond its own time the value at a step looks: what those must know who keep answers and use them again.
 
-use crate::ast::{Expr, Extended};
+use crate::ast::{AggregateOp, Expr, Extended};
 use crate::error::EvalError;
 use crate::eval::Grid;
 use crate::functions::INFO;
@@ -9,7 +9,8 @@ use crate::plan::{self, Op, Plan, SelectorPlan, Shift, Source};
 
 /// How many milliseconds later than a step the samples may be that its value is computed from: 0 for most expressions, more for
 /// negative offsets. `None` where the value at a step depends on more than the step's time and the samples up to then: on where the query
-/// begins and ends (`@ start()`, durations of `range()`), on samples of a fixed time, or on series that are looked up beside (`info`).
+/// begins and ends (`@ start()`, `range()`), on samples of a fixed time, on series that are looked up beside (`info`), or on the order of groups
+/// (`topk` and its kin of anything but series of the store).
 pub fn ahead_ms(
     expr: &Expr,
     from_ms: i64,
@@ -37,12 +38,29 @@ fn of_part(plan: &Plan, options: &Options) -> Option<i64> {
         },
         Op::Plus(inner) | Op::Negate(inner) => of_part(inner, options),
         Op::Binary(binary) => of_all([&binary.left, &binary.right], options),
+        // Which of equals are first is up to all that is found.
+        Op::Aggregate(aggregate) if ranks(aggregate.op) && !reads_series(&aggregate.inner) => None,
         Op::Aggregate(aggregate) => of_all(
             std::iter::once(&aggregate.inner).chain(&aggregate.parameter),
             options,
         ),
         Op::Call(call) if call.function.name == INFO => None,
         Op::Call(call) => of_all(&call.args, options),
+    }
+}
+
+fn ranks(op: AggregateOp) -> bool {
+    matches!(op, AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk)
+}
+
+/// Whether its series come straight from the store, in order of their labels.
+fn reads_series(plan: &Plan) -> bool {
+    match &plan.op {
+        Op::Selector(_) => true,
+        Op::Call(call) => call
+            .window()
+            .is_some_and(|(window, _)| matches!(window.source, Source::Series(_))),
+        _ => false,
     }
 }
 
@@ -92,6 +110,8 @@ mod tests {
         check("rate(b[5m] smoothed)", Some(300_000));
         check("b offset -step()", Some(60_000));
         check("time() - 5", Some(0));
+        check("b / step()", Some(0));
+        check("topk(3, rate(b[5m]))", Some(0));
     }
 
     #[test]
@@ -103,6 +123,11 @@ mod tests {
             "rate(b[range()])",
             "avg_over_time(b[5m:max_of(1m, range())])",
             "info(b)",
+            "b - start()",
+            "rate(b[5m]) * range()",
+            "b - scalar(b > end())",
+            "limitk(1, sum by (a) (b))",
+            "topk(2, a or b)",
         ] {
             check(query, None);
         }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::ast::Expr;
 use crate::limits::SHARED_PARTS_MAX;
-use crate::plan::{Op, Plan, Source};
+use crate::plan::{Op, Plan, Shared, Source};
 
 /// Whether parts of an expression can be the same: one selector alone is only itself.
 pub(crate) fn is_likely(expr: &Expr) -> bool {
@@ -28,7 +28,9 @@ pub(crate) fn mark(root: &mut Plan) {
     let mut outermost = FxHashMap::default();
     count_outermost(root, &counts, &mut outermost);
     let repeated = outermost.into_iter().filter(|(_, count)| *count > 1);
-    let numbers = repeated.enumerate().map(|(number, (text, _))| (text, number));
+    let numbers = repeated
+        .enumerate()
+        .map(|(number, (text, uses))| (text, Shared { number, uses }));
     number(root, &numbers.collect());
 }
 
@@ -50,7 +52,7 @@ fn count_outermost(
     }
 }
 
-fn number(plan: &mut Plan, numbers: &FxHashMap<Box<str>, usize>) {
+fn number(plan: &mut Plan, numbers: &FxHashMap<Box<str>, Shared>) {
     plan.shared = shareable(plan).and_then(|text| numbers.get(text).copied());
     if plan.shared.is_none() {
         plan.for_each_part_mut(&mut |part| number(part, numbers));

@@ -3,14 +3,14 @@
 //!
 //! A kept step is used only while the store says that nothing up to it was written, deleted or given up since it was computed, however
 //! late; so an answer is the same with and without the cache (`tests::answers_are_those_of_the_store`). Kept are answers whose steps
-//! stand for themselves (`promql::reach`), of numbers, without annotations, that took some reading.
+//! stand for themselves (`promql::reach`), of numbers as they were measured, without annotations, that took some reading.
 
 use std::sync::Arc;
 
-use model::{Mark, SampleColumns, SeriesRead, TenantId};
+use model::{Mark, RAW, SampleColumns, SeriesRead, TenantId};
 use promql::{Answer, EvalError, Expr, MatrixSeries, Options, Statistics, Value};
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::limits::{ANSWER_SAMPLES_READ_MIN, ANSWER_SHARE_MAX};
 use crate::telemetry::Telemetry;
@@ -48,6 +48,8 @@ struct Key {
     step_ms: i64,
     /// Where between two multiples of the step the steps lie.
     phase_ms: i64,
+    /// A dashboard moves on and keeps its length; one of an hour does not cut short what is kept of a day.
+    length_ms: i64,
     lookback_ms: i64,
 }
 
@@ -57,7 +59,6 @@ struct Kept {
     from_ms: i64,
     to_ms: i64,
     mark: Mark,
-    resolution_ms: i64,
     series: Vec<MatrixSeries>,
 }
 
@@ -73,9 +74,21 @@ impl Weighter<Key, Arc<Kept>> for Weigher {
 impl AnswerCache {
     /// A cache that takes up to so many bytes; none where that is 0.
     pub(crate) fn new(bytes_max: u64, telemetry: Telemetry) -> Option<Self> {
-        let items = (bytes_max / TYPICAL_BYTES).max(1);
-        (bytes_max > 0).then(|| Self {
-            entries: Cache::with_weighter(items as usize, bytes_max, Weigher),
+        // In one piece: of many, each could only hold answers that fit into its own share.
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity((bytes_max / TYPICAL_BYTES).max(1) as usize)
+            .weight_capacity(bytes_max)
+            .shards(1)
+            .build();
+        let options = options.ok().filter(|_| bytes_max > 0)?;
+        let entries = Cache::with_options(
+            options,
+            Weigher,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        );
+        Some(Self {
+            entries,
             bytes_max,
             telemetry,
         })
@@ -114,8 +127,8 @@ impl AnswerCache {
                 return Ok((answer, reused));
             }
         }
-        self.telemetry.answer_cache_misses.inc();
         let answer = asked.compute(from_ms, store, options)?;
+        self.telemetry.answer_cache_misses.inc();
         if answer.statistics.samples_read >= ANSWER_SAMPLES_READ_MIN {
             self.keep(key, asked, mark, &answer);
         }
@@ -126,14 +139,18 @@ impl AnswerCache {
         let Value::Matrix(series) = &answer.value else {
             return;
         };
-        if !answer.annotations.is_empty() || series.iter().any(|series| !series.histograms.is_empty()) {
+        // Which coarser tier is read depends on where a query begins.
+        let is_raw = answer.statistics.resolution_ms_max == RAW;
+        if !is_raw
+            || !answer.annotations.is_empty()
+            || series.iter().any(|series| !series.histograms.is_empty())
+        {
             return;
         }
         let kept = Kept {
             from_ms: asked.from_ms,
             to_ms: asked.last_ms(),
             mark,
-            resolution_ms: answer.statistics.resolution_ms_max,
             series: series.clone(),
         };
         if kept.bytes() as u64 <= self.bytes_max / ANSWER_SHARE_MAX {
@@ -155,6 +172,7 @@ impl Asked<'_> {
             query: self.expr.to_string(),
             step_ms: self.step_ms,
             phase_ms: self.from_ms.rem_euclid(self.step_ms.max(1)),
+            length_ms: self.to_ms - self.from_ms,
             lookback_ms: options.lookback_ms,
         }
     }
@@ -180,20 +198,16 @@ impl Asked<'_> {
         let series = kept.part(self.from_ms, end_ms);
         let reused = ((end_ms - self.from_ms) / self.step_ms.max(1) + 1).unsigned_abs();
         if end_ms >= self.last_ms() {
-            let statistics = Statistics {
-                resolution_ms_max: kept.resolution_ms,
-                ..Statistics::default()
-            };
             let answer = Answer {
                 value: Value::Matrix(series),
                 annotations: promql::Annotations::default(),
                 explained: None,
-                statistics,
+                statistics: Statistics::default(),
             };
             return Ok(Some((answer, reused)));
         }
         let mut answer = self.compute(end_ms + self.step_ms, store, options)?;
-        let fits = answer.annotations.is_empty() && answer.statistics.resolution_ms_max == kept.resolution_ms;
+        let fits = answer.annotations.is_empty() && answer.statistics.resolution_ms_max == RAW;
         match answer.value {
             Value::Matrix(rest) if fits => {
                 answer.value = Value::Matrix(joined(series, rest));

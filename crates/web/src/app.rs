@@ -1,6 +1,7 @@
 //! What every handler can reach: the rooms, the configuration, the workers, the page, the stream.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use model::{SeriesRead, TenantId};
 use tokio::sync::Semaphore;
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) deps: Deps,
     pub(crate) workers: Workers,
     pub(crate) answers: Option<AnswerCache>,
+    /// How long the last question about series and labels took, in microseconds.
+    pub(crate) label_question_us: Arc<AtomicU64>,
     pub(crate) page: Page,
     pub(crate) hub: Hub,
     pub(crate) intervals: IntervalMemory,
@@ -43,6 +46,7 @@ impl App {
         Ok(Self {
             workers: Workers::new(config.query_concurrency, deps.telemetry.clone()),
             answers: AnswerCache::new(config.query_cache_size.0, deps.telemetry.clone()),
+            label_question_us: Arc::default(),
             page: Page::load()?,
             hub: Hub::new(deps.clock.now_ms(), deps.telemetry.clone()),
             intervals: IntervalMemory::default(),

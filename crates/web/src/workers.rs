@@ -1,5 +1,6 @@
-//! The bounded workers on which queries run: never on the async runtime, never more than there are slots, never
-//! without a deadline, and cancelled when nobody waits for the answer any more.
+//! The bounded workers on which queries run: never more than there are slots, never without a deadline, and cancelled when nobody
+//! waits for the answer any more. What is done in some milliseconds runs on the async runtime, on half of its threads at most; all else
+//! on threads of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -74,9 +74,9 @@ impl<'a> Evaluator<'a> {
             },
             holds_all: sink.holds_all,
         };
-        make(self, &mut counting)?;
+        let made = make(self, &mut counting);
         self.leave(Some(under_way), series, apart);
-        Ok(())
+        made
     }
 
     fn in_one_batch(&mut self, plan: &Plan, grid: Grid, sink: &mut Sink<'_, 'a>) -> Result<(), EvalError> {

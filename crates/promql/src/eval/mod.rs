@@ -148,13 +148,15 @@ impl<'a> Evaluator<'a> {
     /// The value of a part at every step of `grid`.
     pub(crate) fn evaluate(&mut self, plan: &Plan, grid: Grid) -> Result<Evaluated, EvalError> {
         self.check()?;
-        if let Some(value) = self.known(plan, grid)? {
+        if let Some(value) = self.known(plan, grid) {
             return Ok(value);
         }
         let told = self.annotation_count();
         let under_way = self.enter(plan);
-        let value = self.computed(plan, grid)?;
-        self.leave(under_way, value.series_count(), Duration::ZERO);
+        let value = self.computed(plan, grid);
+        let series = value.as_ref().map_or(0, Evaluated::series_count);
+        self.leave(under_way, series, Duration::ZERO);
+        let value = value?;
         self.share(plan, grid, &value, told);
         Ok(value)
     }

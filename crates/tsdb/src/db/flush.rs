@@ -94,8 +94,7 @@ impl Inner {
         };
         let bytes = (self.config.retention_bytes, self.wal.disk_bytes());
         let expired = self.blocks.expire(&keeps, bytes, now_ms, may_go);
-        // What single series lose with time is not told apart.
-        if expired || !self.config.series_retention.is_empty() {
+        if expired {
             self.changes.note_all();
         }
     }

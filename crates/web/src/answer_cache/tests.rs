@@ -18,7 +18,7 @@ const QUERIES: [&str; 9] = [
     "topk(2, m)",
     "quantile_over_time(0.9, m[7m]) - m offset 3m",
     "stddev_over_time(m[9m])",
-    "count(m) - (m @ end())",
+    "sum by (a) (m) - start()",
 ];
 
 /// A store, its clock and a source of chance.
@@ -145,6 +145,33 @@ fn answers_are_those_of_the_store() {
             "seed {seed}: of {asked} only {reused} used what was kept"
         );
     }
+}
+
+#[test]
+fn an_answer_of_almost_its_share_is_kept() {
+    let world = World::new(5);
+    let options = Options::default();
+    let expr = promql::parse("m").unwrap();
+    let asked = Asked {
+        tenant: TenantId::DEFAULT,
+        expr: &expr,
+        from_ms: world.now_ms - 2 * HOUR,
+        to_ms: world.now_ms,
+        step_ms: 5_000,
+    };
+    let answer = asked.compute(asked.from_ms, &world.store, &options).unwrap();
+    let Value::Matrix(series) = answer.value else {
+        panic!("no matrix")
+    };
+    let bytes: usize = series
+        .iter()
+        .map(|series| series.samples.len() * SAMPLE_BYTES)
+        .sum();
+    let bytes_max = (bytes as u64 + 10_000) * ANSWER_SHARE_MAX;
+    let cache = AnswerCache::new(bytes_max, Telemetry::default()).unwrap();
+    cache.range(asked, &world.store, &options).unwrap();
+    let (_, reused) = cache.range(asked, &world.store, &options).unwrap();
+    assert_eq!(reused, 1_441);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Which series there are: series, label names, label values.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +12,7 @@ use model::{Labels, Matcher, ReadError, Selector, SeriesRead, TenantId, TimeRang
 
 use crate::app::App;
 use crate::json::{write_labels, write_member};
+use crate::limits::RUN_HERE_FOR;
 use crate::params::{Params, TIME_MS_MAX, TIME_MS_MIN};
 use crate::prometheus::answer::{ApiError, Success, json_bytes};
 use crate::prometheus::selectors::selectors;
@@ -61,17 +64,27 @@ pub(crate) async fn label_values(
     .await
 }
 
-/// Runs a question to the store on a worker, answer written included.
+/// Runs a question to the store on a worker, answer written included. It cannot be broken off: where the last one took long, it is not
+/// tried on the thread that asks.
 pub(super) async fn read(
     app: &App,
     tenant: TenantId,
     ask: impl Fn(&dyn SeriesRead) -> Result<Response, ReadError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let reader = app.reader_of(tenant);
-    let answer = app
-        .workers
-        .run_here_first(app.config.query_timeout.0, move |_| Some(ask(&*reader)))
-        .await?;
+    let (timeout, took_us) = (app.config.query_timeout.0, Arc::clone(&app.label_question_us));
+    let is_quick = u128::from(took_us.load(Ordering::Relaxed)) < RUN_HERE_FOR.as_micros();
+    let ask = move || {
+        let since = Instant::now();
+        let answer = ask(&*reader);
+        took_us.store(since.elapsed().as_micros() as u64, Ordering::Relaxed);
+        answer
+    };
+    let answer = if is_quick {
+        app.workers.run_here_first(timeout, move |_| Some(ask())).await?
+    } else {
+        app.workers.run(timeout, move |_| ask()).await?
+    };
     answer.map_err(ApiError::from)
 }
 
