@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use promql::ValueType;
-use promql::functions::Variadic;
+use promql::functions::{Function, Variadic};
 use promql::outline::{MatchingOutline, Outline, SelectorOutline};
 use serde_json::{Value, json};
 
@@ -80,21 +80,25 @@ fn tree(outline: &Outline<'_>) -> Value {
             "grouping": labels,
             "without": without,
         }),
-        Outline::Call(function, args) => json!({
-            "type": "call",
-            "func": {
-                "name": function.name,
-                "argTypes": function.args.iter().map(|kind| type_name(*kind)).collect::<Vec<_>>(),
-                "variadic": match function.variadic {
-                    Variadic::No => 0,
-                    Variadic::Optional(count) => count as i64,
-                    Variadic::Repeated => -1,
-                },
-                "returnType": type_name(function.returns),
-            },
-            "args": args.iter().map(tree).collect::<Vec<_>>(),
-        }),
+        Outline::Call(function, args) => call(function, args),
     }
+}
+
+fn call(function: &Function, args: &[Outline<'_>]) -> Value {
+    json!({
+        "type": "call",
+        "func": {
+            "name": function.name,
+            "argTypes": function.args.iter().map(|kind| type_name(*kind)).collect::<Vec<_>>(),
+            "variadic": match function.variadic {
+                Variadic::No => 0,
+                Variadic::Optional(count) => count as i64,
+                Variadic::Repeated => -1,
+            },
+            "returnType": type_name(function.returns),
+        },
+        "args": args.iter().map(tree).collect::<Vec<_>>(),
+    })
 }
 
 fn selector(kind: &str, found: &SelectorOutline<'_>) -> Value {

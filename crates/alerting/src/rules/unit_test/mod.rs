@@ -2,8 +2,8 @@
 //!
 //! In: a unit test file and the rule files it names.  Out: [`FileReport`], to the command line.
 //! Owns: nothing; every test has a store of its own.
-//! Invariants: rules are judged by the live engine's own `rules::evaluate`, and nothing else (`tests/conformance`); what
-//! promtool lets pass passes, and what it fails fails (`tests/conformance`).
+//! Invariants: rules are judged by the live engine's own `rules::evaluate`, and nothing else (`tests/conformance.rs`); what
+//! promtool lets pass passes, and what it fails fails (`tests/conformance.rs`).
 //! Not here: how reports are printed (`watchkeeper`), the series notation (`promql::series_notation`).
 //! Start at: [`run_file`].
 
