@@ -10,6 +10,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -285,8 +286,15 @@ async fn a_certificate_is_verified_under_the_name_that_is_given() {
     for other in ["", ", server_name: other.test"] {
         let rig = Rig::start(&job(&address.to_string(), &tls(other)));
         rig.until("up", "0").await;
-        let error = rig.scraper.targets().active[0].last_error.clone();
-        assert!(error.contains("certificate"), "{error}");
+        // The samples of a failed scrape are stored a moment before its error is shown.
+        let error = || rig.scraper.targets().active[0].last_error.clone();
+        for _ in 0..500 {
+            if !error().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(error().contains("certificate"), "{}", error());
     }
     let rig = Rig::start(&job(&address.to_string(), &tls(", insecure_skip_verify: true")));
     rig.until("a", "1").await;

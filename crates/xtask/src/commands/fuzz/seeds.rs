@@ -16,24 +16,13 @@ struct Source {
 }
 
 /// Seeds that are not cut from anything lie under `fuzz/seeds`, written by hand.
-const SOURCES: [Source; 7] = [
+const SOURCES: [Source; 8] = [
     source("promql_parse", "crates/promql/tests/scripts/", expressions),
     source("procfs_text", "crates/collect/fixtures/", whole),
-    source("wal_frame", LOG, |segment| {
-        [whole(segment), frames(segment)].concat()
-    }),
-    source("tsdb_record", LOG, |segment| {
-        frames(segment)
-            .iter()
-            .filter_map(|frame| payload(frame))
-            .collect()
-    }),
-    source("tsdb_record", LOG_STARTED, |segment| {
-        frames(segment)
-            .iter()
-            .filter_map(|frame| payload(frame))
-            .collect()
-    }),
+    source("wal_frame", LOG, segment_and_frames),
+    source("wal_frame", LOG_STARTED, segment_and_frames),
+    source("tsdb_record", LOG, payloads),
+    source("tsdb_record", LOG_STARTED, payloads),
     source(
         "tsdb_checkpoint",
         "crates/tsdb/tests/fixtures/v1/checkpoint",
@@ -104,6 +93,17 @@ fn expressions(script: &[u8]) -> Vec<Vec<u8>> {
         Some(expression.as_bytes().to_vec())
     };
     text.lines().filter_map(of_line).collect()
+}
+
+fn segment_and_frames(segment: &[u8]) -> Vec<Vec<u8>> {
+    [whole(segment), frames(segment)].concat()
+}
+
+fn payloads(segment: &[u8]) -> Vec<Vec<u8>> {
+    frames(segment)
+        .iter()
+        .filter_map(|frame| payload(frame))
+        .collect()
 }
 
 /// The frames of a segment of the log, each with its header; docs/formats/wal.md.
