@@ -75,6 +75,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "parameter of a fixed vector",
+        because: "a fault of both versions: an aggregation over a vector of a fixed time has the parameter of the first step at all steps",
+        explains: |query, difference| {
+            uses(query, &["topk", "bottomk", "quantile"])
+                && uses(query, &[" @ "])
+                && matches!(difference, Difference::Points(_))
+        },
+    },
+    Rule {
         name: "hyperbolic functions near overflow",
         because: "sinh and cosh of almost 710.5 are half of an exponential that overflows there, and are finite here",
         explains: |query, difference| {
