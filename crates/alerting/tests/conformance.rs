@@ -13,20 +13,6 @@ use model::Labels;
 use regex::Regex;
 use serde_json::Value;
 
-/// The folder of an area; `None`, with a printed reason, where the data is not here.
-fn folder(area: &str, path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("WATCHKEEPER_CONFORMANCE_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
-        PathBuf::from,
-    );
-    let folder = root.join(path);
-    if folder.exists() {
-        return Some(folder);
-    }
-    println!("conformance {area}: skipped, {} does not exist", folder.display());
-    None
-}
-
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -84,7 +70,7 @@ fn load_rules(path: &Path, names: NameScheme) -> Result<(), String> {
 
 #[test]
 fn rules_format() {
-    let Some(folder) = folder("rules-format", "rules/format") else {
+    let Some(folder) = testkit::conformance("rules-format", "rules/format") else {
         return;
     };
     let cases = files(&folder).into_iter().map(|path| {
@@ -105,7 +91,7 @@ fn rules_format() {
 
 #[test]
 fn rules_load() {
-    let Some(folder) = folder("rules-load", "rules") else {
+    let Some(folder) = testkit::conformance("rules-load", "rules") else {
         return;
     };
     let parts = ["community", "mixin", "alert-generator"];
@@ -134,7 +120,7 @@ fn play(path: &Path, only: Option<&str>) -> Result<(), String> {
 
 #[test]
 fn rules_unit() {
-    let Some(folder) = folder("rules-unit", "rules/unit") else {
+    let Some(folder) = testkit::conformance("rules-unit", "rules/unit") else {
         return;
     };
     let expected = |file: &str| match file {
@@ -173,7 +159,7 @@ fn load_config(text: &str) -> Result<Config, String> {
 
 #[test]
 fn alertmanager_config() {
-    let Some(folder) = folder("alertmanager-config", "alertmanager/config") else {
+    let Some(folder) = testkit::conformance("alertmanager-config", "alertmanager/config") else {
         return;
     };
     let mut cases = Vec::new();
@@ -195,7 +181,7 @@ fn lines(path: &Path) -> Vec<Value> {
 
 #[test]
 fn alertmanager_routing() {
-    let Some(folder) = folder("alertmanager-routing", "alertmanager/routing") else {
+    let Some(folder) = testkit::conformance("alertmanager-routing", "alertmanager/routing") else {
         return;
     };
     let cases = lines(&folder.join("routes.jsonl")).into_iter().map(|case| {
@@ -232,7 +218,7 @@ fn alertmanager_routing() {
 
 #[test]
 fn alertmanager_matchers() {
-    let Some(path) = folder("alertmanager-matchers", "alertmanager/matchers.jsonl") else {
+    let Some(path) = testkit::conformance("alertmanager-matchers", "alertmanager/matchers.jsonl") else {
         return;
     };
     let cases = lines(&path).into_iter().map(|case| {

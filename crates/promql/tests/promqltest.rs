@@ -46,7 +46,7 @@ const FLOOR: usize = 1327;
 
 #[test]
 fn conformance_promql_eval() {
-    let Some(folder) = support::conformance("promql/promqltest") else {
+    let Some(folder) = testkit::conformance("promql-eval", "promql/promqltest") else {
         return;
     };
     let mut tally = Tally::new("promql-eval");

@@ -97,7 +97,7 @@ const FLOOR: usize = 323;
 
 #[test]
 fn conformance_promql_recorded() {
-    let Some(folder) = support::conformance("promql/recorded") else {
+    let Some(folder) = testkit::conformance("promql-recorded", "promql/recorded") else {
         return;
     };
     let store = load(&folder);

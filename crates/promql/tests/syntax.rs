@@ -50,7 +50,7 @@ const FLOOR: usize = 314;
 
 #[test]
 fn conformance_promql_syntax() {
-    let Some(folder) = support::conformance("promql/syntax") else {
+    let Some(folder) = testkit::conformance("promql-syntax", "promql/syntax") else {
         return;
     };
     let mut tally = Tally::new("promql-syntax");

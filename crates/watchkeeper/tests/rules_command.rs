@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const RULES: &str = "groups:
@@ -153,18 +153,10 @@ fn expected(file: &str) -> Option<bool> {
 
 #[test]
 fn conformance_rules_command() {
-    let root = std::env::var_os("WATCHKEEPER_CONFORMANCE_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
-        PathBuf::from,
-    );
-    let folder = root.join("rules/unit");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        println!(
-            "conformance rules-command: skipped, {} does not exist",
-            folder.display()
-        );
+    let Some(folder) = testkit::conformance("rules-command", "rules/unit") else {
         return;
     };
+    let entries = fs::read_dir(&folder).unwrap();
     let mut files: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|file| expected(file).is_some())

@@ -16,7 +16,7 @@
 mod support;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use model::{Sample, Series, SeriesBatch, SeriesWrite, TenantId};
 use serde_json::Value;
@@ -27,7 +27,7 @@ const PASSED_MIN: usize = 363;
 
 #[tokio::test]
 async fn recorded_answers_are_given_again() {
-    let Some(folder) = folder() else {
+    let Some(folder) = testkit::conformance("promql-http-api", "promql/recorded") else {
         return;
     };
     // Version 2.42 answered, whose windows include their start.
@@ -62,23 +62,6 @@ async fn recorded_answers_are_given_again() {
         "{passed} of {count} passed, it were {PASSED_MIN} before: {failed:#?}"
     );
     server.end().await;
-}
-
-/// The recorded answers, or none with the reason said.
-fn folder() -> Option<PathBuf> {
-    let root = std::env::var_os("WATCHKEEPER_CONFORMANCE_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
-        PathBuf::from,
-    );
-    let folder = root.join("promql/recorded");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!(
-        "conformance promql-http-api: skipped, {} does not exist",
-        folder.display()
-    );
-    None
 }
 
 fn cases(path: &Path) -> Vec<Value> {

@@ -8,8 +8,8 @@ use proptest::test_runner::TestRunner;
 
 use super::data::{self, NativeSeries, Series};
 use super::grammar::{Grammar, time};
-use super::random::Random;
 use super::tree::{Expr, Shift};
+use testkit::Random;
 
 /// What is asked, for when, and over what.
 #[derive(Clone)]

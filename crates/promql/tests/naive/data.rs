@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::STALE_NAN;
 
 use super::native::Native;
-use super::random::Random;
+use testkit::Random;
 
 pub(crate) type Labels = BTreeMap<String, String>;
 

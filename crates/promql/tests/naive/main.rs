@@ -26,7 +26,6 @@ mod native;
 mod number;
 mod over_time;
 mod print;
-mod random;
 mod rates;
 mod select;
 mod tree;

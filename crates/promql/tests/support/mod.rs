@@ -11,22 +11,6 @@ pub(crate) mod nhcb;
 pub(crate) mod script;
 pub(crate) mod starts;
 
-use std::path::PathBuf;
-
-/// A folder of the conformance data; `None`, with a printed reason, where the data is not there.
-pub(crate) fn conformance(area: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("WATCHKEEPER_CONFORMANCE_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
-        PathBuf::from,
-    );
-    let folder = root.join(area);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no conformance data at {}", folder.display());
-    None
-}
-
 /// Counts cases and prints the line that `cargo x conformance` looks for.
 #[derive(Debug)]
 pub(crate) struct Tally {

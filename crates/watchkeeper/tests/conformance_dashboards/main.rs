@@ -18,20 +18,6 @@ use alerting::rules::{NameScheme, parse_rule_file};
 use serde_json::Value;
 use store::Store;
 
-/// A folder of the conformance data; `None`, with a printed reason, where it is not here.
-fn folder(area: &str, path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("WATCHKEEPER_CONFORMANCE_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance"),
-        PathBuf::from,
-    );
-    let folder = root.join(path);
-    if folder.exists() {
-        return Some(folder);
-    }
-    println!("conformance {area}: skipped, {} does not exist", folder.display());
-    None
-}
-
 fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -80,7 +66,7 @@ fn report(area: &str, cases: &[(String, Result<bool, String>)], floor: usize) {
 
 #[test]
 fn dashboards_expressions() {
-    let Some(folder) = folder("dashboards-expressions", "dashboards") else {
+    let Some(folder) = testkit::conformance("dashboards-expressions", "dashboards") else {
         return;
     };
     let mut store = Store::new();
@@ -114,7 +100,7 @@ fn dashboards_expressions() {
 
 #[test]
 fn rules_expressions() {
-    let Some(folder) = folder("rules-expressions", "rules") else {
+    let Some(folder) = testkit::conformance("rules-expressions", "rules") else {
         return;
     };
     let mut store = Store::new();

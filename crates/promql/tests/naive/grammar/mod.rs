@@ -10,8 +10,8 @@ mod operators;
 mod ranges;
 
 use crate::data::{END_MS, METRICS, Metric, START_MS};
-use crate::random::Random;
 use crate::tree::{At, Expr, Matcher, Selector, Shift};
+use testkit::Random;
 
 /// The most operations within each other.
 const DEPTH_MAX: u64 = 4;
