@@ -12,16 +12,7 @@ pub const YAML_DEPTH_MAX: usize = 64;
 /// Files that one pattern of `rule_files` may match.
 pub const RULE_FILES_MAX: usize = 10_000;
 
-/// Bytes of one template.
-pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
-
-/// How deep a template's blocks, parentheses and calls may be nested.
-pub const TEMPLATE_DEPTH_MAX: usize = 48;
-
-/// Nodes and loop turns that one expansion may walk.
-pub const TEMPLATE_STEPS_MAX: usize = 100_000;
-
-/// Bytes that one expansion may produce.
+/// Bytes that one expansion of a template may produce; `gotemplate::limits` has the other limits of templates.
 pub const TEMPLATE_OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// Queries that one expansion may make.

@@ -501,8 +501,8 @@ fn resources_and_scopes_become_labels_as_configured() {
         },
         &requests,
         &[
-            r#"a.b{host.name="web-1", host_name="own", job="cart"} 1 @60000"#,
-            r#"target_info{host.name="web-1", job="cart", service.name="cart"} 1 @60000"#,
+            r#"{"a.b", "host.name"="web-1", host_name="own", job="cart"} 1 @60000"#,
+            r#"target_info{"host.name"="web-1", job="cart", "service.name"="cart"} 1 @60000"#,
         ],
     );
 }

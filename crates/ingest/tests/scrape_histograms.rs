@@ -216,7 +216,7 @@ fn every_kind_of_metric_is_read_from_protobuf() {
         target.scrape(Body::Protobuf(&[counter(5.0, 10), summary(), histogram()]), 1000);
     assert_eq!(error, None);
     let expected = [
-        r#"requests_total{dotted.name="ü", path="/a \"b\"\\\n"} 5 @1000"#,
+        r#"requests_total{"dotted.name"="ü", path="/a \"b\"\\\n"} 5 @1000"#,
         "rpc_seconds_count{} 7 @500",
         "rpc_seconds_sum{} 3.5 @500",
         r#"rpc_seconds{quantile="0.5"} 0.25 @500"#,
@@ -224,7 +224,7 @@ fn every_kind_of_metric_is_read_from_protobuf() {
         "size_sum{} 4.5 @1000",
         r#"size_bucket{le="1.0"} 4 @1000"#,
         r#"size_bucket{le="+Inf"} 6 @1000"#,
-        r#"requests_total{dotted.name="ü", path="/a \"b\"\\\n"} # {trace_id="t1"} 1 @1000"#,
+        r#"requests_total{"dotted.name"="ü", path="/a \"b\"\\\n"} # {trace_id="t1"} 1 @1000"#,
         r#"size_bucket{le="1.0"} # {trace_id="t2"} 0.5 @700"#,
     ];
     assert_eq!(rows, expected);

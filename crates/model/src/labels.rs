@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::names::is_legacy_metric_name;
+use crate::quoting::{label_name, quote};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The label that holds a metric's name.
@@ -170,13 +172,18 @@ impl Default for Labels {
 }
 
 impl fmt::Display for Labels {
-    /// Prints as Prometheus does: `name{label="value", …}`.
+    /// Prints as Prometheus does: `name{label="value", …}`, or `{"a name", …}` where the name needs quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.metric_name())?;
+        let metric = self.metric_name();
         let mut separator = "";
-        f.write_str("{")?;
+        if metric.is_empty() || is_legacy_metric_name(metric) {
+            write!(f, "{metric}{{")?;
+        } else {
+            write!(f, "{{{}", quote(metric))?;
+            separator = ", ";
+        }
         for (name, value) in self.iter().filter(|(name, _)| *name != METRIC_NAME) {
-            write!(f, "{separator}{name}={value:?}")?;
+            write!(f, "{separator}{}={}", label_name(name), quote(value))?;
             separator = ", ";
         }
         f.write_str("}")
@@ -333,6 +340,22 @@ mod tests {
         assert_eq!(labels.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "3")]);
         assert_eq!(labels.to_string(), r#"{a="1", b="3"}"#);
         assert_eq!(labels.len(), 2);
+    }
+
+    #[test]
+    fn sets_are_printed_with_quotes_where_they_are_needed_and_steer_no_terminal() {
+        let check = |pairs: &[(&str, &str)], expected: &str| {
+            assert_eq!(Labels::from_pairs(pairs.iter().copied()).to_string(), expected);
+        };
+        check(&[("__name__", "up"), ("job", "a\"b")], r#"up{job="a\"b"}"#);
+        check(
+            &[("__name__", "up.time"), ("a b", "c")],
+            r#"{"up.time", "a b"="c"}"#,
+        );
+        check(
+            &[("__name__", "\u{1b}]0;x\u{7}"), ("\u{1b}[2J", "\u{9b}1m")],
+            r#"{"\x1b]0;x\a", "\x1b[2J"="\u009b1m"}"#,
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! The nouns every room speaks in (labels, samples, matchers, ranges, metadata), the doors to the engines, and the simplest
-//! store behind them.
+//! The nouns every room speaks in (labels, samples, log lines, matchers, ranges, metadata), the doors to the engines, and the
+//! simplest stores behind them.
 //!
-//! In: nothing; this is the ground floor.  Out: types, the traits [`SeriesWrite`] and [`SeriesRead`], and [`MemorySeries`].
-//! Owns: no file, no task; no state but what a [`MemorySeries`] is given.
+//! In: nothing; this is the ground floor.  Out: types, the traits [`SeriesWrite`], [`SeriesRead`] and [`LogRead`], [`MemorySeries`] and
+//! [`MemoryLogs`].
+//! Owns: no file, no task; no state but what a memory store is given.
 //! Invariants: labels are sorted, unique and never empty-valued (`labels::tests`); equal labels have equal
 //! [`SeriesId`]s and the id of a given set never changes (`labels::tests::ids_are_fixed_for_ever`).
 //! Not here: serialisation and I/O of any kind; wire forms live in the rooms that speak them.
@@ -15,12 +16,15 @@ pub mod batch;
 pub mod doors;
 pub mod histogram;
 pub mod labels;
+pub mod log;
 pub mod matcher;
+pub mod memory_logs;
 pub mod memory_series;
 pub mod metadata;
 pub mod names;
 pub mod number;
 pub mod pattern;
+pub mod quoting;
 pub mod range;
 pub mod rollup;
 pub mod sample;
@@ -36,7 +40,9 @@ pub use doors::{
 };
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
+pub use log::{Direction, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, TextColumn};
 pub use matcher::{Matcher, MatcherOp};
+pub use memory_logs::MemoryLogs;
 pub use memory_series::MemorySeries;
 pub use metadata::{MetricKind, MetricMetadata};
 pub use pattern::Pattern;

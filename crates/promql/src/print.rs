@@ -1,9 +1,12 @@
 //! Prints expressions in canonical form, as Prometheus does (prometheus/promql/parser `printer.go`).
 
-use std::fmt::{self, Display, Write};
+use std::borrow::Cow;
+use std::fmt::{self, Display};
 
 use model::labels::METRIC_NAME;
+use model::names::is_legacy_metric_name;
 use model::number::format_float;
+use model::quoting::{label_name, quote};
 use model::{Matcher, MatcherOp};
 use stdx::HumanDuration;
 
@@ -249,58 +252,13 @@ struct LabelNames<'a>(&'a [String]);
 
 impl Display for LabelNames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.0.iter().map(|name| label_name(name)).collect();
+        let names: Vec<Cow<'_, str>> = self.0.iter().map(|name| label_name(name)).collect();
         f.write_str(&names.join(", "))
-    }
-}
-
-fn label_name(name: &str) -> String {
-    if is_metric_name(name) && !name.contains(':') {
-        name.to_owned()
-    } else {
-        quote(name)
     }
 }
 
 /// Whether a metric's name can stand without quotes.
 fn is_metric_name(name: &str) -> bool {
-    let first_fits =
-        name.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '_' | ':'));
     let is_number = matches!(name.to_ascii_lowercase().as_str(), "inf" | "nan");
-    let all_fit = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
-    first_fits && all_fit && !is_number
-}
-
-/// Quotes as Go's `%q` does.
-pub(crate) fn quote(text: &str) -> String {
-    format!("\"{}\"", escape(text))
-}
-
-/// Escapes as Go's `%q` does, without the quotes.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '"' => escaped.push_str("\\\""),
-            '\\' => escaped.push_str("\\\\"),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            '\u{7}' => escaped.push_str("\\a"),
-            '\u{8}' => escaped.push_str("\\b"),
-            '\u{b}' => escaped.push_str("\\v"),
-            '\u{c}' => escaped.push_str("\\f"),
-            // Writing into a string cannot fail.
-            _ if char.is_ascii_control() => {
-                let _ = write!(escaped, "\\x{:02x}", char as u32);
-            }
-            _ if char.is_control() => {
-                let _ = write!(escaped, "\\u{:04x}", char as u32);
-            }
-            _ => escaped.push(char),
-        }
-    }
-    escaped
+    is_legacy_metric_name(name) && !is_number
 }

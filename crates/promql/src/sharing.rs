@@ -38,7 +38,11 @@ fn count(plan: &Plan, counts: &mut FxHashMap<Box<str>, usize>) {
     if let Some(text) = shareable(plan) {
         *counts.entry(text.into()).or_default() += 1;
     }
-    plan.for_each_part(&mut |part| count(part, counts));
+    plan.for_each_part(&mut |part| {
+        if takes_value(plan, part) {
+            count(part, counts);
+        }
+    });
 }
 
 fn count_outermost(
@@ -48,15 +52,34 @@ fn count_outermost(
 ) {
     match shareable(plan).filter(|text| counts.contains_key(*text)) {
         Some(text) => *outermost.entry(text.into()).or_default() += 1,
-        None => plan.for_each_part(&mut |part| count_outermost(part, counts, outermost)),
+        None => plan.for_each_part(&mut |part| {
+            if takes_value(plan, part) {
+                count_outermost(part, counts, outermost);
+            }
+        }),
     }
 }
 
 fn number(plan: &mut Plan, numbers: &FxHashMap<Box<str>, Shared>) {
     plan.shared = shareable(plan).and_then(|text| numbers.get(text).copied());
     if plan.shared.is_none() {
-        plan.for_each_part_mut(&mut |part| number(part, numbers));
+        let reads_itself = reads_selector(plan);
+        plan.for_each_part_mut(&mut |part| {
+            if !(reads_itself && matches!(part.op, Op::Selector(_))) {
+                number(part, numbers);
+            }
+        });
     }
+}
+
+/// Whether a part wants the value of one of its parts.
+fn takes_value(plan: &Plan, part: &Plan) -> bool {
+    !(reads_selector(plan) && matches!(part.op, Op::Selector(_)))
+}
+
+/// Whether it asks a selector for something else than its value: the times of its samples.
+fn reads_selector(plan: &Plan) -> bool {
+    matches!(&plan.op, Op::Call(call) if matches!(call.function.name, "timestamp" | "start_timestamp"))
 }
 
 /// The text of a part that reads series and changes with the steps: what does not is computed once anyway.
@@ -162,6 +185,8 @@ mod tests {
         check("a{x=\"1\"} or a{x=\"2\"}", &[]);
         check("a + a offset 5m", &[]);
         check("time() - time() + a", &[]);
+        check("a and timestamp(a) > 5", &[]);
+        check("timestamp(a) + timestamp(a)", &["timestamp(a)", "timestamp(a)"]);
         check("histogram_count(a) + histogram_quantile(0.5, a)", &[]);
     }
 

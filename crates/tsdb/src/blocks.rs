@@ -230,9 +230,10 @@ impl Blocks {
     }
 
     /// Takes note of damage met while reading. A block whose index is damaged is set aside: it cannot tell what it
-    /// holds. A damaged chunk costs itself alone.
-    pub(crate) fn met_damage(&self, block: &Block, error: &ReadError, index: bool) {
+    /// holds. A damaged chunk costs itself alone. Says whether the block was set aside.
+    pub(crate) fn met_damage(&self, block: &Block, error: &ReadError, index: bool) -> bool {
         let mut text = error.to_string();
+        let mut aside = false;
         if index && matches!(error, ReadError::Damaged { .. }) {
             let mut list = self.list.write();
             if list.iter().any(|known| known.id() == block.id()) {
@@ -243,6 +244,7 @@ impl Blocks {
                         .collect(),
                 );
                 drop(list);
+                aside = true;
                 text = format!(
                     "{text}; {}; all other blocks answer",
                     self.set_aside(block.path())
@@ -251,6 +253,7 @@ impl Blocks {
             }
         }
         self.name_damage(text);
+        aside
     }
 
     /// Damage met so far, one text each.

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use hashbrown::HashMap;
 use model::{
-    Accepted, Labels, Matcher, NumberedSample, ReadError, Refusal, Sample, Series, SeriesId, SeriesNumber,
-    Starts, TenantId, TimeRange,
+    Accepted, HistogramSample, Labels, Matcher, NumberedSample, ReadError, Refusal, Sample, Series, SeriesId,
+    SeriesNumber, Starts, TenantId, TimeRange,
 };
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
@@ -27,6 +27,7 @@ mod drain;
 mod histograms;
 pub(crate) mod intake;
 pub(crate) mod series;
+mod span;
 mod starts;
 pub(crate) mod statistics;
 
@@ -35,6 +36,7 @@ use intake::Intake;
 pub(crate) use intake::{Bounds, Forgotten, Judged};
 pub(crate) use series::MemSeries;
 use series::Verdict;
+use span::HeldSpan;
 
 /// All series in memory. Locks are taken in the order of the fields.
 #[derive(Debug, Default)]
@@ -44,6 +46,7 @@ pub(crate) struct Head {
     intake: Mutex<Intake>,
     /// Memory of sealed chunks.
     sealed_bytes: AtomicI64,
+    span: HeldSpan,
 }
 
 /// The series by number, by identity and by label.
@@ -193,6 +196,7 @@ impl Head {
         let verdict = self
             .by_number(row.series)
             .map(|series| series.insert(sample, start_ms));
+        self.span.widen(TimeRange::at(row.at_ms));
         match verdict {
             Some(Verdict::Store | Verdict::Same) => accepted.stored += 1,
             Some(Verdict::Refuse(refusal)) => accepted.refuse(refusal, 1),
@@ -204,12 +208,33 @@ impl Head {
         }
     }
 
+    /// Takes in a histogram that the log holds, where it is new.
+    pub(crate) fn take_histogram(&self, series: &MemSeries, sample: HistogramSample) -> Verdict {
+        let at_ms = sample.at_ms;
+        let verdict = series.insert_histogram(sample);
+        self.span.widen(TimeRange::at(at_ms));
+        verdict
+    }
+
     /// Sorts what was taken in to its series, so that it is seen.
     pub(crate) fn settle(&self) {
         let mut drain = self.drain.lock();
         drain.collect(&mut self.intake.lock());
+        let taken = drain.range();
         let sealed = drain.distribute(&self.index);
+        if let Some(taken) = taken {
+            self.span.widen(taken);
+        }
         self.note_sealed(sealed);
+    }
+
+    /// Notes that samples have left memory.
+    pub(crate) fn note_flushed(&self) {
+        self.span.narrow(|| {
+            let mut held = None;
+            self.for_each(|series| held = span::union(held, series.extent().1));
+            held
+        });
     }
 
     /// Bytes of memory that sealed chunks take.
@@ -252,13 +277,17 @@ impl Head {
         self.drain.lock().give_memory_back();
     }
 
-    /// The series of a tenant that meet all `matchers`, in no particular order.
+    /// The series of a tenant that meet all `matchers` and may have something in `range`, in no particular order.
     pub(crate) fn select(
         &self,
         tenant: TenantId,
         matchers: &[Matcher],
+        range: TimeRange,
     ) -> Result<Vec<Arc<MemSeries>>, ReadError> {
         self.settle();
+        if !self.span.overlaps(range) {
+            return Ok(Vec::new());
+        }
         let index = self.index.read();
         let Some(postings) = index.tenants.get(&tenant) else {
             return Ok(Vec::new());
@@ -266,7 +295,9 @@ impl Head {
         let slots = matching(postings, matchers)?;
         Ok(slots
             .iter()
-            .filter_map(|slot| index.slots.get(slot as usize)?.clone())
+            .filter_map(|slot| index.slots.get(slot as usize)?.as_ref())
+            .filter(|series| series.overlaps(range))
+            .cloned()
             .collect())
     }
 
@@ -293,6 +324,9 @@ impl Head {
 
     fn with_postings(&self, tenant: TenantId, range: TimeRange, with: impl FnOnce(&TenantPostings)) {
         self.settle();
+        if !self.span.overlaps(range) {
+            return;
+        }
         let index = self.index.read();
         let Some(postings) = index.tenants.get(&tenant) else {
             return;

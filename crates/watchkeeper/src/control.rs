@@ -42,6 +42,7 @@ impl Reloadable {
             config: file.alerting,
             rule_files: loaded.rule_files,
             evaluation_interval: file.global.evaluation_interval,
+            rule_query_offset: file.global.rule_query_offset,
             external_labels: external_labels.clone(),
             expects_vitals: self.takes_vitals,
         };

@@ -11,6 +11,7 @@ mod assembly;
 mod cli;
 mod config;
 mod control;
+mod endpoint;
 mod housekeeping;
 mod logging;
 mod memory;

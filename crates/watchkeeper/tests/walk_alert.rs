@@ -1,4 +1,5 @@
-//! The alert walk: a rule's verdict becomes one page, survives a crash without a second one, and resolves.
+//! The alert walk: a rule's verdict becomes one page, survives a crash without a second one, and resolves; rules are evaluated by
+//! the times that are set for all.
 //!
 //! Read this first to see how `ingest`, `alerting` and `state` work together behind the real binary.
 
@@ -78,6 +79,48 @@ async fn one_failure_is_one_page_whatever_happens_to_the_server() {
     );
     assert_ne!(resolved.key, page.key);
     server.until("ALERTS", |rows| rows.is_empty()).await;
+    assert!(server.stop());
+}
+
+/// A rule that says what steps its subquery had, and one that has an offset of its own.
+const TIMED: &str = r"
+groups:
+  - name: late
+    rules: [{record: 'steps:late', expr: 'count_over_time(vector(1)[1m:])'}]
+  - name: now
+    query_offset: 0s
+    rules: [{record: 'steps:now', expr: 'count_over_time(vector(1)[1m:])'}]
+";
+
+#[tokio::test]
+async fn the_global_times_hold_for_rules_and_for_queries() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rules.yaml"), TIMED).unwrap();
+    let config = "
+global: {evaluation_interval: 2s, rule_query_offset: 40s}
+collect: {host: false, self: false}
+alerting: {builtin_rules: false}
+rule_files: [rules.yaml]
+";
+    let server = Server::start(folder.path(), config);
+    for name in ["steps:late", "steps:now"] {
+        server
+            .until(name, |rows| matches!(rows, [(_, steps)] if *steps == 30.0))
+            .await;
+    }
+    let asked = server.query("count_over_time(vector(1)[1m:])").await;
+    assert!(matches!(&*asked, [(_, steps)] if *steps == 30.0), "{asked:?}");
+    let age = |name: &str| format!("time() - timestamp({name})");
+    let late = server.query(&age("steps:late")).await;
+    assert!(
+        matches!(&*late, [(_, age_s)] if (40.0..60.0).contains(age_s)),
+        "{late:?}"
+    );
+    let now = server.query(&age("steps:now")).await;
+    assert!(
+        matches!(&*now, [(_, age_s)] if (0.0..20.0).contains(age_s)),
+        "{now:?}"
+    );
     assert!(server.stop());
 }
 

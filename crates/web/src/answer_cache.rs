@@ -51,6 +51,7 @@ struct Key {
     /// A dashboard moves on and keeps its length; one of an hour does not cut short what is kept of a day.
     length_ms: i64,
     lookback_ms: i64,
+    subquery_step_ms: i64,
 }
 
 /// The series of an answer at the steps from one to another, as they were at the mark.
@@ -174,6 +175,7 @@ impl Asked<'_> {
             phase_ms: self.from_ms.rem_euclid(self.step_ms.max(1)),
             length_ms: self.to_ms - self.from_ms,
             lookback_ms: options.lookback_ms,
+            subquery_step_ms: options.subquery_step_ms,
         }
     }
 

@@ -101,6 +101,7 @@ impl App {
                 QueryStarts::Used => promql::Starts::Used,
                 QueryStarts::Ignored => promql::Starts::Ignored,
             },
+            subquery_step_ms: self.deps.alerting.subquery_step_ms(),
             ..promql::Options::default()
         }
     }

@@ -21,6 +21,7 @@ mod limits;
 mod operators;
 mod page;
 mod params;
+mod pieces;
 mod prometheus;
 mod push;
 mod router;

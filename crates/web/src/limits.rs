@@ -26,11 +26,11 @@ pub(crate) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const TRANSFERS_MAX: usize = 2;
 /// Remote reads that may run at the same time, as Prometheus' `remote-read-concurrent-limit`.
 pub(crate) const REMOTE_READS_MAX: usize = 10;
-/// Samples in an answer to a remote read that is not streamed: 80 MB.
-pub(crate) const REMOTE_READ_SAMPLES_MAX: usize = 5_000_000;
+/// Bytes of an answer to a remote read that is not streamed, before it is packed.
+pub(crate) const REMOTE_READ_BYTES_MAX: usize = 64 << 20;
 /// Pieces of a transfer that wait between the network and the store.
 pub(crate) const TRANSFER_PIECES_WAITING: usize = 8;
-/// An import whose client sends nothing for so long is given up.
+/// A transfer whose client sends or takes nothing for so long is given up.
 pub(crate) const TRANSFER_IDLE_MAX: Duration = Duration::from_mins(5);
 /// Requests that are under way get this long when the server stops.
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);

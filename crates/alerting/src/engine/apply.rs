@@ -28,6 +28,8 @@ pub(super) struct Force {
     pub(super) channels: Vec<Arc<Outgoing>>,
     /// What notifications carry beyond an alert's own labels.
     pub(super) external_labels: Labels,
+    /// The step of subqueries that name none, in milliseconds.
+    pub(super) subquery_step_ms: i64,
     /// Whether anything was put in force yet.
     pub(super) begun: bool,
 }
@@ -46,6 +48,7 @@ impl Force {
             groups: Vec::new(),
             channels: Vec::new(),
             external_labels: Labels::empty(),
+            subquery_step_ms: promql::limits::SUBQUERY_STEP_MS,
             begun: false,
         }
     }
@@ -86,6 +89,7 @@ impl Alerting {
             groups: runs,
             channels: wanted.channels.clone(),
             external_labels: wanted.external_labels.clone(),
+            subquery_step_ms: wanted.subquery_step_ms,
             begun: true,
         });
         *self.force.lock() = Arc::clone(&force);
@@ -215,7 +219,7 @@ impl Alerting {
         let stays: HashSet<&str> = rules.map(|rule| rule.key.as_str()).collect();
         let mut batch = SeriesBatch::new(TenantId::DEFAULT);
         for run in &before.groups {
-            let at_ms = now_ms.saturating_sub(run.group.query_offset_ms);
+            let at_ms = now_ms.saturating_sub(run.group.query_offset_ms.unwrap_or_default());
             let state = run.state();
             let gone = run.group.rules.iter().zip(&state.rules);
             let gone = gone.filter(|(rule, _)| !stays.contains(rule.key.as_str()));

@@ -57,7 +57,9 @@ impl GroupRun {
     /// Whether this is that group, unchanged, where groups without an interval of their own have `default_ms`.
     pub(super) fn is_of(&self, group: &RuleGroup, default_ms: i64) -> bool {
         let interval_ms = group.interval_ms.unwrap_or(default_ms).max(1);
-        self.group.digest == group.digest && self.interval_ms == interval_ms
+        self.group.digest == group.digest
+            && self.group.query_offset_ms == group.query_offset_ms
+            && self.interval_ms == interval_ms
     }
 
     pub(super) fn asks_for(&self, metric: &str) -> bool {
@@ -141,7 +143,7 @@ impl Alerting {
                 external_url: &alerting.external_url,
                 started_ms: alerting.started_ms,
                 interval_ms: task_run.interval_ms,
-                subquery_step_ms: promql::limits::SUBQUERY_STEP_MS,
+                subquery_step_ms: force.subquery_step_ms,
             };
             evaluate::evaluate_group(&task_run.group, &state, &env, at_ms)
         })

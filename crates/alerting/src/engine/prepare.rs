@@ -23,6 +23,8 @@ pub struct Setup {
     pub rule_files: Vec<RuleFile>,
     /// The interval of groups that name none.
     pub evaluation_interval: Option<HumanDuration>,
+    /// How far in the past groups that name no offset are evaluated.
+    pub rule_query_offset: HumanDuration,
     /// Labels that notifications carry beyond the alert's own, and `$externalLabels` of templates.
     pub external_labels: Labels,
     /// Whether this machine's vitals are taken, so that their absence is an alert.
@@ -34,6 +36,7 @@ pub struct Setup {
 pub struct Prepared {
     pub(super) groups: Vec<RuleGroup>,
     pub(super) interval_ms: i64,
+    pub(super) subquery_step_ms: i64,
     pub(super) policy: Policy,
     pub(super) channels: Vec<Arc<Outgoing>>,
     pub(super) external_labels: Labels,
@@ -58,6 +61,7 @@ impl Alerting {
             config,
             rule_files,
             evaluation_interval,
+            rule_query_offset,
             external_labels,
             expects_vitals,
         } = setup;
@@ -66,6 +70,11 @@ impl Alerting {
         if config.builtin_rules {
             groups.extend(builtin::groups_for(&groups, expects_vitals));
             inhibitions = builtin::inhibitions();
+        }
+        for group in &mut groups {
+            group
+                .query_offset_ms
+                .get_or_insert(rule_query_offset.as_millis_i64());
         }
         let policy = Policy::compile(&config, inhibitions, &self.external_url);
         let mut channels = Vec::new();
@@ -81,12 +90,13 @@ impl Alerting {
             },
         )
         .map_err(Error::Config)?;
-        let interval_ms = evaluation_interval.map(HumanDuration::as_millis_i64);
+        let interval_ms = evaluation_interval
+            .map(HumanDuration::as_millis_i64)
+            .filter(|ms| *ms > 0);
         Ok(Prepared {
             groups,
-            interval_ms: interval_ms
-                .filter(|ms| *ms > 0)
-                .unwrap_or(limits::EVALUATION_INTERVAL_MS),
+            interval_ms: interval_ms.unwrap_or(limits::EVALUATION_INTERVAL_MS),
+            subquery_step_ms: interval_ms.unwrap_or(promql::limits::SUBQUERY_STEP_MS),
             policy,
             channels,
             external_labels,

@@ -9,6 +9,12 @@ use crate::rules::{Action, Rule};
 use crate::view::{AlertChange, AlertNews, AlertView, GroupView, RuleKind, RuleView};
 
 impl Alerting {
+    /// The step of subqueries that name none (`[5m:]`), in milliseconds: the time between evaluations that is configured, as
+    /// with Prometheus; for queries too, so that a rule's expression answers alike there.
+    pub fn subquery_step_ms(&self) -> i64 {
+        self.force().subquery_step_ms
+    }
+
     /// Every rule group, in the order of files and groups.
     pub fn groups(&self) -> Vec<GroupView> {
         self.force()

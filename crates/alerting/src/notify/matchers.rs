@@ -1,5 +1,6 @@
 //! Alertmanager's matchers as text: `severity="critical"`, `{a=b, c!~"d.*"}`, in both of its grammars.
 
+use gotemplate::unquote;
 use model::BadRegex;
 use model::Matcher;
 
@@ -144,57 +145,6 @@ fn quoted_end(text: &str) -> Option<usize> {
         }
     }
     None
-}
-
-/// Go's `strconv.Unquote` for the inside of double quotes. The bytes must be UTF-8 in the end.
-pub(crate) fn unquote(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c == '\n' {
-            return None;
-        }
-        if c != '\\' {
-            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-            continue;
-        }
-        let escape = chars.next()?;
-        let simple = match escape {
-            'a' => Some(7),
-            'b' => Some(8),
-            'f' => Some(12),
-            'n' => Some(b'\n'),
-            'r' => Some(b'\r'),
-            't' => Some(b'\t'),
-            'v' => Some(11),
-            '\\' => Some(b'\\'),
-            '"' => Some(b'"'),
-            _ => None,
-        };
-        if let Some(byte) = simple {
-            bytes.push(byte);
-            continue;
-        }
-        let (digits, radix, head) = match escape {
-            'x' => (2, 16, None),
-            'u' => (4, 16, None),
-            'U' => (8, 16, None),
-            '0'..='7' => (2, 8, Some(escape)),
-            _ => return None,
-        };
-        let mut number = head.map_or(Some(0), |head| head.to_digit(8))?;
-        for _ in 0..digits {
-            number = number
-                .checked_mul(radix)?
-                .checked_add(chars.next()?.to_digit(radix)?)?;
-        }
-        if matches!(escape, 'u' | 'U') {
-            bytes.extend_from_slice(char::from_u32(number)?.encode_utf8(&mut [0; 4]).as_bytes());
-        } else {
-            bytes.push(u8::try_from(number).ok()?);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Splits at commas outside of double quotes; a part of blanks at the end is left out.

@@ -150,7 +150,7 @@ fn evaluate_rule(
     at_ms: i64,
     outcome: &mut Outcome,
 ) -> Result<(RuleState, Vec<AlertEvent>), String> {
-    let query_ms = at_ms.saturating_sub(group.query_offset_ms);
+    let query_ms = at_ms.saturating_sub(group.query_offset_ms.unwrap_or_default());
     let samples = ask(&rule.expr, env, query_ms)?;
     let (alerts, events, series) = match &rule.action {
         Action::Record { metric } => (BTreeMap::new(), Vec::new(), record(metric, rule, samples)?),

@@ -42,7 +42,7 @@ pub struct RuleGroup {
     /// The most alerts or series one rule may produce; 0 is no limit.
     pub limit: usize,
     /// How far back it looks, so that late samples can arrive, in milliseconds.
-    pub query_offset_ms: i64,
+    pub query_offset_ms: Option<i64>,
     /// The rules.
     pub rules: Vec<Rule>,
     /// Changes whenever the group's text does; equal digests mean that nothing has to be done.

@@ -96,7 +96,7 @@ impl Reader<'_> {
             self.fault(node, &format!("{place}.name"), message, "add a name");
         }
         let interval_ms = self.duration(&fields, place, "interval").filter(|ms| *ms > 0);
-        let query_offset_ms = self.duration(&fields, place, "query_offset").unwrap_or_default();
+        let query_offset_ms = self.duration(&fields, place, "query_offset");
         let limit = self.limit(&fields, place);
         let group_labels = self.label_map(&fields, place, "labels");
         let mut rules = Vec::new();

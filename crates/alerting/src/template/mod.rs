@@ -3,38 +3,23 @@
 //! In: the text of a template; labels, value and a way to ask queries.  Out: the expanded text, or what is wrong.
 //! Owns: nothing.
 //! Invariants: no text breaks the parser and every expansion ends within its limits (`tests::properties`).
-//! Not here: what to do with a template that fails (`rules::evaluate` puts the error into the annotation).
+//! Not here: Go's language and its own functions (`gotemplate`); what to do with a template that fails (`rules::evaluate`
+//! puts the error into the annotation).
 //! Start at: [`Template::expand`].
 
-mod ast;
-mod exec;
-mod format;
 mod functions;
-mod lexer;
-mod parser;
-mod value;
+mod host;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use gotemplate::TemplateError;
 use model::Labels;
 
-use crate::limits;
-
-pub use value::Value;
+use crate::template::host::Expansion;
 
 /// A parsed template.
 #[derive(Clone, PartialEq)]
-pub struct Template {
-    text: String,
-    body: Vec<ast::Node>,
-    defined: BTreeMap<String, Vec<ast::Node>>,
-}
-
-/// What is wrong with a template, or went wrong while it was expanded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct TemplateError(pub String);
+pub struct Template(gotemplate::Template);
 
 /// What a template may use.
 #[derive(Debug, Clone, Copy)]
@@ -66,39 +51,25 @@ const PREAMBLE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabe
 impl Template {
     /// Reads a template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        if text.len() > limits::TEMPLATE_BYTES_MAX {
-            return Err(TemplateError(format!(
-                "the template has {} bytes, the limit is {}",
-                text.len(),
-                limits::TEMPLATE_BYTES_MAX
-            )));
-        }
-        let (body, defined) = if text.contains("{{") {
-            parser::parse(&format!("{PREAMBLE}{text}"))?
-        } else {
-            (vec![ast::Node::Text(text.to_owned())], BTreeMap::new())
-        };
-        Ok(Self {
-            text: text.to_owned(),
-            body,
-            defined,
-        })
+        gotemplate::Template::parse_after(PREAMBLE, text, functions::signatures()).map(Self)
     }
 
     /// The template as written.
     pub fn text(&self) -> &str {
-        &self.text
+        self.0.text()
     }
 
     /// Expands the template.
     pub fn expand(&self, context: &Context<'_>) -> Result<String, TemplateError> {
-        exec::run(&self.body, &self.defined, context)
+        let mut out = String::new();
+        self.0.expand(&mut Expansion::new(context), &mut out)?;
+        Ok(out)
     }
 }
 
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Template").field(&self.text).finish()
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 

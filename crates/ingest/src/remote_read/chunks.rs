@@ -1,8 +1,10 @@
 //! Chunks of samples as Prometheus stores and streams them (tsdb/docs/format/chunks.md): numbers by exclusive-or, native
 //! histograms with float counts.
 
+use std::iter::Peekable;
+
 use model::histogram::CUSTOM_BUCKETS;
-use model::{Histogram, HistogramSample, ResetHint, SampleColumns, Span, is_stale};
+use model::{Histogram, HistogramSample, ResetHint, Sample, Span, is_stale};
 
 use crate::forward::message::writer::Writer;
 use crate::import::prometheus::chunk::{FLOAT_HISTOGRAM, XOR};
@@ -31,40 +33,88 @@ struct Step {
     delta: i64,
 }
 
-/// Writes the chunks of a series as messages in `field`, numbers before histograms.
-pub(super) fn write(field: u32, samples: &SampleColumns, histograms: &[HistogramSample], out: &mut Writer) {
-    let all: Vec<(i64, f64)> = samples
-        .iter()
-        .map(|sample| (sample.at_ms, sample.value))
-        .collect();
-    for part in all.chunks(REMOTE_READ_CHUNK_SAMPLES) {
-        if let [(first_ms, _), ..] = part {
-            let last_ms = part.last().map_or(*first_ms, |(last_ms, _)| *last_ms);
-            message(field, (*first_ms, last_ms), XOR, &floats(part), out);
+/// A chunk, and the times of its first and last sample.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    first_ms: i64,
+    last_ms: i64,
+    encoding: u8,
+    data: Vec<u8>,
+}
+
+/// The chunks of a series in order of time: readers go through them by their times. Of one kind each.
+pub(super) struct Chunks<'a, I: Iterator<Item = Sample>> {
+    numbers: Peekable<I>,
+    histograms: &'a [HistogramSample],
+}
+
+impl<'a, I: Iterator<Item = Sample>> Chunks<'a, I> {
+    pub(super) fn of(numbers: I, histograms: &'a [HistogramSample]) -> Self {
+        Self {
+            numbers: numbers.peekable(),
+            histograms,
         }
     }
-    let mut rest = histograms;
-    while let Some((first, _)) = rest.split_first() {
-        let (part, behind) = rest.split_at(run_length(rest));
-        let last_ms = part.last().map_or(first.at_ms, |last| last.at_ms);
-        message(
-            field,
-            (first.at_ms, last_ms),
-            FLOAT_HISTOGRAM,
-            &histogram_chunk(part),
-            out,
-        );
-        rest = behind;
+
+    /// The numbers that come before the next histogram.
+    fn next_numbers(&mut self, first_ms: i64) -> Chunk {
+        let until_ms = self.histograms.first().map_or(i64::MAX, |next| next.at_ms);
+        let mut part = Vec::new();
+        while part.len() < REMOTE_READ_CHUNK_SAMPLES
+            && let Some(sample) = self.numbers.next_if(|sample| sample.at_ms <= until_ms)
+        {
+            part.push((sample.at_ms, sample.value));
+        }
+        Chunk {
+            first_ms,
+            last_ms: part.last().map_or(first_ms, |(last_ms, _)| *last_ms),
+            encoding: XOR,
+            data: floats(&part),
+        }
+    }
+
+    /// The histograms that come before the next number and fit into one chunk.
+    fn next_histograms(&mut self, first_ms: i64) -> Chunk {
+        let until_ms = self.numbers.peek().map_or(i64::MAX, |next| next.at_ms);
+        let before = self.histograms.partition_point(|sample| sample.at_ms < until_ms);
+        let count = run_length(self.histograms).min(before.max(1));
+        let (part, rest) = self.histograms.split_at(count);
+        self.histograms = rest;
+        Chunk {
+            first_ms,
+            last_ms: part.last().map_or(first_ms, |last| last.at_ms),
+            encoding: FLOAT_HISTOGRAM,
+            data: histogram_chunk(part),
+        }
     }
 }
 
-fn message(field: u32, (first_ms, last_ms): (i64, i64), encoding: u8, data: &[u8], out: &mut Writer) {
-    out.nested(field, |chunk| {
-        chunk.int(1, first_ms);
-        chunk.int(2, last_ms);
-        chunk.uint(3, u64::from(encoding));
-        chunk.data(4, data);
-    });
+impl<I: Iterator<Item = Sample>> Iterator for Chunks<'_, I> {
+    type Item = Chunk;
+
+    fn next(&mut self) -> Option<Chunk> {
+        let number = self.numbers.peek().map(|sample| sample.at_ms);
+        let histogram = self.histograms.first().map(|sample| sample.at_ms);
+        match (number, histogram) {
+            (Some(number), histogram) if histogram.is_none_or(|at_ms| number <= at_ms) => {
+                Some(self.next_numbers(number))
+            }
+            (_, Some(histogram)) => Some(self.next_histograms(histogram)),
+            (_, None) => None,
+        }
+    }
+}
+
+impl Chunk {
+    /// Writes it as a message in `field`.
+    pub(super) fn write(&self, field: u32, out: &mut Writer) {
+        out.nested(field, |chunk| {
+            chunk.int(1, self.first_ms);
+            chunk.int(2, self.last_ms);
+            chunk.uint(3, u64::from(self.encoding));
+            chunk.data(4, &self.data);
+        });
+    }
 }
 
 fn floats(samples: &[(i64, f64)]) -> Vec<u8> {

@@ -19,6 +19,7 @@ use crate::forward::message::writer::Writer;
 use crate::import::prometheus::crc32c;
 use crate::limits::REMOTE_READ_FRAME_BYTES;
 
+use chunks::Chunks;
 pub use request::{Answer, BadRequest, ReadQuery, ReadRequest, decode};
 
 /// A series and its samples within the query's time.
@@ -36,24 +37,33 @@ pub struct ReadSeries {
 #[derive(Debug, Default)]
 pub struct SamplesAnswer {
     message: Writer,
+    /// The result of the query under way.
+    result: Writer,
 }
 
 impl SamplesAnswer {
-    /// Adds the result of the next query.
-    pub fn add_result(&mut self, all: &[ReadSeries]) {
-        self.message.nested(1, |result| {
-            for series in all {
-                result.nested(1, |message| {
-                    v1::labels(message, &series.labels);
-                    for sample in series.samples.iter() {
-                        message.sample(2, &sample);
-                    }
-                    for histogram in &series.histograms {
-                        message.histogram(4, histogram);
-                    }
-                });
+    /// Adds a series to the result of the query under way.
+    pub fn add(&mut self, series: &ReadSeries) {
+        self.result.nested(1, |message| {
+            v1::labels(message, &series.labels);
+            for sample in series.samples.iter() {
+                message.sample(2, &sample);
+            }
+            for histogram in &series.histograms {
+                message.histogram(4, histogram);
             }
         });
+    }
+
+    /// Ends the result of a query, also where nothing was found.
+    pub fn end_result(&mut self) {
+        self.message.data(1, &self.result.bytes);
+        self.result.bytes.clear();
+    }
+
+    /// Bytes of the message so far.
+    pub fn bytes(&self) -> usize {
+        self.message.bytes.len() + self.result.bytes.len()
     }
 
     /// The message, packed by Snappy; `None` where it is larger than Snappy takes (4 GiB).
@@ -62,50 +72,45 @@ impl SamplesAnswer {
     }
 }
 
-/// Frames of `prometheus.ChunkedReadResponse`, series by series; what is full is taken away with [`take`](Self::take).
+/// Frames of `prometheus.ChunkedReadResponse`, each with the next chunks of one series, as readers take no second series from a
+/// frame. What is written is taken away with [`take`](Self::take).
 #[derive(Debug, Default)]
 pub struct ChunkedAnswer {
-    query_index: i64,
-    /// `chunked_series` fields of the frame that is not full yet.
-    pending: Writer,
     frames: Vec<u8>,
 }
 
 impl ChunkedAnswer {
-    /// Adds a series of the query with that index.
+    /// Adds a series of the query with that index. Its frames end with the chunk that makes them longer than 1 MiB, as upstream's
+    /// do: readers refuse much longer ones.
     pub fn add(&mut self, query_index: usize, series: &ReadSeries) {
-        let query_index = query_index as i64;
-        if query_index != self.query_index {
-            self.end_frame();
-            self.query_index = query_index;
+        let mut labels = Writer::default();
+        v1::labels(&mut labels, &series.labels);
+        let mut pending = Writer::default();
+        for chunk in Chunks::of(series.samples.iter(), &series.histograms) {
+            if pending.bytes.is_empty() {
+                pending.bytes.extend_from_slice(&labels.bytes);
+            }
+            chunk.write(2, &mut pending);
+            if pending.bytes.len() >= REMOTE_READ_FRAME_BYTES {
+                self.end_frame(query_index, &pending.bytes);
+                pending.bytes.clear();
+            }
         }
-        self.pending.nested(1, |message| {
-            v1::labels(message, &series.labels);
-            chunks::write(2, &series.samples, &series.histograms, message);
-        });
-        if self.pending.bytes.len() >= REMOTE_READ_FRAME_BYTES {
-            self.end_frame();
+        if !pending.bytes.is_empty() {
+            self.end_frame(query_index, &pending.bytes);
         }
     }
 
-    /// The frames that are full.
+    /// The frames that were added since this was last asked.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.frames)
     }
 
-    /// All frames that are left.
-    pub fn finish(mut self) -> Vec<u8> {
-        self.end_frame();
-        self.frames
-    }
-
     /// A frame: its length, the checksum of its message, the message.
-    fn end_frame(&mut self) {
-        if self.pending.bytes.is_empty() {
-            return;
-        }
-        let mut message = std::mem::take(&mut self.pending);
-        message.int(2, self.query_index);
+    fn end_frame(&mut self, query_index: usize, series: &[u8]) {
+        let mut message = Writer::default();
+        message.data(1, series);
+        message.int(2, query_index as i64);
         let mut length = Writer::default();
         length.varint(message.bytes.len() as u64);
         self.frames.extend_from_slice(&length.bytes);

@@ -21,8 +21,8 @@ fn series(samples: &[(i64, f64)], histograms: Vec<HistogramSample>) -> ReadSerie
     }
 }
 
-/// Reads frames back: the index of the query, the labels' bytes, and what the chunks hold.
-fn read_frames(mut bytes: &[u8]) -> Vec<(u64, Decoded)> {
+/// Takes frames apart: the index of the query, and the one series of each.
+fn frames(mut bytes: &[u8]) -> Vec<(u64, &[u8])> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
         let mut length = 0;
@@ -38,39 +38,75 @@ fn read_frames(mut bytes: &[u8]) -> Vec<(u64, Decoded)> {
         let (message, rest) = rest.split_at(length);
         assert_eq!(u32::from_be_bytes(*sum), crc32c(&[message]));
         bytes = rest;
-        let mut found: Vec<Decoded> = Vec::new();
+        let mut found = Vec::new();
         let mut index = 0;
         let mut fields = Fields::new(message);
         while let Some((number, value)) = fields.next_field().unwrap() {
             match number {
-                1 => found.push(read_series(value.bytes().unwrap())),
+                1 => found.push(value.bytes().unwrap()),
                 _ => index = value.varint().unwrap(),
             }
         }
-        all.extend(found.into_iter().map(|decoded| (index, decoded)));
+        // Prometheus' reader takes the first series of a frame and no other.
+        let [series] = found.as_slice() else {
+            panic!("a frame has {} series", found.len());
+        };
+        all.push((index, *series));
     }
     all
 }
 
-fn read_series(message: &[u8]) -> Decoded {
-    let mut decoded = Decoded::default();
-    let mut fields = Fields::new(message);
-    while let Some((number, value)) = fields.next_field().unwrap() {
-        if number != 2 {
-            continue;
+/// What the chunks of each frame hold.
+fn read_frames(bytes: &[u8]) -> Vec<(u64, Decoded)> {
+    let read = |(index, series)| {
+        let mut decoded = Decoded::default();
+        for chunk in chunk_messages(series) {
+            let mut fields = Fields::new(chunk);
+            let (mut encoding, mut data) = (0, &[][..]);
+            while let Some((number, value)) = fields.next_field().unwrap() {
+                match number {
+                    3 => encoding = value.varint().unwrap() as u8,
+                    4 => data = value.bytes().unwrap(),
+                    _ => {}
+                }
+            }
+            chunk::decode(encoding, data, &mut decoded).unwrap();
         }
-        let (mut encoding, mut data) = (0, &[][..]);
-        let mut chunk = Fields::new(value.bytes().unwrap());
-        while let Some((number, value)) = chunk.next_field().unwrap() {
+        (index, decoded)
+    };
+    frames(bytes).into_iter().map(read).collect()
+}
+
+/// The times that all chunks name, as they come.
+fn chunk_times(bytes: &[u8]) -> Vec<(i64, i64)> {
+    let mut times = Vec::new();
+    for chunk in frames(bytes)
+        .into_iter()
+        .flat_map(|(_, series)| chunk_messages(series))
+    {
+        let (mut first_ms, mut last_ms) = (0, 0);
+        let mut fields = Fields::new(chunk);
+        while let Some((number, value)) = fields.next_field().unwrap() {
             match number {
-                3 => encoding = value.varint().unwrap() as u8,
-                4 => data = value.bytes().unwrap(),
+                1 => first_ms = value.varint().unwrap() as i64,
+                2 => last_ms = value.varint().unwrap() as i64,
                 _ => {}
             }
         }
-        chunk::decode(encoding, data, &mut decoded).unwrap();
+        times.push((first_ms, last_ms));
     }
-    decoded
+    times
+}
+
+fn chunk_messages(series: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    let mut fields = Fields::new(series);
+    while let Some((number, value)) = fields.next_field().unwrap() {
+        if number == 2 {
+            found.push(value.bytes().unwrap());
+        }
+    }
+    found
 }
 
 fn histogram(count: f64, offset: i32, hint: ResetHint) -> Arc<Histogram> {
@@ -104,7 +140,7 @@ fn histograms_are_cut_where_counts_fall_or_the_layout_changes() {
     .collect();
     let mut answer = ChunkedAnswer::default();
     answer.add(0, &series(&[], samples.clone()));
-    let found = read_frames(&answer.finish());
+    let found = read_frames(&answer.take());
     let [(0, decoded)] = found.as_slice() else {
         panic!("{found:?}");
     };
@@ -147,7 +183,7 @@ fn a_stale_marker_of_histograms_stands_alone() {
     ];
     let mut answer = ChunkedAnswer::default();
     answer.add(0, &series(&[], samples));
-    let found = read_frames(&answer.finish());
+    let found = read_frames(&answer.take());
     assert!(model::is_stale(found[0].1.histograms[1].value.sum));
 }
 
@@ -157,12 +193,42 @@ fn every_query_has_frames_of_its_own() {
     answer.add(0, &series(&[(1, 1.0)], Vec::new()));
     answer.add(0, &series(&[(2, 2.0)], Vec::new()));
     answer.add(3, &series(&[(3, 3.0)], Vec::new()));
-    assert!(!answer.take().is_empty());
-    let indices: Vec<u64> = read_frames(&answer.finish())
+    let frames: Vec<(u64, usize)> = read_frames(&answer.take())
         .iter()
-        .map(|(index, _)| *index)
+        .map(|(index, decoded)| (*index, decoded.floats.len()))
         .collect();
-    assert_eq!(indices, [3]);
+    assert_eq!(frames, [(0, 1), (0, 1), (3, 1)]);
+    assert!(answer.take().is_empty());
+}
+
+#[test]
+fn a_long_series_is_cut_into_frames_in_order_of_time() {
+    // Values whose bits all differ take about eight bytes each.
+    let numbers: Vec<(i64, f64)> = (0..400_000_u64)
+        .map(|i| {
+            (
+                i as i64 * 10,
+                f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2),
+            )
+        })
+        .collect();
+    let mut answer = ChunkedAnswer::default();
+    answer.add(0, &series(&numbers, Vec::new()));
+    let frames = read_frames(&answer.take());
+    assert!(frames.len() >= 3, "{} frames", frames.len());
+    let times = frames.iter().flat_map(|(_, decoded)| &decoded.floats.at_ms);
+    assert!(times.copied().eq(numbers.iter().map(|(at_ms, _)| *at_ms)));
+}
+
+#[test]
+fn chunks_of_numbers_and_of_histograms_take_turns() {
+    let histograms = [(5, 1.0), (6, 2.0), (30, 3.0)]
+        .map(|(at_ms, count)| HistogramSample::new(at_ms, histogram(count, 0, ResetHint::Unknown)));
+    let given = series(&[(1, 1.0), (10, 2.0), (20, 3.0), (40, 4.0)], histograms.to_vec());
+    let mut answer = ChunkedAnswer::default();
+    answer.add(0, &given);
+    let found = chunk_times(&answer.take());
+    assert_eq!(found, [(1, 1), (5, 6), (10, 20), (30, 30), (40, 40)]);
 }
 
 /// A request in the words of the specification.
@@ -214,7 +280,11 @@ proptest! {
         }
         let mut answer = ChunkedAnswer::default();
         answer.add(0, &series(&samples, Vec::new()));
-        let found = read_frames(&answer.finish());
+        let found = read_frames(&answer.take());
+        if samples.is_empty() {
+            prop_assert!(found.is_empty());
+            return Ok(());
+        }
         let read: Vec<(i64, u64)> = found[0].1.floats.iter().map(|s| (s.at_ms, s.value.to_bits())).collect();
         let given: Vec<(i64, u64)> = samples.iter().map(|(at_ms, value)| (*at_ms, value.to_bits())).collect();
         prop_assert_eq!(read, given);

@@ -56,6 +56,11 @@ impl Evaluator<'_> {
         self.check_room(0)
     }
 
+    /// How many samples are held.
+    pub(super) fn held(&self) -> usize {
+        self.account.held.load(Ordering::Relaxed)
+    }
+
     /// Whether so many samples more could be held.
     pub(crate) fn check_room(&self, samples: usize) -> Result<(), EvalError> {
         let held = self.account.held.load(Ordering::Relaxed).saturating_add(samples);

@@ -243,6 +243,11 @@ fn group(plan: &AggregatePlan, columns: &[Column]) -> Vec<Group> {
     groups
 }
 
+/// Sorts groups: in which order they appeared depends on where the query begins, and what is made of them on their order.
+pub(super) fn sort_by_labels<T>(groups: &mut [T], labels: impl Fn(&T) -> &Labels) {
+    groups.sort_by(|left, right| labels(left).cmp(labels(right)));
+}
+
 /// The values of a group's members at one step.
 fn members_at<'a>(
     columns: &'a [Column],
@@ -256,7 +261,8 @@ fn members_at<'a>(
 }
 
 /// The quantile of every group at every step.
-fn quantiles(params: &[f64], columns: &[Column], groups: Vec<Group>, grid: Grid) -> Vec<Column> {
+fn quantiles(params: &[f64], columns: &[Column], mut groups: Vec<Group>, grid: Grid) -> Vec<Column> {
+    sort_by_labels(&mut groups, |group| &group.labels);
     let mut values = Vec::new();
     let mut of_group = |group: Group| {
         let steps = (0..grid.steps).map(|step| {

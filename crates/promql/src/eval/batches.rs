@@ -31,10 +31,15 @@ impl<'a> Evaluator<'a> {
             return self.in_one_batch(plan, grid, sink);
         }
         if plan.shared.is_some() {
+            let held = self.held();
             match self.vector(plan, grid) {
                 Ok(columns) => return (sink.take)(self, columns),
                 // Then it is computed as often as it stands there, but never held.
-                Err(EvalError::WouldNotFit { .. }) => {}
+                Err(
+                    EvalError::WouldNotFit { .. }
+                    | EvalError::TooManySamples { .. }
+                    | EvalError::TooMuchMemory { .. },
+                ) => self.release(self.held().saturating_sub(held)),
                 Err(error) => return Err(error),
             }
         }

@@ -3,7 +3,7 @@
 use model::Labels;
 use rustc_hash::FxHashMap;
 
-use super::aggregate::{Group, group_labels, groups_by_name};
+use super::aggregate::{Group, group_labels, groups_by_name, sort_by_labels};
 use super::batches::Sink;
 use super::column::{ABSENT, Column, Evaluated, is_present};
 use super::{Evaluator, Grid};
@@ -100,7 +100,10 @@ impl Evaluator<'_> {
             holds_all: false,
         };
         self.for_each_batch(&plan.inner, grid, &mut sink)?;
-        let Folding { groups, retained, .. } = folding;
+        let Folding {
+            mut groups, retained, ..
+        } = folding;
+        sort_by_labels(&mut groups, |running| &running.group.labels);
         let mut results = Vec::with_capacity(groups.len());
         for (turn, running) in groups.into_iter().enumerate() {
             self.check_at(turn)?;

@@ -92,7 +92,7 @@ fn quote_bytes(bytes: &[u8]) -> String {
 
     let mut quoted = String::from("\"");
     for chunk in bytes.utf8_chunks() {
-        quoted.push_str(&crate::print::escape(chunk.valid()));
+        quoted.push_str(&model::quoting::escape(chunk.valid()));
         for byte in chunk.invalid() {
             // Writing into a string cannot fail.
             let _ = write!(quoted, "\\x{byte:02x}");

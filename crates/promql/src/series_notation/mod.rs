@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(shown("up {job=\"a } b\"} 1"), "up{job=\"a } b\"}");
         assert_eq!(
             shown(r#"{"up.time", "a b"='c\'d'} {{}}x2"#),
-            r#"up.time{a b="c'd"}"#
+            r#"{"up.time", "a b"="c'd"}"#
         );
         assert_eq!(parse_metric("").unwrap(), Labels::empty());
         assert_eq!(parse("up {{count:1}}").unwrap().values.len(), 1);

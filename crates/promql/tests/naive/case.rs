@@ -7,6 +7,7 @@ use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use super::data::{self, NativeSeries, Series};
+use super::evaluate::Settings;
 use super::grammar::{Grammar, time};
 use super::tree::{Expr, Shift};
 use testkit::Random;
@@ -18,6 +19,7 @@ pub(crate) struct Case {
     pub(crate) times: Times,
     pub(crate) series: Vec<Series>,
     pub(crate) natives: Vec<NativeSeries>,
+    pub(crate) settings: Settings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,10 @@ impl Case {
                 step_ms,
             }
         };
+        let settings = Settings {
+            lookback_ms: random.pick(&[300_000, 300_000, 60_000, 7_777, 1_200_000]),
+            subquery_step_ms: random.pick(&[60_000, 60_000, 15_000, 44_000]),
+        };
         let expr = Grammar {
             random: &mut random,
             subqueries: 0,
@@ -60,6 +66,7 @@ impl Case {
             times,
             series,
             natives,
+            settings,
         }
     }
 
@@ -196,7 +203,7 @@ fn smaller_expressions(expr: &Expr) -> Vec<Expr> {
 
 impl Debug for Case {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        writeln!(f, "{}\n  {:?}", self.expr, self.times)?;
+        writeln!(f, "{}\n  {:?} {:?}", self.expr, self.times, self.settings)?;
         for one in &self.series {
             writeln!(f, "  {:?}", one.labels)?;
             for (at_ms, value) in &one.samples {

@@ -8,7 +8,7 @@ use testkit::MemorySeries;
 
 use super::case::{Case, Times};
 use super::data::Labels;
-use super::evaluate::{Context, SUBQUERY_STEP_MS, Value, answer, vector};
+use super::evaluate::{Context, Value, answer, vector};
 use super::native::{Native, SCHEMA, ZERO_THRESHOLD};
 use super::number::{Number, Outcome, Stop};
 use super::tree::Expr;
@@ -39,7 +39,11 @@ pub(crate) fn check(case: &Case) -> Result<Seen, String> {
     let text = case.expr.to_string();
     let expr = promql::parse(&text).map_err(|error| format!("refused by the parser: {error}"))?;
     let store = store(case);
-    let options = Options::default();
+    let options = Options {
+        lookback_ms: case.settings.lookback_ms,
+        subquery_step_ms: case.settings.subquery_step_ms,
+        ..Options::default()
+    };
     match case.times {
         Times::Instant { at_ms } => {
             let wanted = wanted(case, (at_ms, at_ms), at_ms);
@@ -109,6 +113,7 @@ fn context(case: &Case, (start_ms, end_ms): (i64, i64), now_ms: i64) -> Context<
         start_ms,
         end_ms,
         now_ms,
+        settings: case.settings,
     }
 }
 
@@ -206,7 +211,7 @@ fn fails_between(expr: &Expr, range: (i64, i64), context: Context<'_>) -> bool {
     };
     let shifted = |now_ms| Context { now_ms, ..context }.shifted(*shift);
     let inner_range = (shifted(range.0) - range_ms, shifted(range.1));
-    let step_ms = step_ms.unwrap_or(SUBQUERY_STEP_MS);
+    let step_ms = step_ms.unwrap_or(context.settings.subquery_step_ms);
     let mut now_ms = (inner_range.0 / step_ms + 1) * step_ms;
     while now_ms <= inner_range.1 {
         if matches!(vector(inner, Context { now_ms, ..context }), Err(Stop::Error(_))) {

@@ -43,9 +43,10 @@ pub(crate) struct Metric {
 }
 
 const JOBS: &[&str] = &["api", "db"];
+const SHARDS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
 const INSTANCES: &[&str] = &["a1", "a2", "a10"];
 
-pub(crate) const METRICS: [Metric; 8] = [
+pub(crate) const METRICS: [Metric; 9] = [
     Metric {
         name: "temperature",
         labels: &[("job", JOBS), ("instance", INSTANCES)],
@@ -89,6 +90,12 @@ pub(crate) const METRICS: [Metric; 8] = [
         name: "build_info",
         labels: &[("job", JOBS), ("version", &["1.0", "1.1"])],
         moves: Moves::One,
+    },
+    // So many series that several cores work on them.
+    Metric {
+        name: "backlog",
+        labels: &[("job", JOBS), ("shard", SHARDS)],
+        moves: Moves::Gauge,
     },
 ];
 

@@ -9,10 +9,6 @@ use super::{aggregate, binary, calls, native, select};
 
 /// The name under which a metric's name is a label.
 pub(crate) const NAME: &str = "__name__";
-/// How far back an instant selector looks.
-pub(crate) const LOOKBACK_MS: i64 = 300_000;
-/// The step of a subquery that names none.
-pub(crate) const SUBQUERY_STEP_MS: i64 = 60_000;
 /// Two series of a vector may not have the same labels.
 pub(crate) const SAME_LABELS: Stop = Stop::Error("vector cannot contain metrics with the same labelset");
 
@@ -26,6 +22,16 @@ pub(crate) struct Context<'a> {
     pub(crate) end_ms: i64,
     /// The time in question.
     pub(crate) now_ms: i64,
+    pub(crate) settings: Settings,
+}
+
+/// What a server is configured with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// How far back an instant selector looks.
+    pub(crate) lookback_ms: i64,
+    /// The step of a subquery that names none.
+    pub(crate) subquery_step_ms: i64,
 }
 
 /// One sample of a vector.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::aggregate::group_of;
 use super::data::{Labels, NativeSeries};
-use super::evaluate::{Context, Entry, LOOKBACK_MS, scalar};
+use super::evaluate::{Context, Entry, scalar};
 use super::number::{Number, Outcome, Stop};
 use super::select::meets;
 use super::tree::{Natives, Selector};
@@ -157,7 +157,7 @@ fn newest(selector: &Selector, context: Context<'_>) -> Vec<Labelled> {
     for series in matching(selector, context) {
         let mut newest = None;
         for (sampled_ms, native) in &series.samples {
-            if *sampled_ms > at_ms - LOOKBACK_MS && *sampled_ms <= at_ms {
+            if *sampled_ms > at_ms - context.settings.lookback_ms && *sampled_ms <= at_ms {
                 newest = native.as_ref();
             }
         }

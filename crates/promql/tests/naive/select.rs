@@ -5,7 +5,7 @@ use model::is_stale;
 use regex::Regex;
 
 use super::data::Labels;
-use super::evaluate::{Context, Entry, LOOKBACK_MS, SUBQUERY_STEP_MS, vector};
+use super::evaluate::{Context, Entry, vector};
 use super::number::{Number, Outcome};
 use super::tree::{Expr, Matcher, Selector};
 
@@ -51,7 +51,7 @@ fn newest(selector: &Selector, context: Context<'_>) -> Vec<(i64, Entry)> {
     {
         let mut newest = None;
         for (sampled_ms, value) in &series.samples {
-            if *sampled_ms > at_ms - LOOKBACK_MS && *sampled_ms <= at_ms {
+            if *sampled_ms > at_ms - context.settings.lookback_ms && *sampled_ms <= at_ms {
                 newest = Some((*sampled_ms, *value));
             }
         }
@@ -128,7 +128,7 @@ pub(crate) fn windows(expr: &Expr, context: Context<'_>) -> Outcome<Vec<Window>>
             shift,
         } => {
             let end_ms = context.shifted(*shift);
-            let step_ms = step_ms.unwrap_or(SUBQUERY_STEP_MS);
+            let step_ms = step_ms.unwrap_or(context.settings.subquery_step_ms);
             subquery(inner, (end_ms - range_ms, end_ms), step_ms, context)
         }
         other => panic!("{other} is no range vector"),

@@ -174,6 +174,7 @@ impl Inner {
             .map(|series| series.end_flush(published))
             .sum();
         self.head.note_sealed(grown);
+        self.head.note_flushed();
         result?;
         let mut checkpoint = self.checkpoint.write();
         let oldest = self.wal.segments().first().copied().unwrap_or(segment);

@@ -64,7 +64,7 @@ impl Inner {
         let min_ms = times.map(|sample| sample.at_ms).min();
         for (series, samples) in judged.histograms {
             for sample in samples {
-                match series.insert_histogram(sample) {
+                match self.head.take_histogram(&series, sample) {
                     Verdict::Store | Verdict::Same => {
                         accepted.stored += 1;
                         accepted.histograms_stored += 1;

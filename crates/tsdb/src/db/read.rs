@@ -104,10 +104,12 @@ impl Selected {
 impl SeriesRead for Db {
     fn select(&self, selector: &Selector) -> Result<Vec<Arc<dyn SelectedSeries>>, ReadError> {
         let mut found: Vec<(Labels, Source)> = Vec::new();
-        for series in self.inner.head.select(selector.tenant, &selector.matchers)? {
-            if series.overlaps(selector.range) {
-                found.push((series.series().labels().clone(), Source::Memory(series)));
-            }
+        for series in self
+            .inner
+            .head
+            .select(selector.tenant, &selector.matchers, selector.range)?
+        {
+            found.push((series.series().labels().clone(), Source::Memory(series)));
         }
         let deletions = self.inner.deletions(self.inner.latest_ms());
         let mut searched = BTreeSet::new();
@@ -281,10 +283,8 @@ impl Inner {
     ) -> Result<(), ReadError> {
         let deletions = self.deletions(self.latest_ms());
         for matchers in any_of {
-            for series in self.head.select(tenant, matchers)? {
-                if series.overlaps(range) {
-                    each(series.series().labels());
-                }
+            for series in self.head.select(tenant, matchers, range)? {
+                each(series.series().labels());
             }
             self.for_each_block(tenant, range, |block| {
                 let found = self.search(block, matchers, range, &deletions)?;
@@ -415,7 +415,9 @@ impl Inner {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error @ ReadError::Damaged { .. }) => {
-                self.blocks.met_damage(block, &error, index);
+                if self.blocks.met_damage(block, &error, index) {
+                    self.changes.note(block.tenant(), block.range().from_ms());
+                }
                 Ok(None)
             }
             Err(error) => Err(error),

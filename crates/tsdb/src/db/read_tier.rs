@@ -64,7 +64,7 @@ impl Db {
             selector.range.from_ms().saturating_sub(resolution_ms),
             selector.range.to_ms(),
         );
-        for series in inner.head.select(selector.tenant, &selector.matchers)? {
+        for series in inner.head.select(selector.tenant, &selector.matchers, wanted)? {
             if let (_, Some(extent)) = series.extent()
                 && extent.overlaps(&wanted)
             {

@@ -153,7 +153,7 @@ impl<'a> Replay<'a> {
                 self.head.touch(series.number(), sample.at_ms, self.now_ms);
                 if !self.checkpoint.covers(self.segment, sample.at_ms) {
                     self.samples += 1;
-                    series.insert_histogram(sample);
+                    self.head.take_histogram(&series, sample);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Sorts pending samples to their series: many at a time, so that a series' memory is visited once for all of them.
 
-use model::{NO_START, NumberedSample, Starts};
+use model::{NO_START, NumberedSample, Starts, TimeRange};
 use parking_lot::RwLock;
 
 use super::Index;
@@ -37,6 +37,17 @@ impl Drain {
         self.rows.clear();
         self.row_starts.clear();
         intake.swap_pending(&mut self.rows, &mut self.row_starts);
+    }
+
+    /// The times between which the samples lie.
+    pub(super) fn range(&self) -> Option<TimeRange> {
+        let ends = self
+            .rows
+            .iter()
+            .fold((i64::MAX, i64::MIN), |(from_ms, to_ms), row| {
+                (from_ms.min(row.at_ms), to_ms.max(row.at_ms))
+            });
+        TimeRange::new(ends.0, ends.1).ok()
     }
 
     /// Hands the samples to their series. Says by how many bytes of memory their sealed chunks grew.

@@ -73,6 +73,13 @@ impl KeptHistograms {
             || self.open.iter().any(|sample| range.contains(sample.at_ms))
     }
 
+    /// Between which times they lie.
+    pub(super) fn range(&self) -> Option<TimeRange> {
+        let open = self.open.iter().map(|sample| TimeRange::at(sample.at_ms));
+        let ranges = self.sealed.iter().map(|chunk| chunk.range).chain(open);
+        ranges.reduce(|a, b| a.union(&b))
+    }
+
     /// Marks all before `before_ms` as being written to blocks, and says whether there are any.
     pub(super) fn begin_flush(&mut self, before_ms: i64) -> bool {
         let mut all = std::mem::take(&mut self.open);

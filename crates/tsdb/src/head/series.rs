@@ -215,11 +215,13 @@ impl MemSeries {
     pub(crate) fn extent(&self) -> (u64, Option<TimeRange>) {
         let kept = self.kept.lock();
         let late = kept.late.iter().map(|(sample, _)| TimeRange::at(sample.at_ms));
+        let histograms = kept.histograms.as_ref().and_then(|histograms| histograms.range());
         let range = kept
             .chunks()
             .map(HeadChunk::range)
             .chain(late)
-            .chain(kept.open.range());
+            .chain(kept.open.range())
+            .chain(histograms);
         let chunks = kept.chunks().count() + usize::from(!kept.open.values.is_empty());
         (chunks as u64, range.reduce(|a, b| a.union(&b)))
     }

@@ -17,6 +17,7 @@ mod tests;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::endpoint::endpoint;
 use anyhow::{Context, bail};
 use stdx::{Clock, HumanDuration, http_client};
 
@@ -115,9 +116,7 @@ async fn ask_server(url: &url::Url, expr: &str, when: When) -> anyhow::Result<St
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(form)
         .finish();
-    let address = url
-        .join(path)
-        .with_context(|| format!("{url} cannot be a server's address"))?;
+    let address = endpoint(url, path)?;
     let configured = || Ok(reqwest::Client::builder().timeout(ANSWER_TIMEOUT));
     let client = http_client::build(configured, true, |error: reqwest::Error| error)?.client;
     let response = client

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
+use crate::endpoint::endpoint;
 use anyhow::{Context, anyhow, bail};
 use futures::{StreamExt, stream};
 use ingest::import::Wanted;
@@ -168,9 +169,7 @@ pub(super) fn parameters(options: &TransferArgs, wanted: &Wanted) -> Vec<(&'stat
 }
 
 fn address(url: &Url, path: &str, parameters: &[(&str, String)]) -> anyhow::Result<Url> {
-    let mut address = url
-        .join(path)
-        .with_context(|| format!("{url} cannot be a server's address"))?;
+    let mut address = endpoint(url, path)?;
     if !parameters.is_empty() {
         address.query_pairs_mut().extend_pairs(parameters);
     }

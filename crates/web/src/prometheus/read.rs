@@ -1,23 +1,22 @@
 //! `/api/v1/read`: Prometheus' remote read, in samples or in streamed chunks (remote read API specification 1.0).
 
-use std::io;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use ingest::push::Encoding;
 use ingest::remote_read::{Answer, ChunkedAnswer, ReadQuery, ReadRequest, ReadSeries, SamplesAnswer, decode};
 use model::{Labels, ReadError, SampleColumns, Selector, SeriesRead, TenantId, TimeRange};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
-use crate::limits::{BODY_BYTES_MAX, REMOTE_READ_SAMPLES_MAX, REMOTE_READS_MAX, TRANSFER_PIECES_WAITING};
+use crate::limits::{BODY_BYTES_MAX, REMOTE_READ_BYTES_MAX, REMOTE_READS_MAX};
 use crate::params::read_body;
+use crate::pieces::{Pieces, Stopped, streamed};
 use crate::prometheus::answer::ApiError;
 use crate::tenancy::tenant_of;
+use crate::workers::Task;
 
 /// The media type of an answer in samples.
 const SAMPLES: &str = "application/x-protobuf";
@@ -40,17 +39,17 @@ pub(crate) async fn read(State(app): State<Arc<App>>, request: Request) -> Resul
     }
     let reader = app.reader_of(tenant);
     if request.answer == Answer::StreamedChunks {
-        return Ok(stream(reader, request, external, place));
+        return Ok(streamed(STREAMED, move |pieces| {
+            let _place = place;
+            chunks(&*reader, &request, &external, pieces)
+        }));
     }
-    let answer = tokio::task::spawn_blocking(move || {
+    let timeout = app.config.query_timeout.0;
+    let packed = app.workers.run(timeout, move |task| {
         let _place = place;
-        samples(&*reader, &request, &external)
+        samples(&*reader, &request, &external, task)
     });
-    let packed = answer.await.map_err(|error| {
-        tracing::error!(%error, "remote read panicked");
-        ApiError::internal("the request ended in a fault of the program, which was logged".to_owned())
-    })??;
-    let mut response = packed.into_response();
+    let mut response = packed.await??.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SAMPLES));
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("snappy"));
@@ -75,75 +74,61 @@ fn take_place(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
 }
 
 /// All samples in one message.
-fn samples(reader: &dyn SeriesRead, request: &ReadRequest, external: &Labels) -> Result<Vec<u8>, ApiError> {
+fn samples(
+    reader: &dyn SeriesRead,
+    request: &ReadRequest,
+    external: &Labels,
+    task: &Task,
+) -> Result<Vec<u8>, ApiError> {
     let mut answer = SamplesAnswer::default();
-    let mut count = 0;
     for query in &request.queries {
-        let mut all = Vec::new();
-        each(reader, query, external, &mut |series| {
-            count += series.samples.len() + series.histograms.len();
-            all.push(series);
-            count <= REMOTE_READ_SAMPLES_MAX
+        each::<ApiError>(reader, query, external, |series| {
+            if task.is_over() {
+                return Err(ApiError::timeout(
+                    "the read took longer than server.query_timeout; ask for fewer series or a shorter time"
+                        .to_owned(),
+                ));
+            }
+            answer.add(&series);
+            if answer.bytes() > REMOTE_READ_BYTES_MAX {
+                return Err(ApiError::bad_data(format!(
+                    "the answer is larger than {} MiB; ask for fewer series or a shorter time, or accept STREAMED_XOR_CHUNKS",
+                    REMOTE_READ_BYTES_MAX >> 20
+                )));
+            }
+            Ok(())
         })?;
-        if count > REMOTE_READ_SAMPLES_MAX {
-            return Err(ApiError::execution(format!(
-                "the answer has more than {REMOTE_READ_SAMPLES_MAX} samples; ask for fewer series or a shorter time, or accept \
-                 STREAMED_XOR_CHUNKS"
-            )));
-        }
-        answer.add_result(&all);
+        answer.end_result();
     }
     answer
         .finish()
         .ok_or_else(|| ApiError::internal("the answer cannot be packed".to_owned()))
 }
 
-/// Frames, written on a blocking thread while the client reads.
-fn stream(
-    reader: Arc<dyn SeriesRead>,
-    request: ReadRequest,
-    external: Labels,
-    place: OwnedSemaphorePermit,
-) -> Response {
-    let (sender, mut receiver) = mpsc::channel::<io::Result<Bytes>>(TRANSFER_PIECES_WAITING);
-    tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let mut answer = ChunkedAnswer::default();
-        for (index, query) in request.queries.iter().enumerate() {
-            let done = each(&*reader, query, &external, &mut |series| {
-                answer.add(index, &series);
-                let frames = answer.take();
-                frames.is_empty() || sender.blocking_send(Ok(frames.into())).is_ok()
-            });
-            if let Err(error) = done {
-                tracing::warn!(%error, "remote read ended early");
-                // The connection breaks off, so that nobody takes a part for the whole.
-                let _ = sender.blocking_send(Err(io::Error::other(error)));
-                return;
-            }
-        }
-        let _ = sender.blocking_send(Ok(answer.finish().into()));
-    });
-    let body = Body::from_stream(async_stream::stream! {
-        while let Some(piece) = receiver.recv().await {
-            yield piece;
-        }
-    });
-    let mut response = (StatusCode::OK, body).into_response();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(STREAMED));
-    response
+/// Frames, series by series.
+fn chunks(
+    reader: &dyn SeriesRead,
+    request: &ReadRequest,
+    external: &Labels,
+    pieces: &Pieces,
+) -> Result<(), Stopped> {
+    let mut answer = ChunkedAnswer::default();
+    for (index, query) in request.queries.iter().enumerate() {
+        each(reader, query, external, |series| {
+            answer.add(index, &series);
+            pieces.send(answer.take())
+        })?;
+    }
+    Ok(())
 }
 
-/// Reads the series of a query one by one, external labels added where a series has none of that name; ends where `take` says
-/// false.
-fn each(
+/// Reads the series of a query one by one, external labels added where a series has none of that name.
+fn each<E: From<ReadError>>(
     reader: &dyn SeriesRead,
     query: &ReadQuery,
     external: &Labels,
-    take: &mut dyn FnMut(ReadSeries) -> bool,
-) -> Result<(), ReadError> {
+    mut take: impl FnMut(ReadSeries) -> Result<(), E>,
+) -> Result<(), E> {
     let Some(range) = query.range else { return Ok(()) };
     let selector = Selector {
         tenant: TenantId::DEFAULT,
@@ -152,9 +137,8 @@ fn each(
     };
     for series in reader.select(&selector)? {
         let found = read_series(&*series, range, external)?;
-        let is_empty = found.samples.is_empty() && found.histograms.is_empty();
-        if !is_empty && !take(found) {
-            break;
+        if !found.samples.is_empty() || !found.histograms.is_empty() {
+            take(found)?;
         }
     }
     Ok(())

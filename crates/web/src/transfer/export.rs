@@ -1,39 +1,21 @@
 //! Giving out: series by series, written on a blocking thread while the client reads.
 
-use std::io;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::{HeaderValue, header};
+use axum::response::Response;
 use ingest::import::frames::{self, FrameWriter};
-use model::{ReadError, SampleColumns, SelectedSeries, SeriesRead, TenantId, TimeRange};
-use tokio::sync::mpsc;
+use model::{SampleColumns, SelectedSeries, SeriesRead, TenantId, TimeRange};
 
 use super::{OpenMetricsWriter, each_series, take_place, wanted};
 use crate::app::App;
-use crate::limits::{ENCODE_CHUNK_BYTES, TRANSFER_PIECES_WAITING};
+use crate::limits::ENCODE_CHUNK_BYTES;
 use crate::params::Params;
+use crate::pieces::{Pieces, Stopped, streamed};
 use crate::prometheus::answer::ApiError;
 
 /// OpenMetrics 1.0's own media type.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Why the giving ended early.
-enum Stopped {
-    /// The client is gone.
-    Left,
-    /// The store cannot be read.
-    Read(ReadError),
-}
-
-impl From<ReadError> for Stopped {
-    fn from(error: ReadError) -> Self {
-        Self::Read(error)
-    }
-}
 
 /// `GET /api/v1/export/openmetrics`
 pub(super) async fn openmetrics(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
@@ -75,15 +57,6 @@ fn read(
     Ok((samples, histograms))
 }
 
-/// The way of pieces to the client.
-struct Pieces(mpsc::Sender<io::Result<Bytes>>);
-
-impl Pieces {
-    fn send(&self, piece: Vec<u8>) -> Result<(), Stopped> {
-        self.0.blocking_send(Ok(piece.into())).map_err(|_| Stopped::Left)
-    }
-}
-
 fn give(
     app: &Arc<App>,
     params: &Params,
@@ -93,24 +66,8 @@ fn give(
     let place = take_place(app)?;
     let wanted = wanted(params)?;
     let reader = app.reader_of(params.tenant());
-    let (sender, mut receiver) = mpsc::channel(TRANSFER_PIECES_WAITING);
-    tokio::task::spawn_blocking(move || {
+    Ok(streamed(content_type, move |pieces| {
         let _place = place;
-        let pieces = Pieces(sender);
-        if let Err(Stopped::Read(error)) = write(&*reader, &wanted, &pieces) {
-            tracing::warn!(%error, "export ended early");
-            // The connection breaks off, so that nobody takes a part for the whole.
-            let _ = pieces.0.blocking_send(Err(io::Error::other(error)));
-        }
-    });
-    let body = Body::from_stream(async_stream::stream! {
-        while let Some(piece) = receiver.recv().await {
-            yield piece;
-        }
-    });
-    let mut response = body.into_response();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    Ok(response)
+        write(&*reader, &wanted, pieces)
+    }))
 }

@@ -1,7 +1,8 @@
 //! `cargo x fuzz`: runs the fuzz targets, one after the other, and keeps what they learn.
 //!
-//! In: the targets of `fuzz/Cargo.toml`; seeds from the rooms' fixtures and from `fuzz/seeds`.  Out: one line a target.
-//! Owns: `fuzz/corpus` and `fuzz/artifacts`, which git ignores; the seeds it cuts, in cargo's target folder.
+//! In: the targets of `fuzz/Cargo.toml`; seeds from the rooms' fixtures, from `fuzz/seeds`, and from `fuzz/kept`.  Out: one line a
+//! target.
+//! Owns: `fuzz/kept`; `fuzz/corpus` and `fuzz/artifacts`, which git ignores; the seeds it cuts, in cargo's target folder.
 //! Invariants: a target that could not run, or found something, never gives an exit code of 0 (`tests`).
 //! Not here: what a target checks; which decoder needs a target, which is a check of `tidy`.
 //! Start at: [`run`].
@@ -16,6 +17,7 @@ use crate::shell;
 use crate::tree::Tree;
 use progress::Progress;
 
+mod kept;
 mod progress;
 mod seeds;
 
@@ -36,6 +38,9 @@ pub struct Options {
     /// How long each target runs
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     minutes: u64,
+    /// Keep what was learnt, now and before, in fuzz/kept: the fewest inputs that reach as much
+    #[arg(long)]
+    keep: bool,
 }
 
 /// Builds the targets and runs them in turn, to the end even where one finds something.
@@ -60,7 +65,7 @@ pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     bench.build(&wanted, wanted.len() == known.len())?;
     let mut failed = Vec::new();
     for target in &wanted {
-        match bench.one(&tree, target, options.minutes) {
+        match bench.one(&tree, target, options) {
             Ok(progress) => {
                 shell::say(&format!("{target}: {progress}"));
                 if progress.finding().is_some() {
@@ -107,24 +112,20 @@ impl Bench<'_> {
     }
 
     /// Runs a target for its time. A finding is no error here.
-    fn one(&self, tree: &Tree, target: &str, minutes: u64) -> Result<Progress> {
-        let (corpus, cut) = (
-            self.root.join("fuzz/corpus").join(target),
-            self.place.join("seeds").join(target),
-        );
+    fn one(&self, tree: &Tree, target: &str, options: &Options) -> Result<Progress> {
+        let corpus = self.root.join("fuzz/corpus").join(target);
         std::fs::create_dir_all(&corpus).with_context(|| format!("cannot create {}", corpus.display()))?;
-        seeds::write(tree, target, &cut)?;
-        let by_hand = self.root.join("fuzz/seeds").join(target);
+        let mut known = self.seeds(tree, target)?;
+        known.insert(0, corpus);
         let log = self.place.join(format!("{target}.log"));
         let [stdout, stderr] = shell::outputs(Some(&log))?;
         // libFuzzer writes what it learns into the first folder and only reads the others.
         let status = self
             .cargo_fuzz("run")
             .arg(target)
-            .args([corpus, cut])
-            .args(by_hand.is_dir().then_some(by_hand))
+            .args(&known)
             .arg("--")
-            .arg(format!("-max_total_time={}", minutes.saturating_mul(60)))
+            .arg(format!("-max_total_time={}", options.minutes.saturating_mul(60)))
             .arg(format!("-timeout={INPUT_SECONDS_MAX}"))
             .arg(format!("-rss_limit_mb={MEMORY_MIB_MAX}"))
             .arg("-print_final_stats=1")
@@ -138,7 +139,51 @@ impl Bench<'_> {
         if !status.success() && progress.finding().is_none() {
             bail!("it ended with {status}; {}", shell::last_lines(&log));
         }
+        if options.keep && progress.finding().is_none() {
+            self.keep(target, &known)?;
+        }
         Ok(progress)
+    }
+
+    /// Folders of inputs that a target starts from: cut from fixtures, kept from earlier runs, written by hand.
+    fn seeds(&self, tree: &Tree, target: &str) -> Result<Vec<PathBuf>> {
+        let (cut, kept) = (
+            self.place.join("seeds").join(target),
+            self.place.join("kept").join(target),
+        );
+        seeds::write(tree, target, &cut)?;
+        let has_kept = kept::unpack(self.root, target, &kept)?;
+        let by_hand = self.root.join("fuzz/seeds").join(target);
+        let others = [has_kept.then_some(kept), by_hand.is_dir().then_some(by_hand)];
+        Ok([cut].into_iter().chain(others.into_iter().flatten()).collect())
+    }
+
+    /// Keeps the fewest inputs of these folders that reach all that they reach together.
+    fn keep(&self, target: &str, known: &[PathBuf]) -> Result<()> {
+        let fewest = self.place.join("fewest").join(target);
+        if fewest.exists() {
+            std::fs::remove_dir_all(&fewest).with_context(|| format!("cannot empty {}", fewest.display()))?;
+        }
+        std::fs::create_dir_all(&fewest).with_context(|| format!("cannot create {}", fewest.display()))?;
+        let log = self.place.join(format!("{target}.merge.log"));
+        let [stdout, stderr] = shell::outputs(Some(&log))?;
+        let status = self
+            .cargo_fuzz("run")
+            .arg(target)
+            .arg(&fewest)
+            .args(known)
+            .args(["--", "-merge=1"])
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .status()
+            .context("cannot run cargo-fuzz")?;
+        ensure!(
+            status.success(),
+            "its inputs could not be merged; {}",
+            shell::last_lines(&log)
+        );
+        kept::pack(self.root, target, &fewest)
     }
 
     fn cargo_fuzz(&self, what: &str) -> Command {

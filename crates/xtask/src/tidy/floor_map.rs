@@ -112,6 +112,13 @@ mod tests {
         )
     }
 
+    /// Where the row of `room` stands in [`true_map`], counted from 1: after the heading, an empty line and the two lines
+    /// that open the table.
+    fn line_of(room: &str) -> usize {
+        let index = ROOMS.iter().position(|known| known.name == room);
+        index.map_or(0, |index| index + 5)
+    }
+
     #[test]
     fn the_table_of_the_code_is_accepted() {
         assert_finds(CHECK, &house(&true_map()), &[]);
@@ -120,22 +127,25 @@ mod tests {
     #[test]
     fn a_room_on_the_wrong_floor_is_refused() {
         let map = true_map().replace("| 3 doors | `web` |", "| 2 services | `web` |");
-        assert_finds(
-            CHECK,
-            &house(&map),
-            &["ARCHITECTURE.md:14: `web` stands on `2 services` here and on `3 doors` in `floors::ROOMS`"],
+        let line = line_of("web");
+        let finding = format!(
+            "ARCHITECTURE.md:{line}: `web` stands on `2 services` here and on `3 doors` in `floors::ROOMS`"
         );
+        assert_finds(CHECK, &house(&map), &[&finding]);
     }
 
     #[test]
     fn rooms_that_are_missing_or_made_up_are_refused() {
-        let map = true_map().replace("`web`", "`lake`");
+        let map = true_map().replace("`web`", "`cellar`");
+        let line = line_of("web");
         assert_finds(
             CHECK,
             &house(&map),
             &[
-                "ARCHITECTURE.md:14: `lake` is in the table and not under crates/; build it first, or take the row out",
-                "ARCHITECTURE.md:14: `lake` is not in `floors::ROOMS`; add it",
+                &format!(
+                    "ARCHITECTURE.md:{line}: `cellar` is in the table and not under crates/; build it first, or take the row out"
+                ),
+                &format!("ARCHITECTURE.md:{line}: `cellar` is not in `floors::ROOMS`; add it"),
                 "ARCHITECTURE.md: `web` (3 doors) of `floors::ROOMS` is missing in the table",
             ],
         );

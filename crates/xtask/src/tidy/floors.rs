@@ -48,16 +48,18 @@ const fn room(name: &'static str, floor: Floor) -> Room {
 }
 
 /// The rooms, in the order of ARCHITECTURE.md. On the ground floor a room may depend on those above it in this table.
-pub const ROOMS: [Room; 13] = [
+pub const ROOMS: [Room; 15] = [
     room("stdx", Floor::Ground),
     room("model", Floor::Ground),
     room("disk", Floor::Ground),
     room("state", Floor::Ground),
+    room("gotemplate", Floor::Ground),
     Room {
         is_behind_a_door: true,
         ..room("tsdb", Floor::Engines)
     },
     room("promql", Floor::Engines),
+    room("logql", Floor::Engines),
     room("ingest", Floor::Services),
     room("collect", Floor::Services),
     room("alerting", Floor::Services),

@@ -3,7 +3,8 @@
 //! In: a unit test file and the rule files it names.  Out: [`FileReport`], to the command line.
 //! Owns: nothing; every test has a store of its own.
 //! Invariants: rules are judged by the live engine's own `rules::evaluate`, and nothing else (`tests/conformance.rs`); what
-//! promtool lets pass passes, and what it fails fails (`tests/conformance.rs`).
+//! promtool lets pass passes, and what it fails fails (`tests/conformance.rs`), but for two things: NaN is what is expected where NaN is
+//! expected, and rule files that do not read are a fault even where no test needs them.
 //! Not here: how reports are printed (`watchkeeper`), the series notation (`promql::series_notation`).
 //! Start at: [`run_file`].
 

@@ -228,5 +228,12 @@ fn what_cannot_be_played_is_a_fault() {
     let failures = |series: &str| failures(&format!("tests: [{{ input_series: [{series}] }}]")).join("\n");
     assert!(failures("{ series: 'up{', values: 1 }").contains("series: up{, err:"));
     assert!(failures("{ series: up, values: 1 up }").contains("bad value \"up\""));
-    assert!(failures("{ series: up, values: 1 }, { series: up, values: 2 }").contains("stands twice"));
+}
+
+#[test]
+fn of_a_series_that_stands_twice_the_last_one_holds() {
+    let test = "tests: [{ input_series: [{ series: up, values: 1 1 1 }, { series: up, values: _ 2 }], \
+                promql_expr_test: [{ expr: up, eval_time: 1m, exp_samples: [{ labels: up, value: 2 }] }, \
+                { expr: up @ 0, eval_time: 1m }] }]";
+    assert_eq!(failures(test), Vec::<String>::new());
 }

@@ -1,6 +1,7 @@
 //! Labels, samples and alerts as promtool prints them.
 
 use model::Labels;
+use model::quoting::{label_name, quote};
 use promql::Point;
 use promql::series_notation::write_histogram;
 
@@ -8,7 +9,7 @@ use promql::series_notation::write_histogram;
 pub(super) fn labels(labels: &Labels) -> String {
     let pairs: Vec<String> = labels
         .iter()
-        .map(|(name, value)| format!("{name}={value:?}"))
+        .map(|(name, value)| format!("{}={}", label_name(name), quote(value)))
         .collect();
     format!("{{{}}}", pairs.join(", "))
 }

@@ -1,61 +1,46 @@
-//! The functions of templates: Go's own and Prometheus', in one table.
+//! Prometheus' functions of templates, in one table.
 //!
 //! In: a function's name and its arguments.  Out: its value, or why there is none.
 //! Owns: nothing.
 //! Invariants: what the tables do not name is refused when a template is read
 //! (`template::tests::faults_are_found_when_the_file_is_read`).
-//! Not here: `and` and `or`, which look at their arguments one by one (`template::exec`).
+//! Not here: Go's own functions (`gotemplate`).
 //! Start at: [`call`].
 
-mod compare;
 mod numbers;
 mod samples;
 mod texts;
 
-use crate::template::exec::Run;
-use crate::template::value::Value;
+use std::sync::LazyLock;
 
-/// A function: its arguments, and the run for those that ask queries.
-type Function = fn(&[Value], &mut Run<'_>) -> Result<Value, String>;
+use gotemplate::{Signature, Value, text_argument as text};
 
-/// All functions by name, with the least and the most arguments they take. `and` and `or` are part of the language.
+use crate::template::host::Expansion;
+
+/// A function: its arguments, and the expansion for those that ask queries.
+type Function = fn(&[Value], &mut Expansion<'_>) -> Result<Value, String>;
+
+static SIGNATURES: LazyLock<Vec<Signature>> = LazyLock::new(|| {
+    let signature = |(name, least, most, _): &(&'static str, usize, usize, Function)| (*name, *least, *most);
+    all().map(signature).collect()
+});
+
+/// All functions by name, with the least and the most arguments they take.
 fn all() -> impl Iterator<Item = &'static (&'static str, usize, usize, Function)> {
-    compare::ALL
-        .iter()
-        .chain(numbers::ALL)
-        .chain(samples::ALL)
-        .chain(texts::ALL)
+    numbers::ALL.iter().chain(samples::ALL).chain(texts::ALL)
 }
 
-/// Whether there is such a function.
-pub(super) fn exists(name: &str) -> bool {
-    matches!(name, "and" | "or") || all().any(|(known, ..)| *known == name)
+/// All functions, as templates are read for them.
+pub(super) fn signatures() -> &'static [Signature] {
+    &SIGNATURES
 }
 
-/// Calls a function.
-pub(super) fn call(name: &str, arguments: &[Value], run: &mut Run<'_>) -> Result<Value, String> {
-    let (_, least, most, function) = all()
+/// Calls a function; the number of arguments is right.
+pub(super) fn call(name: &str, arguments: &[Value], expansion: &mut Expansion<'_>) -> Result<Value, String> {
+    let (.., function) = all()
         .find(|(known, ..)| *known == name)
         .ok_or_else(|| format!("function {name:?} not defined"))?;
-    if !(*least..=*most).contains(&arguments.len()) {
-        return Err(format!(
-            "wrong number of args for {name}: want {least} got {}",
-            arguments.len()
-        ));
-    }
-    function(arguments, run)
-}
-
-/// The argument at `index` as text.
-fn text(arguments: &[Value], index: usize) -> Result<&str, String> {
-    match arguments.get(index) {
-        Some(Value::Text(text)) => Ok(text),
-        Some(other) => Err(format!(
-            "wrong type for value; expected string; got {}",
-            other.type_name()
-        )),
-        None => Err("missing argument".to_owned()),
-    }
+    function(arguments, expansion)
 }
 
 /// The argument at `index` as a number; texts are read, as Prometheus does.

@@ -1,12 +1,11 @@
 //! Numbers for people (prometheus/template `humanize…`).
 
+use gotemplate::{Value, go_float, significant};
 use jiff::Timestamp;
 use stdx::HumanDuration;
 
-use crate::template::exec::Run;
-use crate::template::format::{go_float, significant};
 use crate::template::functions::{Function, number, text};
-use crate::template::value::Value;
+use crate::template::host::Expansion;
 
 pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
     ("humanize", 1, 1, humanize),
@@ -20,17 +19,19 @@ pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
     ("humanizeTimestamp", 1, 1, |a, _| {
         let seconds = number(a, 0)?;
         Ok(if seconds.is_finite() {
-            Value::text(Value::Time(to_ms(seconds)?).to_string())
+            Value::text(Value::Time(moment(seconds)?).to_string())
         } else {
             Value::text(significant(seconds, 4))
         })
     }),
-    ("toTime", 1, 1, |a, _| Ok(Value::Time(to_ms(number(a, 0)?)?))),
+    ("toTime", 1, 1, |a, _| {
+        Ok(Value::TimePointer(moment(number(a, 0)?)?))
+    }),
     ("toDuration", 1, 1, |a, _| {
         Ok(Value::text(duration(number(a, 0)?)))
     }),
-    ("now", 0, 0, |_, run| {
-        Ok(Value::Float(run.context.now_ms as f64 / 1000.0))
+    ("now", 0, 0, |_, expansion| {
+        Ok(Value::Float(expansion.context.now_ms as f64 / 1000.0))
     }),
     ("parseDuration", 1, 1, |a, _| {
         let parsed = HumanDuration::parse(text(a, 0)?).map_err(|error| error.to_string())?;
@@ -38,15 +39,15 @@ pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
     }),
 ];
 
-fn to_ms(seconds: f64) -> Result<i64, String> {
+fn moment(seconds: f64) -> Result<Timestamp, String> {
     let ms = (seconds * 1000.0).round();
-    let in_range = ms.is_finite() && Timestamp::from_millisecond(ms as i64).is_ok();
-    in_range
-        .then_some(ms as i64)
+    ms.is_finite()
+        .then(|| Timestamp::from_millisecond(ms as i64).ok())
+        .flatten()
         .ok_or_else(|| format!("{} cannot be represented as a time", go_float(seconds)))
 }
 
-fn humanize(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
+fn humanize(arguments: &[Value], _: &mut Expansion<'_>) -> Result<Value, String> {
     let mut value = number(arguments, 0)?;
     if value == 0.0 || !value.is_finite() {
         return Ok(Value::text(significant(value, 4)));
@@ -72,7 +73,7 @@ fn humanize(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
     Ok(Value::text(format!("{}{prefix}", significant(value, 4))))
 }
 
-fn humanize1024(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
+fn humanize1024(arguments: &[Value], _: &mut Expansion<'_>) -> Result<Value, String> {
     let mut value = number(arguments, 0)?;
     let mut prefix = "";
     if value.is_finite() && value.abs() > 1.0 {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gotemplate::Value;
+use model::Labels;
+
 use crate::limits;
-use crate::template::exec::Run;
 use crate::template::functions::{Function, text};
-use crate::template::value::Value;
+use crate::template::host::{Expansion, labels_value};
 
 pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
     ("query", 1, 1, query),
@@ -42,18 +44,25 @@ pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
     ("sortByLabel", 2, 2, sort_by_label),
 ];
 
-fn query(arguments: &[Value], run: &mut Run<'_>) -> Result<Value, String> {
-    run.queries += 1;
-    if run.queries > limits::TEMPLATE_QUERIES_MAX {
+fn query(arguments: &[Value], expansion: &mut Expansion<'_>) -> Result<Value, String> {
+    expansion.queries += 1;
+    if expansion.queries > limits::TEMPLATE_QUERIES_MAX {
         return Err(format!("more than {} queries", limits::TEMPLATE_QUERIES_MAX));
     }
-    let samples = run.context.query.query(text(arguments, 0)?)?;
+    let samples = expansion.context.query.query(text(arguments, 0)?)?;
     Ok(Value::List(Arc::new(
         samples
             .iter()
-            .map(|(labels, value)| Value::sample(labels, *value))
+            .map(|(labels, value)| sample(labels, *value))
             .collect(),
     )))
+}
+
+fn sample(labels: &Labels, value: f64) -> Value {
+    Value::Struct(Arc::new(BTreeMap::from([
+        ("Labels".to_owned(), labels_value(labels)),
+        ("Value".to_owned(), Value::Float(value)),
+    ])))
 }
 
 fn field(sample: Option<&Value>, name: &str) -> Result<Value, String> {
@@ -66,7 +75,7 @@ fn field(sample: Option<&Value>, name: &str) -> Result<Value, String> {
     }
 }
 
-fn sort_by_label(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
+fn sort_by_label(arguments: &[Value], _: &mut Expansion<'_>) -> Result<Value, String> {
     let name = text(arguments, 0)?;
     let Some(Value::List(list)) = arguments.get(1) else {
         return Err("sortByLabel() needs a query result".to_owned());

@@ -1,11 +1,9 @@
 //! Texts and links (prometheus/template).
 
+use gotemplate::{Value, escape_html, query_escape};
 use url::Url;
-use url::form_urlencoded::byte_serialize;
 
-use crate::template::functions::compare::escape_html;
 use crate::template::functions::{Function, text};
-use crate::template::value::Value;
 
 pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
     ("toUpper", 1, 1, |a, _| {
@@ -34,24 +32,15 @@ pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
     ("js", 1, 1, |a, _| Ok(Value::text(escape_html(text(a, 0)?)))),
     ("graphLink", 1, 1, |a, _| Ok(Value::text(link(text(a, 0)?, 0)))),
     ("tableLink", 1, 1, |a, _| Ok(Value::text(link(text(a, 0)?, 1)))),
-    ("externalURL", 0, 0, |_, run| {
-        Ok(Value::text(run.context.external_url))
+    ("externalURL", 0, 0, |_, expansion| {
+        Ok(Value::text(expansion.context.external_url))
     }),
-    ("pathPrefix", 0, 0, |_, run| {
+    ("pathPrefix", 0, 0, |_, expansion| {
         let path =
-            Url::parse(run.context.external_url).map(|url| url.path().trim_end_matches('/').to_owned());
+            Url::parse(expansion.context.external_url).map(|url| url.path().trim_end_matches('/').to_owned());
         Ok(Value::text(path.unwrap_or_default()))
     }),
 ];
-
-/// Go's `url.QueryEscape`.
-pub(super) fn query_escape(text: &str) -> String {
-    // The standard for forms keeps `*` and escapes `~`; Go does the opposite.
-    byte_serialize(text.as_bytes())
-        .collect::<String>()
-        .replace('*', "%2A")
-        .replace("%7E", "~")
-}
 
 /// prometheus/util/strutil `GraphLinkForExpression`, `TableLinkForExpression`.
 fn link(expression: &str, tab: u8) -> String {

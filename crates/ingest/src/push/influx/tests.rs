@@ -54,11 +54,11 @@ fn fields_become_series_and_tags_become_labels() {
 fn escapes_are_undone_where_they_are_escapes() {
     let check =
         |line: &str, expected: &str| assert_eq!(rows(&format!("{line} 0")), [format!("{expected} 1 @0")]);
-    check(r"my\ name\,x value=1", r"my name,x{}");
-    check(r"m=n value=1", r"m=n{}");
-    check(r"m,t\ a\,g\=s=v\ a\,l\=u value=1", r#"m{t a,g=s="v a,l=u"}"#);
+    check(r"my\ name\,x value=1", r#"{"my name,x"}"#);
+    check(r"m=n value=1", r#"{"m=n"}"#);
+    check(r"m,t\ a\,g\=s=v\ a\,l\=u value=1", r#"m{"t a,g=s"="v a,l=u"}"#);
     check(r"m,path=C:\dir\\x value=1", r#"m{path="C:\\dir\\\\x"}"#);
-    check(r"m field\ name=1", r"m_field name{}");
+    check(r"m field\ name=1", r#"{"m_field name"}"#);
     check("m,t=\"quoted\" value=1", r#"m{t="\"quoted\""}"#);
     check("m,t=日本 value=1", "m{t=\"日本\"}");
     // Texts may hold anything, line ends too.

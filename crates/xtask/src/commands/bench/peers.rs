@@ -35,8 +35,9 @@ mod queries;
 pub(in crate::commands) mod system;
 mod table;
 
-/// Encoded requests older than this are made anew, so that servers see them as recent.
-const SPOOL_AGE_MAX: Duration = Duration::from_hours(24);
+/// Encoded requests are used again for so long. Samples of older ones would be due to be rolled up as soon as they are stored, which those
+/// of live senders are not.
+const SPOOL_AGE_MAX: Duration = Duration::from_hours(1);
 
 /// What to send, to whom.
 #[derive(Debug, Args)]

@@ -80,7 +80,12 @@ pub(super) const RULES: &[Rule] = &[
         explains: |query, difference| {
             uses(query, &["topk", "bottomk", "quantile"])
                 && uses(query, &[" @ "])
-                && matches!(difference, Difference::Points(_))
+                && match difference {
+                    Difference::Points(_) => true,
+                    // There is one at the first step, and none at a later one.
+                    Difference::OursRefused(why) => why.contains("Parameter value is NaN"),
+                    Difference::TheirsRefused(_) | Difference::Kind => false,
+                }
         },
     },
     Rule {

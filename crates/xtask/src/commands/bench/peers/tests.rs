@@ -67,14 +67,14 @@ fn a_data_folder_is_empty_at_the_start_and_gone_at_the_end() {
 }
 
 #[test]
-fn encoded_requests_are_kept_for_a_day() {
+fn encoded_requests_are_kept_for_an_hour() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("requests.spool");
     remove_old_spool(&spool).unwrap();
     std::fs::write(&spool, "").unwrap();
     remove_old_spool(&spool).unwrap();
     assert!(spool.exists());
-    let line = ["touch", "--date=-25 hours", &spool.display().to_string()];
+    let line = ["touch", "--date=-61 minutes", &spool.display().to_string()];
     assert!(shell::runs(Path::new("/"), &line).unwrap());
     remove_old_spool(&spool).unwrap();
     assert!(!spool.exists());

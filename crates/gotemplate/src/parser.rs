@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use crate::ast::{Node, Operand, Pipe, Term};
+use crate::lexer::{Kind, Piece, Token, split};
 use crate::limits;
-use crate::template::ast::{Node, Operand, Pipe, Term};
-use crate::template::lexer::{Kind, Piece, Token, split};
-use crate::template::{TemplateError, functions};
+use crate::{Signature, TemplateError, builtins};
 
 /// Named templates by name.
-pub(super) type Defined = BTreeMap<String, Vec<Node>>;
+pub(crate) type Defined = BTreeMap<String, Vec<Node>>;
 
 /// Reads a template and those it defines.
-pub(super) fn parse(text: &str) -> Result<(Vec<Node>, Defined), TemplateError> {
+pub(crate) fn parse(
+    text: &str,
+    functions: &'static [Signature],
+) -> Result<(Vec<Node>, Defined), TemplateError> {
     let mut parser = Parser {
         pieces: split(text)?.into_iter(),
         defined: Defined::new(),
+        functions,
         // `$` is the data the template is given.
         variables: vec![String::new()],
         loops: 0,
@@ -31,6 +35,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Node>, Defined), TemplateError> {
 struct Parser {
     pieces: std::vec::IntoIter<Piece>,
     defined: Defined,
+    functions: &'static [Signature],
     variables: Vec<String>,
     loops: usize,
     depth: usize,
@@ -47,7 +52,7 @@ enum End {
 impl Parser {
     fn list(&mut self) -> Result<(Vec<Node>, End), TemplateError> {
         self.depth += 1;
-        if self.depth > limits::TEMPLATE_DEPTH_MAX {
+        if self.depth > limits::DEPTH_MAX {
             return Err(fault("nested too deeply"));
         }
         let mut nodes = Vec::new();
@@ -202,7 +207,7 @@ impl Parser {
         declares_max: usize,
     ) -> Result<Pipe, TemplateError> {
         self.depth += 1;
-        if self.depth > limits::TEMPLATE_DEPTH_MAX {
+        if self.depth > limits::DEPTH_MAX {
             return Err(fault("nested too deeply"));
         }
         let mut pipe = self.declaration(tokens, at, declares_max)?;
@@ -289,7 +294,7 @@ impl Parser {
                 self.known(name)?;
                 Term::Variable(name.clone())
             }
-            Kind::Word(word) => word_term(word)?,
+            Kind::Word(word) => self.word_term(word)?,
             Kind::Sign("(") => {
                 let pipe = self.pipe_until(tokens, at, 0)?;
                 if tokens.get(*at).map(|token| &token.kind) != Some(&Kind::Sign(")")) {
@@ -311,22 +316,24 @@ impl Parser {
         Ok(Operand { term, fields })
     }
 
+    fn word_term(&self, word: &str) -> Result<Term, TemplateError> {
+        let is_function =
+            || builtins::exists(word) || self.functions.iter().any(|(known, ..)| *known == word);
+        match word {
+            "true" => Ok(Term::Bool(true)),
+            "false" => Ok(Term::Bool(false)),
+            "nil" => Ok(Term::Nil),
+            _ if is_function() => Ok(Term::Function(word.to_owned())),
+            _ => Err(fault(&format!("function {word:?} not defined"))),
+        }
+    }
+
     fn known(&self, name: &str) -> Result<(), TemplateError> {
         if self.variables.iter().any(|known| known == name) {
             Ok(())
         } else {
             Err(fault(&format!("undefined variable \"${name}\"")))
         }
-    }
-}
-
-fn word_term(word: &str) -> Result<Term, TemplateError> {
-    match word {
-        "true" => Ok(Term::Bool(true)),
-        "false" => Ok(Term::Bool(false)),
-        "nil" => Ok(Term::Nil),
-        _ if functions::exists(word) => Ok(Term::Function(word.to_owned())),
-        _ => Err(fault(&format!("function {word:?} not defined"))),
     }
 }
 

@@ -1,22 +1,22 @@
 //! Splits a template into text and the tokens between `{{` and `}}`.
 
-use crate::template::TemplateError;
+use crate::TemplateError;
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Text(String),
     Action(Vec<Token>),
 }
 
 /// A token, and whether it follows the one before without a blank.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) glued: bool,
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) glued: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Word(String),
     Variable(String),
     Field(String),
@@ -29,7 +29,7 @@ pub(super) enum Kind {
 }
 
 /// Splits a template.
-pub(super) fn split(text: &str) -> Result<Vec<Piece>, TemplateError> {
+pub(crate) fn split(text: &str) -> Result<Vec<Piece>, TemplateError> {
     let mut pieces = Vec::new();
     let mut rest = text;
     let mut trim_next = false;
@@ -162,8 +162,7 @@ fn quoted(tail: &str) -> Result<(Kind, usize), TemplateError> {
             '\\' => escaped = true,
             '"' => {
                 let inner = tail.get(..at).unwrap_or_default();
-                let text =
-                    crate::notify::matchers::unquote(inner).ok_or_else(|| fault("bad escape in a string"))?;
+                let text = crate::text::unquote(inner).ok_or_else(|| fault("bad escape in a string"))?;
                 return Ok((Kind::Text(text), at + 2));
             }
             _ => {}
@@ -184,7 +183,7 @@ fn character(tail: &str) -> Result<(Kind, usize), TemplateError> {
     let text = if inner == "\\'" {
         Some("'".to_owned())
     } else {
-        crate::notify::matchers::unquote(inner)
+        crate::text::unquote(inner)
     };
     let mut chars = text.as_deref().unwrap_or_default().chars();
     match (chars.next(), chars.next()) {

@@ -3,43 +3,78 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::template::exec::Run;
-use crate::template::format::sprintf;
-use crate::template::functions::{Function, text};
-use crate::template::value::Value;
+use crate::format::sprintf;
+use crate::text::{escape_html, query_escape};
+use crate::value::Value;
 
-pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
+const ALL: &[(&str, usize, usize, Function)] = &[
     ("eq", 2, 64, eq),
-    ("ne", 2, 2, |a, _| Ok(Value::Bool(!equal(arg(a, 0), arg(a, 1))?))),
-    ("lt", 2, 2, |a, _| ordered(a, &[Ordering::Less])),
-    ("le", 2, 2, |a, _| ordered(a, &[Ordering::Less, Ordering::Equal])),
-    ("gt", 2, 2, |a, _| ordered(a, &[Ordering::Greater])),
-    ("ge", 2, 2, |a, _| {
-        ordered(a, &[Ordering::Greater, Ordering::Equal])
-    }),
-    ("not", 1, 1, |a, _| Ok(Value::Bool(!arg(a, 0).is_true()))),
+    ("ne", 2, 2, |a| Ok(Value::Bool(!equal(arg(a, 0), arg(a, 1))?))),
+    ("lt", 2, 2, |a| ordered(a, &[Ordering::Less])),
+    ("le", 2, 2, |a| ordered(a, &[Ordering::Less, Ordering::Equal])),
+    ("gt", 2, 2, |a| ordered(a, &[Ordering::Greater])),
+    ("ge", 2, 2, |a| ordered(a, &[Ordering::Greater, Ordering::Equal])),
+    ("not", 1, 1, |a| Ok(Value::Bool(!arg(a, 0).is_true()))),
     ("len", 1, 1, len),
     ("index", 1, 16, index),
     ("slice", 1, 3, slice),
-    ("print", 0, 64, |a, _| Ok(Value::text(print(a)))),
-    ("println", 0, 64, |a, _| {
+    ("print", 0, 64, |a| Ok(Value::text(print(a)))),
+    ("println", 0, 64, |a| {
         let texts: Vec<String> = a.iter().map(ToString::to_string).collect();
         Ok(Value::text(format!("{}\n", texts.join(" "))))
     }),
-    ("printf", 1, 64, |a, _| {
-        Ok(Value::text(sprintf(text(a, 0)?, a.get(1..).unwrap_or_default())))
+    ("printf", 1, 64, |a| {
+        Ok(Value::text(sprintf(
+            text_argument(a, 0)?,
+            a.get(1..).unwrap_or_default(),
+        )))
     }),
-    ("html", 1, 64, |a, _| Ok(Value::text(escape_html(&print(a))))),
-    ("urlquery", 1, 64, |a, _| {
-        Ok(Value::text(super::texts::query_escape(&print(a))))
-    }),
+    ("html", 1, 64, |a| Ok(Value::text(escape_html(&print(a))))),
+    ("urlquery", 1, 64, |a| Ok(Value::text(query_escape(&print(a))))),
 ];
+
+/// A function: its value, or why there is none.
+type Function = fn(&[Value]) -> Result<Value, String>;
+
+/// Whether there is such a function. `and` and `or` look at their arguments one by one, see `exec`.
+pub(crate) fn exists(name: &str) -> bool {
+    matches!(name, "and" | "or") || ALL.iter().any(|(known, ..)| *known == name)
+}
+
+/// Calls a function, if there is one of that name.
+pub(crate) fn call(name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+    let (_, least, most, function) = ALL.iter().find(|(known, ..)| *known == name)?;
+    Some(match check_count(name, *least, *most, arguments.len()) {
+        Ok(()) => function(arguments),
+        Err(error) => Err(error),
+    })
+}
+
+/// Whether a function takes so many arguments.
+pub(crate) fn check_count(name: &str, least: usize, most: usize, got: usize) -> Result<(), String> {
+    if (least..=most).contains(&got) {
+        return Ok(());
+    }
+    Err(format!("wrong number of args for {name}: want {least} got {got}"))
+}
+
+/// The argument at `index`, which must be a text.
+pub fn text_argument(arguments: &[Value], index: usize) -> Result<&str, String> {
+    match arguments.get(index) {
+        Some(Value::Text(text)) => Ok(text),
+        Some(other) => Err(format!(
+            "wrong type for value; expected string; got {}",
+            other.type_name()
+        )),
+        None => Err("missing argument".to_owned()),
+    }
+}
 
 fn arg(arguments: &[Value], index: usize) -> &Value {
     arguments.get(index).unwrap_or(&Value::Nil)
 }
 
-fn eq(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
+fn eq(arguments: &[Value]) -> Result<Value, String> {
     for other in arguments.iter().skip(1) {
         if equal(arg(arguments, 0), other)? {
             return Ok(Value::Bool(true));
@@ -70,7 +105,7 @@ fn ordered(arguments: &[Value], wanted: &[Ordering]) -> Result<Value, String> {
     Ok(Value::Bool(found.is_some_and(|found| wanted.contains(&found))))
 }
 
-fn len(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
+fn len(arguments: &[Value]) -> Result<Value, String> {
     let count = match arg(arguments, 0) {
         Value::Text(text) => text.len(),
         Value::Map(map) => map.len(),
@@ -80,7 +115,7 @@ fn len(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
     Ok(Value::Int(count as i64))
 }
 
-fn index(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
+fn index(arguments: &[Value]) -> Result<Value, String> {
     let mut value = arg(arguments, 0).clone();
     for place in arguments.iter().skip(1) {
         value = match (&value, place) {
@@ -102,7 +137,7 @@ fn index(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
     Ok(value)
 }
 
-fn slice(arguments: &[Value], _: &mut Run<'_>) -> Result<Value, String> {
+fn slice(arguments: &[Value]) -> Result<Value, String> {
     let bound = |index: usize, default: usize| match arguments.get(index) {
         None => Ok(default),
         Some(Value::Int(at)) => usize::try_from(*at).map_err(|_| format!("index out of range: {at}")),
@@ -136,12 +171,4 @@ fn print(arguments: &[Value]) -> String {
         after_text = is_text;
     }
     out
-}
-
-pub(super) fn escape_html(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&#34;")
-        .replace('\'', "&#39;")
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::template::value::Value;
+use crate::value::Value;
 
 /// A float as Go's `%v` prints it: the shortest that reads back, with an exponent below 1e-4 and from 1e21 on.
-pub(super) fn go_float(value: f64) -> String {
+pub fn go_float(value: f64) -> String {
     let size = value.abs();
     if value.is_nan() {
         return "NaN".to_owned();
@@ -20,8 +20,8 @@ pub(super) fn go_float(value: f64) -> String {
     }
 }
 
-/// `%.4g`: four significant digits, trailing zeros left out, as `humanize` prints.
-pub(super) fn significant(value: f64, digits: usize) -> String {
+/// A float as Go's `%.4g` prints it where `digits` is four: so many significant digits, zeros at the end left out.
+pub fn significant(value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return go_float(value);
     }
@@ -74,7 +74,7 @@ struct Spec {
 const WIDTH_MAX: usize = 256;
 
 /// Go's `fmt.Sprintf`.
-pub(super) fn sprintf(format: &str, arguments: &[Value]) -> String {
+pub fn sprintf(format: &str, arguments: &[Value]) -> String {
     let mut out = String::new();
     let mut chars = format.chars().peekable();
     let mut arguments = arguments.iter();
@@ -140,7 +140,9 @@ fn verb_text(verb: char, value: &Value, spec: &Spec) -> String {
             None => text.to_string(),
         },
         ('v', value) => value.to_string(),
-        ('s', Value::Map(_) | Value::Struct(_) | Value::List(_) | Value::Time(_)) => value.to_string(),
+        ('s', Value::Map(_) | Value::Struct(_) | Value::List(_) | Value::Time(_) | Value::TimePointer(_)) => {
+            value.to_string()
+        }
         ('q', Value::Text(text)) => format!("{text:?}"),
         ('d', Value::Int(int)) => int.to_string(),
         ('x', Value::Int(int)) => format!("{int:x}"),

@@ -1,46 +1,39 @@
 //! Walks a parsed template and writes what it says.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
+use crate::ast::{Node, Operand, Pipe, Term};
 use crate::limits;
-use crate::template::ast::{Node, Operand, Pipe, Term};
-use crate::template::parser::Defined;
-use crate::template::value::Value;
-use crate::template::{Context, TemplateError, functions};
+use crate::parser::Defined;
+use crate::value::Value;
+use crate::{Host, Template, TemplateError, builtins};
 
 /// Expands a template.
-pub(super) fn run(body: &[Node], defined: &Defined, context: &Context<'_>) -> Result<String, TemplateError> {
-    let data = Value::Struct(Arc::new(BTreeMap::from([
-        ("Labels".to_owned(), Value::labels(context.labels)),
-        (
-            "ExternalLabels".to_owned(),
-            Value::labels(context.external_labels),
-        ),
-        ("ExternalURL".to_owned(), Value::text(context.external_url)),
-        ("Value".to_owned(), Value::Float(context.value)),
-    ])));
+pub(crate) fn run(template: &Template, host: &mut dyn Host, out: &mut String) -> Result<(), TemplateError> {
     let mut run = Run {
-        context,
-        defined,
-        out: String::new(),
-        variables: vec![(String::new(), data.clone())],
+        template,
+        defined: &template.defined,
+        start: out.len(),
+        output_bytes_max: host.output_bytes_max(),
+        host,
+        out,
+        variables: vec![(String::new(), Value::Data)],
         steps: 0,
         depth: 0,
-        queries: 0,
     };
-    run.list(body, &data)?;
-    Ok(run.out)
+    run.list(&template.body, &Value::Data)?;
+    Ok(())
 }
 
-pub(super) struct Run<'a> {
-    pub(super) context: &'a Context<'a>,
+struct Run<'a> {
+    template: &'a Template,
     defined: &'a Defined,
-    out: String,
+    host: &'a mut dyn Host,
+    /// Where the expansion begins.
+    start: usize,
+    output_bytes_max: usize,
+    out: &'a mut String,
     variables: Vec<(String, Value)>,
     steps: usize,
     depth: usize,
-    pub(super) queries: usize,
 }
 
 /// Whether a loop goes on.
@@ -54,11 +47,8 @@ enum Flow {
 impl Run<'_> {
     /// Writes to the expansion, within its limit.
     fn write(&mut self, text: &str) -> Result<(), TemplateError> {
-        if self.out.len() + text.len() > limits::TEMPLATE_OUTPUT_BYTES_MAX {
-            return Err(fault(format!(
-                "the text exceeds {} bytes",
-                limits::TEMPLATE_OUTPUT_BYTES_MAX
-            )));
+        if self.out.len() - self.start + text.len() > self.output_bytes_max {
+            return Err(fault(format!("the text exceeds {} bytes", self.output_bytes_max)));
         }
         self.out.push_str(text);
         Ok(())
@@ -66,8 +56,8 @@ impl Run<'_> {
 
     fn spend(&mut self) -> Result<(), TemplateError> {
         self.steps += 1;
-        if self.steps > limits::TEMPLATE_STEPS_MAX {
-            return Err(fault(format!("more than {} steps", limits::TEMPLATE_STEPS_MAX)));
+        if self.steps > limits::STEPS_MAX {
+            return Err(fault(format!("more than {} steps", limits::STEPS_MAX)));
         }
         Ok(())
     }
@@ -152,7 +142,7 @@ impl Run<'_> {
                 .iter()
                 .map(|(name, value)| (Value::text(name), value.clone()))
                 .collect(),
-            Value::Int(count) => (0..count.clamp(0, limits::TEMPLATE_STEPS_MAX as i64))
+            Value::Int(count) => (0..count.clamp(0, limits::STEPS_MAX as i64))
                 .map(|index| (Value::Int(index), Value::Int(index)))
                 .collect(),
             Value::Nil => Vec::new(),
@@ -190,10 +180,10 @@ impl Run<'_> {
             None => Value::Nil,
         };
         self.depth += 1;
-        if self.depth > limits::TEMPLATE_DEPTH_MAX {
+        if self.depth > limits::DEPTH_MAX {
             return Err(fault(format!(
                 "exceeded maximum template depth ({})",
-                limits::TEMPLATE_DEPTH_MAX
+                limits::DEPTH_MAX
             )));
         }
         let outer = std::mem::replace(&mut self.variables, vec![(String::new(), data.clone())]);
@@ -252,9 +242,20 @@ impl Run<'_> {
             arguments.push(self.operand(operand, dot)?);
         }
         arguments.extend(last);
-        let value = functions::call(name, &arguments, self)
+        let value = self
+            .function(name, &arguments)
             .map_err(|error| fault(format!("error calling {name}: {error}")))?;
         fields(value, &first.fields)
+    }
+
+    fn function(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+        let functions = self.template.functions;
+        // A host may have its own of a name.
+        if let Some((name, least, most)) = functions.iter().find(|(known, ..)| *known == name) {
+            builtins::check_count(name, *least, *most, arguments.len())?;
+            return self.host.call(name, arguments);
+        }
+        builtins::call(name, arguments).unwrap_or_else(|| Err(format!("function {name:?} not defined")))
     }
 
     fn and_or(
@@ -297,9 +298,16 @@ impl Run<'_> {
             }
             Term::Function(_) => self.command(std::slice::from_ref(operand), dot, None)?,
         };
-        match operand.term {
-            Term::Function(_) => Ok(value),
-            _ => fields(value, &operand.fields),
+        match (value, &operand.term) {
+            (Value::Data, _) => match operand.fields.split_first() {
+                None => Ok(self.host.data()),
+                Some((name, rest)) => {
+                    let value = self.host.field(name);
+                    fields(value.ok_or_else(|| no_field(name, &self.host.data()))?, rest)
+                }
+            },
+            (value, Term::Function(_)) => Ok(value),
+            (value, _) => fields(value, &operand.fields),
         }
     }
 }
@@ -308,41 +316,44 @@ fn fields(mut value: Value, names: &[String]) -> Result<Value, TemplateError> {
     for name in names {
         value = match &value {
             Value::Map(map) => map.get(name).cloned().unwrap_or_else(|| Value::text("")),
-            Value::Struct(map) => map.get(name).cloned().ok_or_else(|| {
-                fault(format!(
-                    "can't evaluate field {name} in type {}",
-                    value.type_name()
-                ))
-            })?,
+            Value::Struct(map) => map.get(name).cloned().ok_or_else(|| no_field(name, &value))?,
             Value::Nil => return Err(fault(format!("nil data; no entry for key {name:?}"))),
-            Value::Time(at_ms) => time_method(*at_ms, name)?,
-            other => {
-                return Err(fault(format!(
-                    "can't evaluate field {name} in type {}",
-                    other.type_name()
-                )));
+            Value::Time(at) | Value::TimePointer(at) => {
+                time_method(*at, name).ok_or_else(|| no_field(name, &value))?
             }
+            other => return Err(no_field(name, other)),
         };
     }
     Ok(value)
 }
 
-/// The methods of Go's `time.Time` that take no argument and that rules use.
-fn time_method(at_ms: i64, name: &str) -> Result<Value, TemplateError> {
-    let at = jiff::Timestamp::from_millisecond(at_ms).map_err(|error| fault(error.to_string()))?;
-    let at = at.to_zoned(jiff::tz::TimeZone::UTC);
-    Ok(match name {
-        "Unix" => Value::Int(at_ms.div_euclid(1000)),
-        "Year" => Value::Int(i64::from(at.year())),
-        "Day" => Value::Int(i64::from(at.day())),
-        "Hour" => Value::Int(i64::from(at.hour())),
-        "Minute" => Value::Int(i64::from(at.minute())),
-        "Second" => Value::Int(i64::from(at.second())),
-        "Month" => Value::text(at.strftime("%B").to_string()),
-        "Weekday" => Value::text(at.strftime("%A").to_string()),
-        "UTC" => Value::Time(at_ms),
-        _ => return Err(fault(format!("can't evaluate field {name} in type *time.Time"))),
+/// The methods of Go's `time.Time` that take no argument.
+fn time_method(at: jiff::Timestamp, name: &str) -> Option<Value> {
+    let zoned = at.to_zoned(jiff::tz::TimeZone::UTC);
+    // Before 1970 Go counts whole units downwards, not towards zero.
+    let whole = |unit_ns: i128| i64::try_from(at.as_nanosecond().div_euclid(unit_ns)).unwrap_or(i64::MAX);
+    Some(match name {
+        "Unix" => Value::Int(whole(1_000_000_000)),
+        "UnixMilli" => Value::Int(whole(1_000_000)),
+        "UnixNano" => Value::Int(whole(1)),
+        "Year" => Value::Int(i64::from(zoned.year())),
+        "Day" => Value::Int(i64::from(zoned.day())),
+        "Hour" => Value::Int(i64::from(zoned.hour())),
+        "Minute" => Value::Int(i64::from(zoned.minute())),
+        "Second" => Value::Int(i64::from(zoned.second())),
+        "Nanosecond" => Value::Int(i64::from(zoned.subsec_nanosecond())),
+        "Month" => Value::text(zoned.strftime("%B").to_string()),
+        "Weekday" => Value::text(zoned.strftime("%A").to_string()),
+        "UTC" => Value::Time(at),
+        _ => return None,
     })
+}
+
+fn no_field(name: &str, value: &Value) -> TemplateError {
+    fault(format!(
+        "can't evaluate field {name} in type {}",
+        value.type_name()
+    ))
 }
 
 fn fault(message: String) -> TemplateError {

@@ -5,9 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::Labels;
 
-use crate::template::format::go_float;
+use crate::format::go_float;
 
 /// A value within a template.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,32 +27,18 @@ pub enum Value {
     Struct(Arc<BTreeMap<String, Value>>),
     /// A list.
     List(Arc<Vec<Value>>),
-    /// A moment, in milliseconds since the Unix epoch.
-    Time(i64),
+    /// A moment.
+    Time(Timestamp),
+    /// A moment behind a pointer: the same but for the name of its type.
+    TimePointer(Timestamp),
+    /// All of the data that a template is given; its host knows it.
+    Data,
 }
 
 impl Value {
     /// A text.
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::Text(Arc::from(text.as_ref()))
-    }
-
-    /// Labels as a map.
-    pub fn labels(labels: &Labels) -> Self {
-        Self::Map(Arc::new(
-            labels
-                .iter()
-                .map(|(name, value)| (name.to_owned(), Self::text(value)))
-                .collect(),
-        ))
-    }
-
-    /// A sample of a query.
-    pub fn sample(labels: &Labels, value: f64) -> Self {
-        Self::Struct(Arc::new(BTreeMap::from([
-            ("Labels".to_owned(), Self::labels(labels)),
-            ("Value".to_owned(), Self::Float(value)),
-        ])))
     }
 
     /// Whether the value counts as true: not empty and not zero.
@@ -66,7 +51,7 @@ impl Value {
             Self::Text(text) => !text.is_empty(),
             Self::Map(map) => !map.is_empty(),
             Self::List(list) => !list.is_empty(),
-            Self::Struct(_) | Self::Time(_) => true,
+            Self::Struct(_) | Self::Time(_) | Self::TimePointer(_) | Self::Data => true,
         }
     }
 
@@ -81,7 +66,9 @@ impl Value {
             Self::Map(_) => "map[string]string",
             Self::Struct(_) => "*template.sample",
             Self::List(_) => "template.queryResult",
-            Self::Time(_) => "*time.Time",
+            Self::Time(_) => "time.Time",
+            Self::TimePointer(_) => "*time.Time",
+            Self::Data => "map[string]string",
         }
     }
 }
@@ -111,10 +98,10 @@ impl fmt::Display for Value {
                 write!(f, "[{}]", items.join(" "))
             }
             // Go's `time.Time.String` in UTC.
-            Self::Time(at_ms) => match Timestamp::from_millisecond(*at_ms) {
-                Ok(at) => f.write_str(&at.strftime("%Y-%m-%d %H:%M:%S%.f +0000 UTC").to_string()),
-                Err(_) => f.write_str("<invalid time>"),
-            },
+            Self::Time(at) | Self::TimePointer(at) => {
+                write!(f, "{}", at.strftime("%Y-%m-%d %H:%M:%S%.f +0000 UTC"))
+            }
+            Self::Data => f.write_str("map[]"),
         }
     }
 }

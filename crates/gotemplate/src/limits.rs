@@ -1,0 +1,13 @@
+//! Limits of templates.
+
+/// Bytes of one template.
+pub const BYTES_MAX: usize = 64 * 1024;
+
+/// How deep a template's blocks, parentheses and calls may be nested.
+pub const DEPTH_MAX: usize = 48;
+
+/// Nodes and loop turns that one expansion may walk.
+pub const STEPS_MAX: usize = 100_000;
+
+/// Bytes that one expansion may produce where its host sets no limit of its own.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;

@@ -1,0 +1,262 @@
+//! Numbers made of the lines of windows: `rate({…}[5m])`.
+
+use model::{Direction, LogBatch, LogFlow, LogSelection, MatcherOp};
+
+use super::column::{ABSENT, Column, is_present};
+use super::grid::Grid;
+use super::series::{SeriesTable, all_labels};
+use super::state::{First, Last, Least, Mean, Most, Spread, Sum};
+use super::windows::{Gathered, Merged, Windows, seconds};
+use super::{Evaluator, numbers};
+use crate::ast::{Grouping, LogExpr, RangeAggregation, RangeOp};
+use crate::error::EvalError;
+use crate::label_set::LabelSet;
+use crate::limits;
+use crate::pipeline::{self, Fields, Pipeline, Unwrapped};
+
+/// One aggregation under way.
+struct Reading<'e, 'a> {
+    evaluator: &'e mut Evaluator<'a>,
+    fields: Fields,
+    pipeline: Pipeline,
+    unwrapped: Option<Unwrapped>,
+    series: SeriesTable,
+    windows: Box<dyn Windows>,
+    offset_ns: i64,
+    counts_bytes: bool,
+    before: Option<model::Labels>,
+}
+
+impl Evaluator<'_> {
+    /// The series of an aggregation. `pushed` is the grouping of a sum around it: what would be added up later is added up here.
+    pub(super) fn range_aggregation(
+        &mut self,
+        aggregation: &RangeAggregation,
+        pushed: Option<&Grouping>,
+        grid: Grid,
+    ) -> Result<Vec<Column>, EvalError> {
+        let range = &aggregation.range;
+        let nothing = Grouping {
+            without: false,
+            labels: Vec::new(),
+        };
+        let grouping = match aggregation.op {
+            RangeOp::Absent => Some(&nothing),
+            _ => aggregation.grouping.as_ref().or(pushed),
+        };
+        let counts_bytes = matches!(aggregation.op, RangeOp::Bytes | RangeOp::BytesRate);
+        let (stages, needs_lines) = if counts_bytes {
+            (range.log.stages.clone(), true)
+        } else {
+            pipeline::without_idle(&range.log.stages)
+        };
+        let mut fields = Fields::new();
+        let pipeline = Pipeline::new(&stages, &mut fields, self.now_ns).map_err(EvalError::Stage)?;
+        let unwrapped = match &range.unwrap {
+            Some(unwrap) => Some(Unwrapped::new(unwrap, &mut fields).map_err(EvalError::Stage)?),
+            None => None,
+        };
+        fields.wanted = pipeline::wanted(&stages, range.unwrap.as_ref(), grouping, &mut fields);
+        let series = SeriesTable::new(grouping, unwrapped.as_ref().map(Unwrapped::label), &mut fields);
+        let selection = LogSelection {
+            tenant: self.options.tenant,
+            matchers: range.log.matchers.clone(),
+            from_ns: grid
+                .start_ns
+                .saturating_sub(range.interval_ns)
+                .saturating_sub(range.offset_ns)
+                .saturating_add(1),
+            to_ns: grid.end_ns().saturating_sub(range.offset_ns).saturating_add(1),
+            direction: Direction::Forward,
+            holds: pipeline::holds(&stages),
+            needs_lines,
+        };
+        let mut reading = Reading {
+            evaluator: self,
+            fields,
+            pipeline,
+            unwrapped,
+            series,
+            windows: windows(aggregation, grid),
+            offset_ns: range.offset_ns,
+            counts_bytes,
+            before: None,
+        };
+        reading.read(&selection)?;
+        let columns = reading.finish()?;
+        Ok(match aggregation.op {
+            RangeOp::Absent => absent(&range.log, &columns, grid),
+            _ => columns,
+        })
+    }
+}
+
+impl Reading<'_, '_> {
+    fn read(&mut self, selection: &LogSelection) -> Result<(), EvalError> {
+        let store = self.evaluator.store;
+        let mut outcome = Ok(());
+        let read = store.read(selection, &mut |batch| match self.batch(batch) {
+            Ok(()) => LogFlow::More,
+            Err(error) => {
+                outcome = Err(error);
+                LogFlow::Stop
+            }
+        });
+        outcome?;
+        read.map_err(EvalError::Storage)
+    }
+
+    fn batch(&mut self, batch: &LogBatch<'_>) -> Result<(), EvalError> {
+        if self.before.as_ref() != Some(batch.stream) {
+            self.before = Some(batch.stream.clone());
+            self.fields.start_stream(batch.stream);
+            self.series.start_stream();
+        }
+        let statistics = &mut self.evaluator.statistics;
+        statistics.lines_read += batch.times_ns.len() as u64;
+        statistics.bytes_read += batch.lines.text.len() as u64;
+        for (place, at_ns) in batch.times_ns.iter().enumerate() {
+            if place.is_multiple_of(limits::CHECK_EVERY) {
+                self.check()?;
+            }
+            self.line(*at_ns, batch.lines.get(place), batch.metadata.get(place))?;
+        }
+        self.check()
+    }
+
+    fn check(&mut self) -> Result<(), EvalError> {
+        self.evaluator.check()?;
+        let held = self.series.held_bytes() + self.windows.held_bytes();
+        self.evaluator.check_room(held)?;
+        super::check_names(&self.fields)
+    }
+
+    fn line(&mut self, at_ns: i64, line: &str, metadata: &[(&str, &str)]) -> Result<(), EvalError> {
+        let fields = &mut self.fields;
+        fields.start_line(metadata);
+        let Some(line) = self.pipeline.run(at_ns, line, fields) else {
+            return Ok(());
+        };
+        let value = match &self.unwrapped {
+            Some(unwrapped) => match unwrapped.value(fields) {
+                Some(value) => value,
+                None => return Ok(()),
+            },
+            None if self.counts_bytes => line.len() as f64,
+            None => 1.0,
+        };
+        let window_ns = at_ns.saturating_add(self.offset_ns);
+        if let Some(error) = fields.error() {
+            if !self.windows.covers(window_ns) {
+                return Ok(());
+            }
+            return Err(EvalError::Pipeline {
+                error: error.to_owned(),
+                labels: all_labels(fields).to_string(),
+            });
+        }
+        let series = self.series.find(fields);
+        if self.windows.add(series, window_ns, value) {
+            self.evaluator.statistics.lines_kept += 1;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<Column>, EvalError> {
+        let mut columns = Vec::with_capacity(self.series.labels().len());
+        for (series, labels) in self.series.labels().iter().enumerate() {
+            if series.is_multiple_of(limits::CHECK_EVERY) {
+                self.evaluator.check()?;
+            }
+            let column = Column {
+                labels: labels.clone(),
+                values: self.windows.finish(series),
+            };
+            if !column.is_empty() {
+                self.evaluator.hold(column.values.len() * 8)?;
+                columns.push(column);
+            }
+        }
+        Ok(columns)
+    }
+}
+
+/// How the windows of an aggregation are made.
+fn windows(aggregation: &RangeAggregation, grid: Grid) -> Box<dyn Windows> {
+    let interval_ns = aggregation.range.interval_ns;
+    match aggregation.op {
+        RangeOp::Count | RangeOp::Absent | RangeOp::Bytes | RangeOp::Sum => {
+            Box::new(Merged::new(grid, interval_ns, |sum: &Sum, _| sum.0))
+        }
+        RangeOp::Rate | RangeOp::BytesRate => {
+            Box::new(Merged::new(grid, interval_ns, |sum: &Sum, seconds| {
+                sum.0 / seconds
+            }))
+        }
+        RangeOp::Avg => Box::new(Merged::new(grid, interval_ns, |mean: &Mean, _| {
+            mean.sum / mean.count
+        })),
+        RangeOp::Min => Box::new(Merged::new(grid, interval_ns, |least: &Least, _| least.0)),
+        RangeOp::Max => Box::new(Merged::new(grid, interval_ns, |most: &Most, _| most.0)),
+        RangeOp::Stdvar => Box::new(Merged::new(grid, interval_ns, |spread: &Spread, _| {
+            spread.variance()
+        })),
+        RangeOp::Stddev => Box::new(Merged::new(grid, interval_ns, |spread: &Spread, _| {
+            spread.variance().sqrt()
+        })),
+        RangeOp::First => Box::new(Merged::new(grid, interval_ns, |first: &First, _| first.1)),
+        RangeOp::Last => Box::new(Merged::new(grid, interval_ns, |last: &Last, _| last.1)),
+        RangeOp::Quantile => {
+            let quantile = aggregation.parameter.unwrap_or(f64::NAN);
+            Box::new(Gathered::new(
+                grid,
+                interval_ns,
+                move |samples: &mut [(i64, f64)], _| numbers::quantile(quantile, samples),
+            ))
+        }
+        RangeOp::RateCounter => Box::new(Gathered::new(
+            grid,
+            interval_ns,
+            move |samples: &mut [(i64, f64)], end_ns| {
+                let from_ns = end_ns.saturating_sub(interval_ns);
+                let start = samples
+                    .first()
+                    .map_or(0, |(at_ns, _)| at_ns.saturating_sub(from_ns));
+                let end = samples
+                    .last()
+                    .map_or(0, |(at_ns, _)| end_ns.saturating_sub(*at_ns));
+                let (start, end) = (seconds(start), seconds(end));
+                numbers::rate_of_counter(samples, (start, end), seconds(interval_ns))
+            },
+        )),
+    }
+}
+
+/// One where there is no line, with the labels that the selector says for sure.
+fn absent(log: &LogExpr, columns: &[Column], grid: Grid) -> Vec<Column> {
+    let is_there = |step| {
+        let mut values = columns.iter().filter_map(|column| column.values.get(step));
+        values.any(|value| is_present(*value))
+    };
+    let values = (0..grid.steps).map(|step| if is_there(step) { ABSENT } else { 1.0 });
+    let of_name = |name: &str| {
+        log.matchers
+            .iter()
+            .filter(|matcher| matcher.name() == name)
+            .count()
+    };
+    let sure = log
+        .matchers
+        .iter()
+        .filter(|matcher| *matcher.op() == MatcherOp::Equal && of_name(matcher.name()) == 1)
+        .filter(|matcher| !matcher.value().is_empty());
+    let column = Column {
+        labels: LabelSet::from_pairs(sure.map(|matcher| (matcher.name(), matcher.value()))),
+        values: values.collect(),
+    };
+    if column.is_empty() {
+        Vec::new()
+    } else {
+        vec![column]
+    }
+}

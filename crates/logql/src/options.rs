@@ -1,0 +1,39 @@
+//! How a query is to be evaluated, and what it may cost.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use model::TenantId;
+
+use crate::limits;
+
+/// How to evaluate a query.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whose lines.
+    pub tenant: TenantId,
+    /// The most series that an answer may have.
+    pub series_max: usize,
+    /// The most bytes that may be held in memory at one time.
+    pub memory_max: usize,
+    /// When to give up.
+    pub deadline: Option<Instant>,
+    /// Set to true by the asker to stop the evaluation.
+    pub cancel: Option<Arc<AtomicBool>>,
+    /// What `now` gives in templates, in nanoseconds since the Unix epoch; the end of the query where it is not said.
+    pub now_ns: Option<i64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tenant: TenantId::DEFAULT,
+            series_max: limits::SERIES_MAX,
+            memory_max: limits::MEMORY_MAX,
+            deadline: None,
+            cancel: None,
+            now_ns: None,
+        }
+    }
+}

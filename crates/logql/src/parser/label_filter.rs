@@ -1,0 +1,129 @@
+//! Conditions on labels: matchers, and label filters joined by `and`, `or`, comma and blank.
+
+use model::Matcher;
+
+use super::cursor::Cursor;
+use super::lexer::TokenKind;
+use super::{Fault, number};
+use crate::ast::{CompareOp, LabelFilter};
+
+/// `name="value"`, with any of the four operators.
+pub(super) fn matcher(cursor: &mut Cursor<'_>) -> Result<Matcher, Fault> {
+    let name = cursor.expect_identifier()?;
+    let at = cursor.at();
+    let op = match cursor.peek() {
+        TokenKind::Sign(sign @ ("=" | "!=" | "=~" | "!~")) => *sign,
+        _ => return Err(cursor.unexpected("= or != or =~ or !~")),
+    };
+    cursor.take();
+    let value = cursor.expect_text()?;
+    new_matcher(name, op, value, at)
+}
+
+fn new_matcher(name: String, op: &str, value: String, at: usize) -> Result<Matcher, Fault> {
+    let made = match op {
+        "=" => Ok(Matcher::equal(name, value)),
+        "!=" => Ok(Matcher::not_equal(name, value)),
+        "=~" => Matcher::matching(name, &value),
+        _ => Matcher::not_matching(name, &value),
+    };
+    made.map_err(|error| {
+        let message = format!("error parsing regexp: {}: `{}`", error.reason, error.pattern);
+        Fault::new(at, message)
+    })
+}
+
+/// Conditions joined by `or`, which binds weakest.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<LabelFilter, Fault> {
+    let mut left = all_of(cursor)?;
+    while cursor.take_keyword("or") {
+        cursor.count_operator()?;
+        let right = all_of(cursor)?;
+        left = LabelFilter::Or(Box::new(left), Box::new(right));
+    }
+    Ok(left)
+}
+
+fn all_of(cursor: &mut Cursor<'_>) -> Result<LabelFilter, Fault> {
+    let mut left = one(cursor)?;
+    loop {
+        let is_joined = cursor.take_keyword("and") || cursor.take_sign(",");
+        let begins = matches!(cursor.peek(), TokenKind::Identifier(_)) || cursor.is_sign("(");
+        if !is_joined && !begins {
+            return Ok(left);
+        }
+        cursor.count_operator()?;
+        let right = one(cursor)?;
+        left = LabelFilter::And(Box::new(left), Box::new(right));
+    }
+}
+
+fn one(cursor: &mut Cursor<'_>) -> Result<LabelFilter, Fault> {
+    if cursor.take_sign("(") {
+        let inner = cursor.deeper(read)?;
+        cursor.expect_sign(")")?;
+        return Ok(inner);
+    }
+    let label = cursor.expect_identifier()?;
+    let at = cursor.at();
+    let TokenKind::Sign(sign) = cursor.peek() else {
+        return Err(cursor.unexpected(""));
+    };
+    let op = compare_op(sign);
+    let is_matcher = matches!(*sign, "=" | "!=" | "=~" | "!~");
+    if op.is_none() && !is_matcher {
+        return Err(cursor.unexpected(""));
+    }
+    cursor.take();
+    match (cursor.peek(), op) {
+        (TokenKind::Text(value), _) if is_matcher => {
+            cursor.take();
+            Ok(LabelFilter::Text(new_matcher(label, sign, value.clone(), at)?))
+        }
+        (TokenKind::Function("ip"), Some(CompareOp::Equal | CompareOp::NotEqual)) if *sign != "==" => {
+            let pattern = ip(cursor)?;
+            let negated = *sign == "!=";
+            Ok(LabelFilter::Ip {
+                label,
+                negated,
+                pattern,
+            })
+        }
+        (TokenKind::Duration(value_ns), Some(op)) => {
+            cursor.take();
+            let value_ns = *value_ns;
+            Ok(LabelFilter::Duration { label, op, value_ns })
+        }
+        (TokenKind::Bytes(value), Some(op)) => {
+            cursor.take();
+            let value = *value;
+            Ok(LabelFilter::Bytes { label, op, value })
+        }
+        (TokenKind::Number(_) | TokenKind::Sign("+" | "-"), Some(op)) => {
+            let value = number::read(cursor)?;
+            Ok(LabelFilter::Number { label, op, value })
+        }
+        _ => Err(cursor.unexpected("")),
+    }
+}
+
+fn compare_op(sign: &str) -> Option<CompareOp> {
+    Some(match sign {
+        "=" | "==" => CompareOp::Equal,
+        "!=" => CompareOp::NotEqual,
+        ">" => CompareOp::Greater,
+        ">=" => CompareOp::GreaterOrEqual,
+        "<" => CompareOp::Less,
+        "<=" => CompareOp::LessOrEqual,
+        _ => return None,
+    })
+}
+
+/// `ip("…")`
+pub(super) fn ip(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
+    cursor.take();
+    cursor.expect_sign("(")?;
+    let pattern = cursor.expect_text()?;
+    cursor.expect_sign(")")?;
+    Ok(pattern)
+}

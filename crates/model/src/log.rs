@@ -1,0 +1,120 @@
+//! Log lines, and the door to the engines that keep them.
+
+use std::fmt::Debug;
+
+use crate::batch::TenantId;
+use crate::doors::ReadError;
+use crate::labels::Labels;
+use crate::matcher::Matcher;
+
+/// A store of log lines that can be asked.
+///
+/// Calls block on CPU and disk: async callers go through a blocking task.
+pub trait LogRead: Send + Sync + Debug {
+    /// Hands over the lines that are asked for, batch by batch, each line once. Within a batch they are in the order of
+    /// [`LogSelection::direction`]; batches come as the store has them, best in that order too. What is handed over is
+    /// borrowed: who needs it longer copies it.
+    ///
+    /// The store judges matchers and times. It may leave out lines by the other fields of the selection, and need not.
+    fn read(
+        &self,
+        selection: &LogSelection,
+        take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
+    ) -> Result<(), ReadError>;
+}
+
+/// Which lines.
+#[derive(Debug, Clone)]
+pub struct LogSelection {
+    /// Whose lines.
+    pub tenant: TenantId,
+    /// What the labels of a stream must meet; all must hold.
+    pub matchers: Vec<Matcher>,
+    /// The earliest time, in nanoseconds since the Unix epoch.
+    pub from_ns: i64,
+    /// Before which time, in nanoseconds since the Unix epoch.
+    pub to_ns: i64,
+    /// In which order.
+    pub direction: Direction,
+    /// What lines must hold: one text at least of every group. Lines that do not are of no use to the asker, who looks himself;
+    /// a store with an index may leave them out.
+    pub holds: Vec<Vec<String>>,
+    /// Whether the lines themselves are looked at; where not, a store may hand over empty ones.
+    pub needs_lines: bool,
+}
+
+/// In which order lines are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// The oldest first.
+    Forward,
+    /// The newest first.
+    #[default]
+    Backward,
+}
+
+/// Whether the reading goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFlow {
+    /// More is wanted.
+    More,
+    /// More is wanted, but nothing from this time on in the direction of reading: neither at it nor behind it. In
+    /// nanoseconds since the Unix epoch. Batches behind it may be left out.
+    MoreBefore(i64),
+    /// Nothing more is wanted.
+    Stop,
+}
+
+/// Lines of one stream, in columns.
+#[derive(Debug, Clone, Copy)]
+pub struct LogBatch<'a> {
+    /// The labels of the stream.
+    pub stream: &'a Labels,
+    /// When each line was written, in nanoseconds since the Unix epoch.
+    pub times_ns: &'a [i64],
+    /// The lines.
+    pub lines: TextColumn<'a>,
+    /// What else is known of each line.
+    pub metadata: MetadataColumn<'a>,
+}
+
+/// Texts one behind the other, and where each begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TextColumn<'a> {
+    /// All texts.
+    pub text: &'a str,
+    /// Where each text begins and, at last, where the last one ends: one more than there are texts.
+    pub offsets: &'a [i32],
+}
+
+/// Pairs of name and value, some for each line or none at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MetadataColumn<'a> {
+    /// All pairs. Values may be empty.
+    pub pairs: &'a [(&'a str, &'a str)],
+    /// Where the pairs of each line begin and, at last, where those of the last one end; empty where no line has any.
+    pub offsets: &'a [i32],
+}
+
+impl<'a> TextColumn<'a> {
+    /// The text at a place; empty where there is none.
+    pub fn get(&self, place: usize) -> &'a str {
+        bounds(self.offsets, place)
+            .and_then(|(start, end)| self.text.get(start..end))
+            .unwrap_or_default()
+    }
+}
+
+impl<'a> MetadataColumn<'a> {
+    /// The pairs of the line at a place.
+    pub fn get(&self, place: usize) -> &'a [(&'a str, &'a str)] {
+        bounds(self.offsets, place)
+            .and_then(|(start, end)| self.pairs.get(start..end))
+            .unwrap_or_default()
+    }
+}
+
+fn bounds(offsets: &[i32], place: usize) -> Option<(usize, usize)> {
+    let bound = |place: usize| offsets.get(place).and_then(|at| usize::try_from(*at).ok());
+    Some((bound(place)?, bound(place + 1)?))
+}
