@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use logql::{Expr, Options};
 use model::{
-    Direction, Labels, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, ReadError, TextColumn,
+    Direction, Labels, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, ReadError, StreamExtent,
+    StreamSelection, TextColumn,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -66,6 +67,22 @@ impl LogRead for Store {
             }
         }
         Ok(())
+    }
+
+    fn streams(&self, selection: &StreamSelection) -> Result<Vec<StreamExtent>, ReadError> {
+        let extents = self.0.iter().map(|columns| StreamExtent {
+            labels: columns.stream.clone(),
+            lines: columns
+                .batches
+                .iter()
+                .map(|batch| batch.times_ns.len() as u64)
+                .sum(),
+            bytes: columns.batches.iter().map(|batch| batch.text.len() as u64).sum(),
+            pieces: columns.batches.len() as u64,
+        });
+        Ok(extents
+            .filter(|extent| selection.selects(&extent.labels))
+            .collect())
     }
 }
 

@@ -1,8 +1,8 @@
 //! The nouns every room speaks in (labels, samples, log lines, matchers, ranges, metadata), the doors to the engines, and the
 //! simplest stores behind them.
 //!
-//! In: nothing; this is the ground floor.  Out: types, the traits [`SeriesWrite`], [`SeriesRead`] and [`LogRead`], [`MemorySeries`] and
-//! [`MemoryLogs`].
+//! In: nothing; this is the ground floor.  Out: types, the traits [`SeriesWrite`], [`SeriesRead`], [`LogWrite`] and [`LogRead`],
+//! [`MemorySeries`] and [`MemoryLogs`].
 //! Owns: no file, no task; no state but what a memory store is given.
 //! Invariants: labels are sorted, unique and never empty-valued (`labels::tests`); equal labels have equal
 //! [`SeriesId`]s and the id of a given set never changes (`labels::tests::ids_are_fixed_for_ever`).
@@ -17,6 +17,7 @@ pub mod doors;
 pub mod histogram;
 pub mod labels;
 pub mod log;
+pub mod log_rows;
 pub mod matcher;
 pub mod memory_logs;
 pub mod memory_series;
@@ -40,7 +41,11 @@ pub use doors::{
 };
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
-pub use log::{Direction, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, TextColumn};
+pub use log::{
+    Direction, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, StreamExtent, StreamSelection,
+    TextColumn,
+};
+pub use log_rows::{LogAccepted, LogRefusal, LogRow, LogRows, LogWrite};
 pub use matcher::{Matcher, MatcherOp};
 pub use memory_logs::MemoryLogs;
 pub use memory_series::MemorySeries;

@@ -1,5 +1,6 @@
-//! Log lines, and the door to the engines that keep them.
+//! Log lines, and the door through which engines that keep them are asked.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use crate::batch::TenantId;
@@ -21,6 +22,60 @@ pub trait LogRead: Send + Sync + Debug {
         selection: &LogSelection,
         take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
     ) -> Result<(), ReadError>;
+
+    /// The streams that may have lines in the range, each once, sorted by labels, with how much they hold there.
+    fn streams(&self, selection: &StreamSelection) -> Result<Vec<StreamExtent>, ReadError>;
+
+    /// The names of the labels of these streams, sorted.
+    fn label_names(&self, selection: &StreamSelection) -> Result<Vec<String>, ReadError> {
+        let streams = self.streams(selection)?;
+        let names = streams.iter().flat_map(|stream| stream.labels.iter());
+        let names: BTreeSet<&str> = names.map(|(name, _)| name).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// The values of one label of these streams, sorted.
+    fn label_values(&self, selection: &StreamSelection, name: &str) -> Result<Vec<String>, ReadError> {
+        let streams = self.streams(selection)?;
+        let values = streams.iter().filter_map(|stream| stream.labels.get(name));
+        let values: BTreeSet<&str> = values.collect();
+        Ok(values.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// Which streams.
+#[derive(Debug, Clone, Default)]
+pub struct StreamSelection {
+    /// Whose streams.
+    pub tenant: TenantId,
+    /// Streams that meet all matchers of any of these; every stream where there is none.
+    pub any_of: Vec<Vec<Matcher>>,
+    /// The earliest time, in nanoseconds since the Unix epoch.
+    pub from_ns: i64,
+    /// Before which time, in nanoseconds since the Unix epoch.
+    pub to_ns: i64,
+}
+
+impl StreamSelection {
+    /// Whether a stream of the tenant is selected by its labels.
+    pub fn selects(&self, labels: &Labels) -> bool {
+        let meets = |all: &Vec<Matcher>| all.iter().all(|matcher| matcher.matches_labels(labels));
+        self.any_of.is_empty() || self.any_of.iter().any(meets)
+    }
+}
+
+/// A stream, and how much it holds in a range. Stores count whole pieces: what lies about the ends of the range may be
+/// counted as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamExtent {
+    /// The labels of the stream.
+    pub labels: Labels,
+    /// How many lines.
+    pub lines: u64,
+    /// How many bytes of lines, as they were taken in.
+    pub bytes: u64,
+    /// Pieces of files that hold some of it.
+    pub pieces: u64,
 }
 
 /// Which lines.

@@ -1,19 +1,20 @@
 //! A store of log lines in memory behind the door, by the simplest code there is: engines are judged against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
 use crate::{
-    Direction, Labels, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, ReadError, TenantId,
-    TextColumn,
+    Direction, Labels, LogAccepted, LogBatch, LogFlow, LogRead, LogRows, LogSelection, LogWrite,
+    MetadataColumn, ReadError, StreamExtent, StreamSelection, TenantId, TextColumn, WriteError,
 };
 
 /// A store of log lines that lives and dies with the process. Takes lines in any order.
 #[derive(Debug, Default)]
 pub struct MemoryLogs {
     streams: RwLock<BTreeMap<(TenantId, Labels), Vec<Entry>>>,
+    keys: RwLock<BTreeSet<(TenantId, u128)>>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,19 +35,46 @@ impl MemoryLogs {
 
     /// Adds a line of one stream of the default tenant.
     pub fn add(&self, stream: &Labels, at_ns: i64, line: &str, metadata: &[(&str, &str)]) {
+        let mut rows = LogRows::new(TenantId::DEFAULT);
+        rows.begin_stream(stream.clone());
+        rows.push(at_ns, line, metadata.iter().copied());
+        self.keep(&rows);
+    }
+
+    fn keep(&self, rows: &LogRows) {
         let mut streams = self.streams.write();
-        let entries = streams.entry((TenantId::DEFAULT, stream.clone())).or_default();
-        // Behind those of the same time.
-        let place = entries.partition_point(|entry| entry.at_ns <= at_ns);
-        let entry = Entry {
-            at_ns,
-            line: line.to_owned(),
-            metadata: metadata
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+        for (labels, rows_of_stream) in rows.streams() {
+            let entries = streams.entry((rows.tenant, labels.clone())).or_default();
+            for row in rows_of_stream {
+                let entry = Entry {
+                    at_ns: row.at_ns(),
+                    line: row.line().to_owned(),
+                    metadata: row
+                        .metadata()
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .collect(),
+                };
+                // Behind those of the same time.
+                let place = entries.partition_point(|known| known.at_ns <= entry.at_ns);
+                entries.insert(place, entry);
+            }
+        }
+    }
+}
+
+impl LogWrite for MemoryLogs {
+    fn append(&self, rows: &LogRows, _now_ns: i64) -> Result<LogAccepted, WriteError> {
+        let mut accepted = LogAccepted {
+            stored: rows.line_count() as u64,
+            ..LogAccepted::default()
         };
-        entries.insert(place, entry);
+        if let Some(key) = rows.key {
+            accepted.is_repeated = !self.keys.write().insert((rows.tenant, key));
+        }
+        if !accepted.is_repeated {
+            self.keep(rows);
+        }
+        Ok(accepted)
     }
 }
 
@@ -82,6 +110,31 @@ impl LogRead for MemoryLogs {
             }
         }
         Ok(())
+    }
+
+    fn streams(&self, selection: &StreamSelection) -> Result<Vec<StreamExtent>, ReadError> {
+        let streams = self.streams.read();
+        let mut extents = Vec::new();
+        for ((tenant, labels), entries) in &*streams {
+            if *tenant != selection.tenant || !selection.selects(labels) {
+                continue;
+            }
+            let within = entries
+                .iter()
+                .filter(|entry| (selection.from_ns..selection.to_ns).contains(&entry.at_ns));
+            let (lines, bytes) = within.fold((0, 0), |(lines, bytes), entry| {
+                (lines + 1, bytes + entry.line.len() as u64)
+            });
+            if lines > 0 {
+                extents.push(StreamExtent {
+                    labels: labels.clone(),
+                    lines,
+                    bytes,
+                    pieces: 1,
+                });
+            }
+        }
+        Ok(extents)
     }
 }
 
@@ -166,5 +219,25 @@ mod tests {
         assert_eq!(read(&store, Direction::Forward), expected);
         let backward: Vec<_> = expected.into_iter().rev().collect();
         assert_eq!(read(&store, Direction::Backward), backward);
+    }
+
+    #[test]
+    fn batches_with_the_same_key_are_kept_once() {
+        let store = MemoryLogs::new();
+        let mut rows = LogRows::new(TenantId::DEFAULT);
+        rows.begin_stream(Labels::from_pairs([("app", "a")]));
+        rows.push(1, "one", []);
+        for key in [None, None, Some(7), Some(7)] {
+            rows.key = key;
+            store.append(&rows, 0).unwrap();
+        }
+        let all = StreamSelection {
+            to_ns: 2,
+            ..StreamSelection::default()
+        };
+        let streams = store.streams(&all).unwrap();
+        assert_eq!((streams[0].lines, streams[0].bytes), (3, 9));
+        assert_eq!(store.label_names(&all).unwrap(), ["app"]);
+        assert_eq!(store.label_values(&all, "app").unwrap(), ["a"]);
     }
 }
