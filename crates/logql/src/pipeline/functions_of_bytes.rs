@@ -61,6 +61,8 @@ pub(super) fn unescape(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use gotemplate::query_escape as escape;
+
     use super::*;
 
     proptest::proptest! {
