@@ -16,9 +16,9 @@ use model::{HistogramSample, ReadError, SampleColumns, Statistic, TenantId, Time
 use prometheus_client::metrics::counter::Counter;
 use ulid::Ulid;
 
-use crate::bytes::Malformed;
 use crate::chunk::{self, ReadyChunk};
 use crate::telemetry::Telemetry;
+use pack::bytes::Malformed;
 
 mod contents;
 mod index;

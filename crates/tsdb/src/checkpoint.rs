@@ -8,9 +8,9 @@ use disk::{DiskError, Storage};
 use model::{Matcher, MatcherOp, MetricMetadata, TenantId, TimeRange};
 use ulid::Ulid;
 
-use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 use crate::limits::PART_BYTES_MAX;
 use crate::record::{decode_metadata, encode_metadata};
+use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 
 /// The checkpoint's file name.
 pub const FILE: &str = "checkpoint";

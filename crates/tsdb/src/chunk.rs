@@ -9,21 +9,19 @@
 
 use model::{NO_START, SampleColumns, Starts};
 
-use crate::bytes::{Malformed, Reader, put_varint};
 use crate::limits::SAMPLES_PER_CHUNK_MAX;
+use pack::bytes::{Malformed, Reader, put_varint};
+use pack::integers;
 
-mod bits;
 mod decimal;
-mod entropy;
 pub mod histograms;
-mod integers;
 mod narrow;
 mod ready;
-mod tables;
 #[cfg(test)]
 mod tests;
 mod xor;
 
+pub use pack::Effort;
 pub use ready::ReadyChunk;
 
 /// The version of the form, its first byte.
@@ -43,15 +41,6 @@ enum Values {
     Bits = 2,
     /// Eight bytes each.
     Raw = 3,
-}
-
-/// What an encoder aims at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effort {
-    /// Little time: for chunks in memory.
-    Fast,
-    /// Few bytes: for chunks on disk.
-    Small,
 }
 
 /// Writes samples as a chunk. Times and values are equally many, at most [`SAMPLES_PER_CHUNK_MAX`]; the `starts` that are told

@@ -11,7 +11,6 @@
 
 pub mod block;
 mod blocks;
-pub mod bytes;
 pub mod checkpoint;
 pub mod chunk;
 mod columns;

@@ -7,9 +7,9 @@ use model::{
     SeriesId, Starts, TenantId,
 };
 
-use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 use crate::chunk::{Effort, histograms};
 use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX};
+use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 
 /// The kind of a record with samples.
 pub const KIND_SAMPLES: u8 = 1;

@@ -5,7 +5,7 @@
 use model::{SeriesId, TenantId};
 use ulid::Ulid;
 
-use crate::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
+use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 
 pub(crate) const TRAILER_BYTES: usize = 24;
 

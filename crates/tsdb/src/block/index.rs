@@ -11,9 +11,9 @@ use rustc_hash::FxBuildHasher;
 
 use super::contents::Part;
 use super::{Block, ChunkMeta, HistogramMeta, RollupMeta, rollups};
-use crate::bytes::{Malformed, Reader};
 use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
 use crate::matching::{Postings, matching};
+use pack::bytes::{Malformed, Reader};
 
 /// So many series share a page.
 pub(super) const SERIES_PER_PAGE: usize = 64;

@@ -9,9 +9,9 @@ use model::{ReadError, Rollups, SampleColumns, Statistic, TimeRange};
 use super::contents::Part;
 use super::writer::BlockWriter;
 use super::{Block, RollupMeta};
-use crate::bytes::{Malformed, Reader, put_signed, put_varint};
 use crate::chunk::{self, Effort};
 use crate::limits::{ROLLUPS_PER_CHUNK, SAMPLES_PER_CHUNK_MAX};
+use pack::bytes::{Malformed, Reader, put_signed, put_varint};
 
 impl Block {
     /// Appends the wanted columns of a chunk of rollups to `out`.

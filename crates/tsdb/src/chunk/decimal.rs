@@ -3,8 +3,8 @@
 //! A float `v` is a decimal of exponent `e` where `round(v * 10^e) / 10^e` has the very bits of `v`; the quotient of two
 //! exact floats is rounded correctly, as a parser of decimals would (IEEE 754, section 4.3).
 
-use super::{Effort, integers};
-use crate::bytes::{Malformed, Reader, put_varint};
+use pack::bytes::{Malformed, Reader, put_varint};
+use pack::{Effort, integers};
 
 /// 10^22 is the largest power of ten that a float holds exactly.
 const EXPONENT_MAX: usize = 17;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use model::{Buckets, Histogram, HistogramSample, NO_START, ResetHint, Span};
 
-use super::{Effort, decode_values, encode_values, integers};
-use crate::bytes::{Malformed, Reader, put_signed, put_varint};
+use super::{Effort, decode_values, encode_values};
 use crate::limits::{BUCKETS_PER_HISTOGRAM_MAX, HISTOGRAMS_PER_CHUNK_MAX};
+use pack::bytes::{Malformed, Reader, put_signed, put_varint};
+use pack::integers;
 
 /// The version of the form, its first byte.
 pub const VERSION: u8 = 1;

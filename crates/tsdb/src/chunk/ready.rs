@@ -5,8 +5,9 @@ use std::ops::Range;
 use model::{SampleColumns, Starts, TimeRange};
 
 use super::narrow::Narrow;
-use super::{Malformed, Opened, Values, decimal, decode_starts, integers, open};
-use crate::bytes::Reader;
+use super::{Malformed, Opened, Values, decimal, decode_starts, open};
+use pack::bytes::Reader;
+use pack::integers;
 
 /// Samples of one series, in order of time.
 #[derive(Debug, Clone)]

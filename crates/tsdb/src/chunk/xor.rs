@@ -2,8 +2,8 @@
 //!
 //! After "Gorilla: A Fast, Scalable, In-Memory Time Series Database" (VLDB 2015, section 4.1.2), with low bits first.
 
-use super::bits::{BitReader, BitWriter};
-use crate::bytes::{Malformed, Reader, put_varint};
+use pack::bits::{BitReader, BitWriter};
+use pack::bytes::{Malformed, Reader, put_varint};
 
 const LEADING_BITS: u32 = 6;
 const LENGTH_BITS: u32 = 6;

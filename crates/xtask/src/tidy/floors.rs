@@ -48,11 +48,12 @@ const fn room(name: &'static str, floor: Floor) -> Room {
 }
 
 /// The rooms, in the order of ARCHITECTURE.md. On the ground floor a room may depend on those above it in this table.
-pub const ROOMS: [Room; 15] = [
+pub const ROOMS: [Room; 16] = [
     room("stdx", Floor::Ground),
     room("model", Floor::Ground),
     room("disk", Floor::Ground),
     room("state", Floor::Ground),
+    room("pack", Floor::Ground),
     room("gotemplate", Floor::Ground),
     Room {
         is_behind_a_door: true,

@@ -3,7 +3,7 @@
 use crate::bytes::{Malformed, Reader};
 
 /// Appends the low `width` bits of each number, at most 64, to whole bytes.
-pub(super) fn pack(numbers: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+pub fn pack(numbers: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
     if width == 0 {
         return;
     }
@@ -24,7 +24,7 @@ pub(super) fn pack(numbers: impl ExactSizeIterator<Item = u64>, width: u32, out:
 }
 
 /// Takes `count` numbers that [`pack`] wrote and appends them to `out`.
-pub(super) fn unpack(
+pub fn unpack(
     reader: &mut Reader<'_>,
     count: usize,
     width: u32,
@@ -62,14 +62,16 @@ pub(super) fn unpack(
 
 /// Collects bits into bytes.
 #[derive(Debug)]
-pub(super) struct BitWriter<'a> {
+pub struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
     pending: u128,
     pending_bits: u32,
 }
 
 impl<'a> BitWriter<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+    /// Writes behind what `out` holds.
+    #[inline]
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
         Self {
             out,
             pending: 0,
@@ -78,7 +80,8 @@ impl<'a> BitWriter<'a> {
     }
 
     /// Appends the low `width` bits of `value`, at most 64.
-    pub(super) fn put(&mut self, value: u64, width: u32) {
+    #[inline]
+    pub fn put(&mut self, value: u64, width: u32) {
         self.pending |= u128::from(value & mask(width)) << self.pending_bits;
         self.pending_bits += width;
         while self.pending_bits >= 64 {
@@ -89,7 +92,8 @@ impl<'a> BitWriter<'a> {
     }
 
     /// Fills up the last byte.
-    pub(super) fn finish(self) {
+    #[inline]
+    pub fn finish(self) {
         let bytes = self.pending.to_le_bytes();
         let used = self.pending_bits.div_ceil(8) as usize;
         self.out.extend(bytes.iter().take(used));
@@ -98,14 +102,16 @@ impl<'a> BitWriter<'a> {
 
 /// Reads what a [`BitWriter`] wrote.
 #[derive(Debug)]
-pub(super) struct BitReader<'a> {
+pub struct BitReader<'a> {
     rest: &'a [u8],
     pending: u128,
     pending_bits: u32,
 }
 
 impl<'a> BitReader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// Starts at the lowest bit of the first of `bytes`.
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self {
             rest: bytes,
             pending: 0,
@@ -114,7 +120,8 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next `width` bits, at most 64.
-    pub(super) fn get(&mut self, width: u32) -> Result<u64, Malformed> {
+    #[inline]
+    pub fn get(&mut self, width: u32) -> Result<u64, Malformed> {
         while self.pending_bits < width {
             if let Some((word, rest)) = self.rest.split_first_chunk::<8>() {
                 self.pending |= u128::from(u64::from_le_bytes(*word)) << self.pending_bits;
@@ -141,7 +148,8 @@ fn packed_bytes(count: usize, width: u32) -> usize {
 }
 
 /// Ones in the low `width` bits.
-pub(super) fn mask(width: u32) -> u64 {
+#[inline]
+pub fn mask(width: u32) -> u64 {
     if width >= 64 { u64::MAX } else { (1 << width) - 1 }
 }
 

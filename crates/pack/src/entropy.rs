@@ -4,9 +4,9 @@
 //! and words of 16 bits. What a random walk adds from sample to sample is a bell curve whatever is measured, and a bell
 //! curve needs no table in the file: its width is enough. Other shapes bring their own table.
 
-use super::bits::{pack, unpack};
-use super::tables::{BELLS, SCALE, SCALE_BITS, Slot, Symbol, Table};
+use crate::bits::{pack, unpack};
 use crate::bytes::{Malformed, Reader, put_signed, put_varint, unzigzag, zigzag};
+use crate::tables::{BELLS, SCALE, SCALE_BITS, Slot, Symbol, Table};
 
 /// Fewer residuals are not worth a coder's fixed cost.
 const RESIDUALS_MIN: usize = 48;
@@ -44,7 +44,7 @@ impl Grid {
 }
 
 /// The coded residuals, if they take fewer than `bits_max` bits.
-pub(super) fn encode(residuals: &[i64], bits_max: usize) -> Option<Vec<u8>> {
+pub(crate) fn encode(residuals: &[i64], bits_max: usize) -> Option<Vec<u8>> {
     if residuals.len() < RESIDUALS_MIN || bits_max < residuals.len() / 4 {
         return None;
     }
@@ -81,7 +81,7 @@ pub(super) fn encode(residuals: &[i64], bits_max: usize) -> Option<Vec<u8>> {
 }
 
 /// Appends `count` residuals to `out`.
-pub(super) fn decode(reader: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) -> Result<(), Malformed> {
+pub(crate) fn decode(reader: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) -> Result<(), Malformed> {
     let grid = Grid {
         start: reader.signed()?,
         low_bits: u32::from(reader.byte()?),

@@ -1,10 +1,13 @@
-//! Small binary forms that several files of the room share: variable-length integers and length-prefixed text.
+//! Small binary forms that the files of all engines share: variable-length integers and length-prefixed text.
 
 use std::fmt;
 
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
+pub struct Malformed(
+    /// What is wrong.
+    pub &'static str,
+);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,7 +18,8 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 /// Appends an integer, seven bits a byte, low bits first (LEB128).
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+#[inline]
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -24,42 +28,52 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a signed integer, small magnitudes short.
-pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
+#[inline]
+pub fn put_signed(out: &mut Vec<u8>, value: i64) {
     put_varint(out, zigzag(value));
 }
 
 /// Appends a text with its length.
-pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+#[inline]
+pub fn put_text(out: &mut Vec<u8>, text: &str) {
     put_varint(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
 }
 
 /// Maps small magnitudes of either sign to small numbers.
-pub(crate) fn zigzag(value: i64) -> u64 {
+#[inline]
+pub fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
 /// The inverse of [`zigzag`].
-pub(crate) fn unzigzag(value: u64) -> i64 {
+#[inline]
+pub fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 /// Reads from the front of bytes, never past their end.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// Starts at the first of `bytes`.
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(crate) fn remaining(&self) -> usize {
+    /// How many bytes are left.
+    #[inline]
+    pub fn remaining(&self) -> usize {
         self.rest.len()
     }
 
-    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+    /// The next `count` bytes.
+    #[inline]
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self
             .rest
             .split_at_checked(count)
@@ -68,25 +82,35 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+    /// The next `N` bytes.
+    #[inline]
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(Malformed("ends too early"))?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
+    /// The next byte.
+    #[inline]
+    pub fn byte(&mut self) -> Result<u8, Malformed> {
         Ok(self.array::<1>()?[0])
     }
 
-    pub(crate) fn word(&mut self) -> Result<u32, Malformed> {
+    /// The next four bytes, low ones first.
+    #[inline]
+    pub fn word(&mut self) -> Result<u32, Malformed> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    pub(crate) fn long(&mut self) -> Result<u64, Malformed> {
+    /// The next eight bytes, low ones first.
+    #[inline]
+    pub fn long(&mut self) -> Result<u64, Malformed> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
+    /// What [`put_varint`] wrote.
+    #[inline]
+    pub fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -103,23 +127,30 @@ impl<'a> Reader<'a> {
     }
 
     /// A count of things that take at least one byte each, or are bounded by `max` where they may take none.
-    pub(crate) fn count(&mut self, max: usize) -> Result<usize, Malformed> {
+    #[inline]
+    pub fn count(&mut self, max: usize) -> Result<usize, Malformed> {
         usize::try_from(self.varint()?)
             .ok()
             .filter(|&count| count <= max)
             .ok_or(Malformed("count above the limit"))
     }
 
-    pub(crate) fn signed(&mut self) -> Result<i64, Malformed> {
+    /// What [`put_signed`] wrote.
+    #[inline]
+    pub fn signed(&mut self) -> Result<i64, Malformed> {
         self.varint().map(unzigzag)
     }
 
-    pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
+    /// What [`put_text`] wrote.
+    #[inline]
+    pub fn text(&mut self) -> Result<&'a str, Malformed> {
         let length = self.count(self.rest.len())?;
         std::str::from_utf8(self.take(length)?).map_err(|_| Malformed("text is not UTF-8"))
     }
 
-    pub(crate) fn end(&self) -> Result<(), Malformed> {
+    /// Fails where bytes are left.
+    #[inline]
+    pub fn end(&self) -> Result<(), Malformed> {
         if self.rest.is_empty() {
             Ok(())
         } else {

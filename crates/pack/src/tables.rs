@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use crate::bytes::{Malformed, Reader, put_signed, put_varint};
 
 /// The scale has so many bits.
-pub(super) const SCALE_BITS: u32 = 12;
+pub(crate) const SCALE_BITS: u32 = 12;
 /// What all symbols share.
-pub(super) const SCALE: u32 = 1 << SCALE_BITS;
+pub(crate) const SCALE: u32 = 1 << SCALE_BITS;
 
 /// Bells of standard deviations from half a symbol to nearly sixteen, eight to an octave.
-pub(super) static BELLS: LazyLock<Vec<Bell>> = LazyLock::new(|| {
+pub(crate) static BELLS: LazyLock<Vec<Bell>> = LazyLock::new(|| {
     let mut octave = 0.5;
     let mut bells = Vec::new();
     for _ in 0..5 {
@@ -39,30 +39,30 @@ const ESCAPE_SHARE: u16 = 4;
 
 /// A bell, ready for decoding.
 #[derive(Debug)]
-pub(super) struct Bell {
-    pub(super) table: Table,
-    pub(super) slots: Vec<Slot>,
+pub(crate) struct Bell {
+    pub(crate) table: Table,
+    pub(crate) slots: Vec<Slot>,
 }
 
 /// A symbol's part of the scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Symbol {
-    pub(super) start: u16,
-    pub(super) share: u16,
+pub(crate) struct Symbol {
+    pub(crate) start: u16,
+    pub(crate) share: u16,
 }
 
 /// One place of the scale, for decoding.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Slot {
-    pub(super) symbol: i16,
-    pub(super) share: u16,
+pub(crate) struct Slot {
+    pub(crate) symbol: i16,
+    pub(crate) share: u16,
     /// The place within the symbol's part.
-    pub(super) offset: u16,
+    pub(crate) offset: u16,
 }
 
 /// Symbols that follow each other, their parts of the scale, and perhaps one that stands for all others.
 #[derive(Debug, Clone)]
-pub(super) struct Table {
+pub(crate) struct Table {
     first: i16,
     symbols: Vec<Symbol>,
     escape: Option<Symbol>,
@@ -70,7 +70,7 @@ pub(super) struct Table {
 
 impl Table {
     /// What decoding gives for an escaped symbol.
-    pub(super) const ESCAPE: i16 = i16::MIN;
+    pub(crate) const ESCAPE: i16 = i16::MIN;
 
     /// A bell curve around the middle of symbol 0.
     fn bell(deviation: f64) -> Self {
@@ -100,13 +100,13 @@ impl Table {
     }
 
     /// The number of the bell whose width comes next to `deviation`.
-    pub(super) fn nearest_bell(deviation: f64) -> usize {
+    pub(crate) fn nearest_bell(deviation: f64) -> usize {
         let step = (deviation / 0.5).log2() * STEPS_PER_OCTAVE as f64;
         (step.round().max(0.0) as usize).min(BELLS.len() - 1)
     }
 
     /// Shares after how often each symbol from 0 on comes; `None` where nothing is to be gained.
-    pub(super) fn of_counts(counts: &[u32]) -> Option<Self> {
+    pub(crate) fn of_counts(counts: &[u32]) -> Option<Self> {
         let total: u64 = counts.iter().map(|&count| u64::from(count)).sum();
         let used = counts.iter().filter(|count| **count > 0).count() as u64;
         if used < 2 {
@@ -142,7 +142,7 @@ impl Table {
     }
 
     /// Appends the table.
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_signed(out, i64::from(self.first));
         put_varint(out, self.symbols.len() as u64);
         let mut rest = SCALE;
@@ -159,7 +159,7 @@ impl Table {
     }
 
     /// Reads what [`put`](Self::put) wrote.
-    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(crate) fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let first = i16::try_from(reader.signed()?).map_err(|_| Malformed("first symbol"))?;
         let count = reader.count(256)?;
         if count == 0 || i32::from(first) + count as i32 > i32::from(i16::MAX) || first == Self::ESCAPE {
@@ -177,19 +177,19 @@ impl Table {
     }
 
     /// A symbol's part of the scale, if it has one.
-    pub(super) fn symbol(&self, symbol: i64) -> Option<Symbol> {
+    pub(crate) fn symbol(&self, symbol: i64) -> Option<Symbol> {
         let place = symbol.checked_sub(i64::from(self.first))?;
         let part = *self.symbols.get(usize::try_from(place).ok()?)?;
         (part.share > 0).then_some(part)
     }
 
     /// The part of symbols that have none; only bells have one, and tables of their own have a part for every symbol.
-    pub(super) fn escape(&self) -> Symbol {
+    pub(crate) fn escape(&self) -> Symbol {
         self.escape.unwrap_or(Symbol { start: 0, share: 1 })
     }
 
     /// The places of the scale.
-    pub(super) fn slots(&self) -> Vec<Slot> {
+    pub(crate) fn slots(&self) -> Vec<Slot> {
         let mut slots = Vec::with_capacity(SCALE as usize);
         let named = (self.first..).zip(&self.symbols);
         for (symbol, part) in named.chain(self.escape.iter().map(|part| (Self::ESCAPE, part))) {
@@ -204,13 +204,13 @@ impl Table {
     }
 
     /// What a symbol costs in bits; what is escaped costs its number as well.
-    pub(super) fn cost_bits(&self, symbol: i64) -> f64 {
+    pub(crate) fn cost_bits(&self, symbol: i64) -> f64 {
         self.symbol(symbol)
             .map_or_else(|| self.escape_bits() + 16.0, |part| share_bits(part.share))
     }
 
     /// What the escape costs in bits.
-    pub(super) fn escape_bits(&self) -> f64 {
+    pub(crate) fn escape_bits(&self) -> f64 {
         self.escape.map_or(1e6, |part| share_bits(part.share))
     }
 }

@@ -4,9 +4,9 @@
 //! Frame of reference with patched exceptions follows "Super-Scalar RAM-CPU Cache Compression" (ICDE 2006), with one
 //! frame a chunk, since chunks are short.
 
-use super::bits::{mask, pack, unpack};
-use super::{Effort, entropy};
+use crate::bits::{mask, pack, unpack};
 use crate::bytes::{Malformed, Reader, put_signed, put_varint, unzigzag, zigzag};
+use crate::{Effort, entropy};
 
 /// Head byte: bits 0-1 rounds of differences, bit 2 a common divisor follows, bit 3 sign folded into the low bit
 /// instead of a base, bit 4 entropy-coded instead of packed.
@@ -29,7 +29,7 @@ struct Plan {
 }
 
 /// Appends a column that is not empty.
-pub(super) fn encode(column: Vec<i64>, effort: Effort, out: &mut Vec<u8>) {
+pub fn encode(column: Vec<i64>, effort: Effort, out: &mut Vec<u8>) {
     let (low, divisor) = common_divisor(&column);
     let mut residuals = column;
     if divisor > 1 {
@@ -70,7 +70,7 @@ pub(super) fn encode(column: Vec<i64>, effort: Effort, out: &mut Vec<u8>) {
 }
 
 /// Appends `count` integers to `out`.
-pub(super) fn decode(reader: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) -> Result<(), Malformed> {
+pub fn decode(reader: &mut Reader<'_>, count: usize, out: &mut Vec<i64>) -> Result<(), Malformed> {
     let head = reader.byte()?;
     let order = usize::from(head & 3);
     if head & !KNOWN != 0 || order > 2 {
@@ -309,4 +309,36 @@ fn unpack_residuals(
         out.extend(numbers.iter().map(|&number| base.wrapping_add(number as i64)));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn columns_read_back(
+            values in proptest::collection::vec(prop_oneof![any::<i64>(), -9_i64..9, Just(1 << 40)], 1..300),
+            is_small: bool,
+        ) {
+            let effort = if is_small { Effort::Small } else { Effort::Fast };
+            let mut bytes = Vec::new();
+            encode(values.clone(), effort, &mut bytes);
+            let mut reader = Reader::new(&bytes);
+            let mut read = Vec::new();
+            decode(&mut reader, values.len(), &mut read).unwrap();
+            prop_assert_eq!(read, values);
+            prop_assert_eq!(reader.end(), Ok(()));
+        }
+
+        #[test]
+        fn any_bytes_decode_or_fail(bytes: Vec<u8>, count in 0_usize..500) {
+            let mut read = Vec::new();
+            if decode(&mut Reader::new(&bytes), count, &mut read).is_ok() {
+                prop_assert_eq!(read.len(), count);
+            }
+        }
+    }
 }
