@@ -11,9 +11,11 @@ pub mod bits;
 pub mod bytes;
 mod entropy;
 pub mod integers;
+pub mod part;
 mod tables;
 
 pub use bytes::{Malformed, Reader};
+pub use part::Part;
 
 /// What an encoder aims at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

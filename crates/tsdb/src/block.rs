@@ -30,10 +30,11 @@ mod tests;
 mod writer;
 
 pub use contents::Contents;
-pub(crate) use contents::{Part, TRAILER_BYTES};
+pub(crate) use contents::TRAILER_BYTES;
 pub(crate) use index::{BlockSeries, Session, Walk};
 pub use index::{pairs_on_page, series_on_page};
 pub(crate) use order::block_order;
+use pack::Part;
 pub(crate) use read_cache::ReadCache;
 pub(crate) use writer::{Added, BlockWriter, Heading};
 

@@ -3,6 +3,7 @@
 //! Fuzz: tsdb_block
 
 use model::{SeriesId, TenantId};
+use pack::Part;
 use ulid::Ulid;
 
 use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
@@ -10,14 +11,6 @@ use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 pub(crate) const TRAILER_BYTES: usize = 24;
 
 const TRAILER_MAGIC: [u8; 8] = *b"WKBLKEND";
-
-/// A stretch of the file and its CRC-32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) offset: u64,
-    pub(crate) length: u32,
-    pub(crate) crc: u32,
-}
 
 /// A page of the label dictionary, and the pair it starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,43 +43,6 @@ pub struct Contents {
     pub rolled_up: Vec<Ulid>,
     pub(crate) series_pages: Vec<Part>,
     pub(crate) dictionary_pages: Vec<DictionaryPage>,
-}
-
-impl Part {
-    /// Describes `bytes` at `offset`.
-    pub(crate) fn of(bytes: &[u8], offset: u64) -> Self {
-        Self {
-            offset,
-            length: bytes.len() as u32,
-            crc: crc32fast::hash(bytes),
-        }
-    }
-
-    pub(crate) fn end(&self) -> Option<u64> {
-        self.offset.checked_add(u64::from(self.length))
-    }
-
-    pub(crate) fn check(&self, bytes: &[u8]) -> Result<(), Malformed> {
-        if crc32fast::hash(bytes) == self.crc {
-            Ok(())
-        } else {
-            Err(Malformed("checksum"))
-        }
-    }
-
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.offset);
-        put_varint(out, u64::from(self.length));
-        out.extend_from_slice(&self.crc.to_le_bytes());
-    }
-
-    pub(crate) fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
-            offset: reader.varint()?,
-            length: u32::try_from(reader.varint()?).map_err(|_| Malformed("length of a part"))?,
-            crc: reader.word()?,
-        })
-    }
 }
 
 impl Contents {

@@ -9,10 +9,10 @@ use model::{Extent, Labels, Matcher, ReadError, TimeRange};
 use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
-use super::contents::Part;
 use super::{Block, ChunkMeta, HistogramMeta, RollupMeta, rollups};
 use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
 use crate::matching::{Postings, matching};
+use pack::Part;
 use pack::bytes::{Malformed, Reader};
 
 /// So many series share a page.

@@ -6,11 +6,11 @@ use std::io;
 
 use model::{ReadError, Rollups, SampleColumns, Statistic, TimeRange};
 
-use super::contents::Part;
 use super::writer::BlockWriter;
 use super::{Block, RollupMeta};
 use crate::chunk::{self, Effort};
 use crate::limits::{ROLLUPS_PER_CHUNK, SAMPLES_PER_CHUNK_MAX};
+use pack::Part;
 use pack::bytes::{Malformed, Reader, put_signed, put_varint};
 
 impl Block {

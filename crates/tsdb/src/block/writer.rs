@@ -9,12 +9,13 @@ use model::{HistogramSample, Labels, Rollups, SampleColumns, TenantId, TimeRange
 use roaring::RoaringBitmap;
 use ulid::Ulid;
 
-use super::contents::{Contents, DictionaryPage, Part, encode_trailer};
+use super::contents::{Contents, DictionaryPage, encode_trailer};
 use super::index::{PAIRS_PER_PAGE, SERIES_PER_PAGE, pack_page};
 use super::order::{BOUND, are_siblings};
 use super::{ChunkMeta, HEADER, HistogramMeta, rollups};
 use crate::chunk::{self, Effort};
 use crate::limits::{BLOCK_CHUNK_SAMPLES, HISTOGRAMS_PER_CHUNK_MAX};
+use pack::Part;
 use pack::bytes::{put_signed, put_text, put_varint};
 
 const BUFFER_BYTES: usize = 256 << 10;

@@ -1,0 +1,24 @@
+//! Bounds of the store, with their units.
+
+/// So many rows of a table share a page of a column.
+pub const PAGE_ROWS: usize = 8192;
+/// A page of texts is closed at so many bytes, before they are compressed.
+pub const TEXT_PAGE_BYTES: usize = 64 << 10;
+/// A line with more words is kept as a whole.
+pub const WORDS_PER_LINE_MAX: usize = 512;
+/// A longer line is kept as a whole.
+pub const SPLIT_LINE_BYTES_MAX: usize = 32 << 10;
+/// So many shapes of lines have tables of their own in a segment; lines of further ones are kept as a whole.
+pub const TABLES_MAX: usize = 2048;
+/// A table with fewer rows is not worth its place in the contents; its lines are kept as a whole.
+pub const TABLE_ROWS_MIN: u32 = 24;
+/// A column of numbers with so few distinct ones becomes a dictionary where they lie far apart.
+pub const NUMBERS_IN_DICTIONARY_MAX: usize = 64;
+/// A decompressed part of a file has at most so many bytes.
+pub const PART_BYTES_MAX: usize = 256 << 20;
+/// A segment in a file has at most so many rows.
+pub const ROWS_PER_SEGMENT_MAX: usize = 1 << 28;
+/// Lines are handed over so many at a time.
+pub const BATCH_ROWS: usize = 4096;
+/// The first batch of a stream, where the newest few may be all that is wanted.
+pub const FIRST_BATCH_ROWS: usize = 128;

@@ -1,0 +1,133 @@
+//! From rows in order to a segment.
+
+use disk::StorageFile;
+use model::{Labels, TenantId};
+use pack::{Effort, integers};
+
+use super::contents::{Contents, HEADER, StreamMeta, TableMeta, TablesMeta, encode_trailer};
+use super::writer::{PartSink, WriteFault};
+use crate::column::Form;
+use crate::column::encode::{encode, encode_texts};
+use crate::limits::PAGE_ROWS;
+use crate::table::{FinishedTables, LineTables, PairTables};
+
+/// Gathers rows, stream by stream and each in order of time, and writes them.
+#[derive(Debug)]
+pub(crate) struct SegmentBuilder {
+    tenant: TenantId,
+    keys: Vec<(u128, i64)>,
+    streams: Vec<StreamMeta>,
+    times_ns: Vec<i64>,
+    line_bytes: u64,
+    lines: LineTables,
+    pairs: PairTables,
+}
+
+impl SegmentBuilder {
+    /// For lines of a tenant, which came in batches with these keys at these times (milliseconds).
+    pub(crate) fn new(tenant: TenantId, keys: Vec<(u128, i64)>) -> Self {
+        Self {
+            tenant,
+            keys,
+            streams: Vec::new(),
+            times_ns: Vec::new(),
+            line_bytes: 0,
+            lines: LineTables::default(),
+            pairs: PairTables::default(),
+        }
+    }
+
+    /// Begins a stream, behind all that were begun in the order of labels.
+    pub(crate) fn begin_stream(&mut self, labels: Labels) {
+        self.streams.push(StreamMeta {
+            labels,
+            rows_end: self.times_ns.len(),
+            min_ns: i64::MAX,
+            max_ns: i64::MIN,
+            line_bytes: 0,
+        });
+    }
+
+    /// Adds a row to the stream that was begun last.
+    #[inline]
+    pub(crate) fn push<'p>(
+        &mut self,
+        at_ns: i64,
+        line: &[u8],
+        pairs: impl ExactSizeIterator<Item = (&'p str, &'p str)> + Clone,
+    ) {
+        let Some(stream) = self.streams.last_mut() else {
+            return;
+        };
+        self.times_ns.push(at_ns);
+        stream.rows_end = self.times_ns.len();
+        stream.min_ns = stream.min_ns.min(at_ns);
+        stream.max_ns = stream.max_ns.max(at_ns);
+        stream.line_bytes += line.len() as u64;
+        self.line_bytes += line.len() as u64;
+        self.lines.push(line);
+        self.pairs.push(pairs);
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.times_ns.len()
+    }
+
+    /// Writes the segment.
+    pub(crate) fn write(self, file: &dyn StorageFile) -> Result<(Contents, u64), WriteFault> {
+        let mut sink = PartSink::new(file);
+        sink.put(|out| out.extend_from_slice(&HEADER))?;
+        let mut times = Vec::new();
+        for page in self.times_ns.chunks(PAGE_ROWS) {
+            times.push(sink.put(|out| integers::encode(page.to_vec(), Effort::Small, out))?);
+        }
+        let lines = write_tables(self.lines.finish(), &mut sink)?;
+        let pairs = self
+            .pairs
+            .finish()
+            .map(|pairs| write_tables(pairs, &mut sink))
+            .transpose()?;
+        let contents = Contents {
+            tenant: self.tenant,
+            min_ns: self.times_ns.iter().copied().min().unwrap_or_default(),
+            max_ns: self.times_ns.iter().copied().max().unwrap_or_default(),
+            rows: self.times_ns.len(),
+            line_bytes: self.line_bytes,
+            keys: self.keys,
+            streams: self.streams,
+            times,
+            lines,
+            pairs,
+        };
+        let encoded = contents.encode();
+        let part = sink.put(|out| out.extend_from_slice(&encoded))?;
+        sink.put(|out| out.extend_from_slice(&encode_trailer(part)))?;
+        sink.flush()?;
+        Ok((contents, sink.offset()))
+    }
+}
+
+fn write_tables(finished: FinishedTables, sink: &mut PartSink<'_>) -> Result<TablesMeta, WriteFault> {
+    let bases = TablesMeta::bases_of(&finished.ids, finished.tables.len());
+    let mut ids = Vec::new();
+    for page in finished.ids.chunks(PAGE_ROWS) {
+        let page = page.iter().map(|id| i64::from(*id)).collect();
+        ids.push(sink.put(|out| integers::encode(page, Effort::Small, out))?);
+    }
+    let mut tables = Vec::new();
+    for (place, table) in finished.tables.into_iter().enumerate() {
+        let (key, rows) = (table.key.clone(), table.rows as usize);
+        let columns = table
+            .forms()
+            .map(|form| match form {
+                Form::Words(words) if place == 0 => {
+                    encode_texts(words.codes.iter().map(|code| words.word(*code)), sink)
+                }
+                form => encode(form, sink),
+            })
+            .collect::<Result<_, _>>()?;
+        tables.push(TableMeta { key, rows, columns });
+    }
+    Ok(TablesMeta { tables, ids, bases })
+}
