@@ -8,8 +8,20 @@
 //! Not here: wire formats (`ingest`, `web`), evaluation of questions (`logql`), reading of clocks (`stdx::Clock`).
 //! Start at: [`Lake::open`].
 
+mod buffer;
 mod column;
+pub mod config;
+pub mod error;
+mod keys;
 pub mod limits;
+pub mod record;
 pub mod segment;
+pub mod store;
 mod table;
+pub mod telemetry;
 mod words;
+
+pub use config::Config;
+pub use error::LakeError;
+pub use store::{Lake, OpenReport};
+pub use telemetry::Telemetry;

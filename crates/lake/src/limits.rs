@@ -22,3 +22,15 @@ pub const ROWS_PER_SEGMENT_MAX: usize = 1 << 28;
 pub const BATCH_ROWS: usize = 4096;
 /// The first batch of a stream, where the newest few may be all that is wanted.
 pub const FIRST_BATCH_ROWS: usize = 128;
+/// Lines in memory may take so many bytes; further ones are refused until some are sealed.
+pub const BUFFER_BYTES_MAX: u64 = 512 << 20;
+/// So many segments of one size become a larger one ...
+pub const MERGED_SEGMENTS: usize = 8;
+/// ... as long as that has at most so many bytes of lines.
+pub const MERGED_BYTES_MAX: u64 = 256 << 20;
+/// The answer to a batch is remembered for so many milliseconds.
+pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;
+/// Answers to at most so many batches are remembered.
+pub const BATCHES_REMEMBERED_MAX: usize = 1 << 20;
+/// Pieces of damage remembered for people; all are counted.
+pub const DAMAGE_REMEMBERED_MAX: usize = 100;

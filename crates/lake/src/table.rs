@@ -25,7 +25,7 @@ pub(crate) struct Table {
 /// whole of its rows.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    tables: Vec<Table>,
+    all: Vec<Table>,
     by_key: HashTable<u16>,
     /// Of every row its table.
     pub(crate) ids: Vec<u16>,
@@ -55,7 +55,7 @@ impl Default for Tables {
             rows: 0,
         };
         Self {
-            tables: vec![whole],
+            all: vec![whole],
             by_key: HashTable::default(),
             ids: Vec::new(),
         }
@@ -65,7 +65,7 @@ impl Default for Tables {
 impl Tables {
     /// The table with a key; a new one with so many columns where there is none. [`WHOLE`] where there are too many.
     fn find(&mut self, key: &[u8], columns: usize) -> u16 {
-        let tables = &mut self.tables;
+        let tables = &mut self.all;
         let key_of = |tables: &Vec<Table>, id: u16| {
             xxh3_64(tables.get(usize::from(id)).map_or(&[], |table| &table.key))
         };
@@ -98,7 +98,7 @@ impl Tables {
     #[inline]
     fn push<'w>(&mut self, id: u16, words: impl Iterator<Item = &'w [u8]>) {
         self.ids.push(id);
-        let Some(table) = self.tables.get_mut(usize::from(id)) else {
+        let Some(table) = self.all.get_mut(usize::from(id)) else {
             return;
         };
         table.rows += 1;
@@ -111,7 +111,7 @@ impl Tables {
     fn finish(self, write: impl Fn(&[u8], &mut dyn Iterator<Item = Vec<u8>>) -> Vec<u8>) -> FinishedTables {
         let is_kept = |id: usize, table: &Table| id == 0 || table.rows >= TABLE_ROWS_MIN;
         let mut kept = 0;
-        let numbers: Vec<Option<u16>> = (self.tables.iter().enumerate())
+        let numbers: Vec<Option<u16>> = (self.all.iter().enumerate())
             .map(|(id, table)| {
                 is_kept(id, table).then(|| {
                     kept += 1;
@@ -119,11 +119,11 @@ impl Tables {
                 })
             })
             .collect();
-        let mut readers: Vec<_> = (self.tables.iter().zip(&numbers))
+        let mut readers: Vec<_> = (self.all.iter().zip(&numbers))
             .map(|(table, number)| number.is_none().then(|| table.readers()))
             .collect();
         // The rows of the whole ones and of tables that are given up, in their order.
-        let mut whole_rows = self.tables.first().map(Table::readers).unwrap_or_default();
+        let mut whole_rows = self.all.first().map(Table::readers).unwrap_or_default();
         let mut whole = Column::default();
         let mut ids = Vec::with_capacity(self.ids.len());
         for id in &self.ids {
@@ -136,14 +136,14 @@ impl Tables {
                         .unwrap_or_default(),
                 );
             } else if let Some(Some(columns)) = readers.get_mut(place) {
-                let key = self.tables.get(place).map_or(&[][..], |table| &table.key);
+                let key = self.all.get(place).map_or(&[][..], |table| &table.key);
                 let mut words = columns.iter_mut().map(|column| column.next().unwrap_or_default());
                 whole.push(&write(key, &mut words));
             }
             ids.push(numbers.get(place).copied().flatten().unwrap_or(WHOLE));
         }
         drop((readers, whole_rows));
-        let mut tables: Vec<Table> = (self.tables.into_iter().zip(numbers))
+        let mut tables: Vec<Table> = (self.all.into_iter().zip(numbers))
             .filter_map(|(table, number)| number.map(|_| table))
             .collect();
         if let Some(first) = tables.first_mut() {

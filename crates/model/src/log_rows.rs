@@ -1,6 +1,7 @@
 //! What writers hand to a store of log lines, and what they are told about it.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::batch::TenantId;
 use crate::doors::WriteError;
@@ -130,14 +131,23 @@ impl LogRows {
 
     /// The streams that have lines, with these.
     pub fn streams(&self) -> impl Iterator<Item = (&Labels, impl ExactSizeIterator<Item = LogRow<'_>>)> {
+        let places = self.stream_places();
+        places.map(|(labels, places)| (labels, places.map(|place| self.row(place))))
+    }
+
+    /// The streams that have lines, and at which places these stand.
+    pub fn stream_places(&self) -> impl Iterator<Item = (&Labels, Range<usize>)> {
         let mut start = 0;
         self.streams.iter().filter_map(move |stream| {
-            let rows = start..stream.rows_end as usize;
-            start = rows.end;
-            let is_empty = rows.is_empty();
-            let rows = rows.map(move |place| LogRow { rows: self, place });
-            (!is_empty).then_some((&stream.labels, rows))
+            let places = start..stream.rows_end as usize;
+            start = places.end;
+            (!places.is_empty()).then_some((&stream.labels, places))
         })
+    }
+
+    /// The line at a place; an empty one where there is none.
+    pub fn row(&self, place: usize) -> LogRow<'_> {
+        LogRow { rows: self, place }
     }
 }
 
@@ -161,7 +171,7 @@ impl<'a> LogRow<'a> {
     }
 
     /// What else is known of the line: names and values.
-    pub fn metadata(self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> {
+    pub fn metadata(self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone {
         let rows = self.rows;
         let count = |place: Option<usize>| place.and_then(|place| rows.pair_counts.get(place)).copied();
         let first = count(self.place.checked_sub(1)).unwrap_or_default();

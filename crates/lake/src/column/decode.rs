@@ -57,11 +57,6 @@ impl Texts {
         self.bytes.get(start..end(place)).unwrap_or_default()
     }
 
-    /// Bytes of memory.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.bytes.len() + 4 * self.ends.len()
-    }
-
     /// `count` texts of a part.
     pub(crate) fn decode(bytes: &[u8], count: usize) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);

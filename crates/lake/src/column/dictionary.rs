@@ -63,11 +63,6 @@ impl Dictionary {
         self.ends.len()
     }
 
-    /// Bytes of the distinct words.
-    pub(crate) fn text_bytes(&self) -> usize {
-        self.text.len()
-    }
-
     /// The word with a number.
     pub(crate) fn word(&self, code: u32) -> &[u8] {
         word_at(&self.text, &self.ends, code)

@@ -273,5 +273,7 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends parts with their number.
 pub(crate) fn put_parts(out: &mut Vec<u8>, parts: &[Part]) {
     put_varint(out, parts.len() as u64);
-    parts.iter().for_each(|part| part.put(out));
+    for part in parts {
+        part.put(out);
+    }
 }

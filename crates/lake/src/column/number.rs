@@ -156,7 +156,7 @@ pub(crate) struct Hex {
 impl Hex {
     /// So many times the number `word`, if it is one.
     pub(super) fn starting(word: &[u8], rows: u32) -> Option<Self> {
-        if !(HEX_DIGITS_MIN..=HEX_DIGITS_MAX).contains(&word.len()) || word.len() % 2 != 0 {
+        if !(HEX_DIGITS_MIN..=HEX_DIGITS_MAX).contains(&word.len()) || !word.len().is_multiple_of(2) {
             return None;
         }
         let mut hex = Self {

@@ -33,7 +33,9 @@ proptest! {
 fn forms_are_as_narrow_as_the_words_allow() {
     let form = |words: &[&str]| {
         let mut column = Column::default();
-        words.iter().for_each(|word| column.push(word.as_bytes()));
+        for word in words {
+            column.push(word.as_bytes());
+        }
         column.finish().1
     };
     assert!(matches!(form(&["a", "a"]), Form::Constant(_)));

@@ -3,6 +3,7 @@
 use disk::StorageFile;
 use model::{Labels, TenantId};
 use pack::{Effort, integers};
+use ulid::Ulid;
 
 use super::contents::{Contents, HEADER, StreamMeta, TableMeta, TablesMeta, encode_trailer};
 use super::writer::{PartSink, WriteFault};
@@ -16,6 +17,8 @@ use crate::table::{FinishedTables, LineTables, PairTables};
 pub(crate) struct SegmentBuilder {
     tenant: TenantId,
     keys: Vec<(u128, i64)>,
+    log_before: u64,
+    sources: Vec<Ulid>,
     streams: Vec<StreamMeta>,
     times_ns: Vec<i64>,
     line_bytes: u64,
@@ -29,12 +32,24 @@ impl SegmentBuilder {
         Self {
             tenant,
             keys,
+            log_before: 0,
+            sources: Vec::new(),
             streams: Vec::new(),
             times_ns: Vec::new(),
             line_bytes: 0,
             lines: LineTables::default(),
             pairs: PairTables::default(),
         }
+    }
+
+    /// The lines of the tenant in segments of the log before this one are sealed with it.
+    pub(crate) fn log_before(&mut self, log_segment: u64) {
+        self.log_before = log_segment;
+    }
+
+    /// The segments that it stands for.
+    pub(crate) fn sources(&mut self, sources: Vec<Ulid>) {
+        self.sources = sources;
     }
 
     /// Begins a stream, behind all that were begun in the order of labels.
@@ -69,11 +84,6 @@ impl SegmentBuilder {
         self.pairs.push(pairs);
     }
 
-    /// How many rows there are.
-    pub(crate) fn rows(&self) -> usize {
-        self.times_ns.len()
-    }
-
     /// Writes the segment.
     pub(crate) fn write(self, file: &dyn StorageFile) -> Result<(Contents, u64), WriteFault> {
         let mut sink = PartSink::new(file);
@@ -95,6 +105,8 @@ impl SegmentBuilder {
             rows: self.times_ns.len(),
             line_bytes: self.line_bytes,
             keys: self.keys,
+            log_before: self.log_before,
+            sources: self.sources,
             streams: self.streams,
             times,
             lines,

@@ -5,6 +5,7 @@
 use model::{Labels, TenantId};
 use pack::Part;
 use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
+use ulid::Ulid;
 
 use crate::column::decode::{take_bytes, take_many, take_part};
 use crate::column::encode::{ColumnMeta, put_bytes, put_parts};
@@ -32,6 +33,10 @@ pub struct Contents {
     pub line_bytes: u64,
     /// Keys of batches in it, and when each came, in milliseconds since the Unix epoch.
     pub(crate) keys: Vec<(u128, i64)>,
+    /// The tenant's lines in segments of the log before this one are sealed.
+    pub(crate) log_before: u64,
+    /// The segments that it was merged from and stands for.
+    pub(crate) sources: Vec<Ulid>,
     pub(crate) streams: Vec<StreamMeta>,
     pub(crate) times: Vec<Part>,
     pub(crate) lines: TablesMeta,
@@ -68,16 +73,6 @@ pub(crate) struct TableMeta {
 }
 
 impl TablesMeta {
-    /// How many rows a table had before a page of rows.
-    pub(crate) fn base(&self, page: usize, table: u16) -> usize {
-        let bases = self.bases.get(page).map_or(&[][..], Vec::as_slice);
-        let found = bases.binary_search_by_key(&table, |(table, _)| *table);
-        found
-            .ok()
-            .and_then(|place| bases.get(place))
-            .map_or(0, |(_, base)| *base as usize)
-    }
-
     /// The bases of pages in which the tables have these rows.
     pub(crate) fn bases_of(ids: &[u16], table_count: usize) -> Vec<Vec<(u16, u32)>> {
         let mut counts = vec![0_u32; table_count];
@@ -132,7 +127,7 @@ impl TablesMeta {
             Ok(TableMeta { key, rows, columns })
         })?;
         let tables_fit = tables.iter().enumerate().all(|(place, table)| {
-            let words = table.key.iter().filter(|byte| **byte == WORD).count();
+            let words = memchr::memchr_iter(WORD, &table.key).count();
             let columns = table.columns.len();
             match (place, is_lines) {
                 (0, _) => columns == 1,
@@ -196,10 +191,15 @@ impl Contents {
             out.extend_from_slice(&key.to_le_bytes());
             put_signed(&mut out, *at_ms);
         }
+        put_varint(&mut out, self.log_before);
+        put_varint(&mut out, self.sources.len() as u64);
+        for source in &self.sources {
+            out.extend_from_slice(&source.to_bytes());
+        }
         put_varint(&mut out, self.streams.len() as u64);
         for stream in &self.streams {
             put_varint(&mut out, stream.labels.len() as u64);
-            for (name, value) in stream.labels.iter() {
+            for (name, value) in &stream.labels {
                 put_text(&mut out, name);
                 put_text(&mut out, value);
             }
@@ -235,6 +235,10 @@ impl Contents {
         let keys = take_many(reader, rows, |reader| {
             Ok((u128::from_le_bytes(reader.array()?), reader.signed()?))
         })?;
+        let log_before = reader.varint()?;
+        let sources = take_many(reader, PART_BYTES_MAX, |reader| {
+            Ok(Ulid::from_bytes(reader.array()?))
+        })?;
         let streams = take_streams(reader, rows, min_ns)?;
         let pages = rows.div_ceil(PAGE_ROWS);
         let times = take_many(reader, pages, |reader| take_part(reader, end))?;
@@ -253,6 +257,8 @@ impl Contents {
             rows,
             line_bytes,
             keys,
+            log_before,
+            sources,
             streams,
             times,
             lines,

@@ -134,7 +134,7 @@ impl<'t> Needle<'t> {
             return Ok(Hits::All);
         }
         if is_whole {
-            return self.rows_of_column(table, 0, self.text, Fit::Anywhere);
+            return rows_of_column(table, 0, self.text, Fit::Anywhere);
         }
         let gaps: Vec<&[u8]> = table.meta().key.split(|byte| *byte == WORD).collect();
         let mut found = Hits::None;
@@ -189,42 +189,13 @@ impl<'t> Needle<'t> {
         }
         let mut all = Hits::All;
         for (place, word) in self.words.iter().enumerate() {
-            let rows = self.rows_of_column(table, first + place, word, fit(place))?;
+            let rows = rows_of_column(table, first + place, word, fit(place))?;
             all = all.and(rows);
             if all == Hits::None {
                 break;
             }
         }
         Ok(all)
-    }
-
-    fn rows_of_column(
-        &self,
-        table: &mut TableReader<'_>,
-        column: usize,
-        word: &[u8],
-        fit: Fit,
-    ) -> Result<Hits, ReadError> {
-        if !may_hold(table, column, word, fit) {
-            return Ok(Hits::None);
-        }
-        let meta = table.meta();
-        match meta.columns.get(column) {
-            Some(ColumnMeta::Constant(_)) => Ok(Hits::All),
-            Some(ColumnMeta::Dictionary { .. }) => rows_of_words(table, column, word, fit),
-            Some(ColumnMeta::Hex { width, .. }) if word.len() == 2 * width => {
-                let mut bytes = Vec::new();
-                pack_hex(word, &mut bytes);
-                rows_of_hex(table, column, &bytes)
-            }
-            Some(ColumnMeta::Numbers { style, .. }) if fit == Fit::Whole => match style.read(word) {
-                Some(value) => rows_of_number(table, column, value),
-                None => Ok(Hits::None),
-            },
-            Some(ColumnMeta::Text { .. }) => rows_of_texts(table, column, word, fit),
-            Some(_) => rows_one_by_one(table, column, word, fit),
-            None => Ok(Hits::None),
-        }
     }
 }
 
@@ -237,6 +208,35 @@ impl Fit {
             Self::AtStart => word.starts_with(text),
             Self::Anywhere => memchr::memmem::find(word, text).is_some(),
         }
+    }
+}
+
+/// The rows of a column in which a word stands.
+fn rows_of_column(
+    table: &mut TableReader<'_>,
+    column: usize,
+    word: &[u8],
+    fit: Fit,
+) -> Result<Hits, ReadError> {
+    if !may_hold(table, column, word, fit) {
+        return Ok(Hits::None);
+    }
+    let meta = table.meta();
+    match meta.columns.get(column) {
+        Some(ColumnMeta::Constant(_)) => Ok(Hits::All),
+        Some(ColumnMeta::Dictionary { .. }) => rows_of_words(table, column, word, fit),
+        Some(ColumnMeta::Hex { width, .. }) if word.len() == 2 * width => {
+            let mut bytes = Vec::new();
+            pack_hex(word, &mut bytes);
+            rows_of_hex(table, column, &bytes)
+        }
+        Some(ColumnMeta::Numbers { style, .. }) if fit == Fit::Whole => match style.read(word) {
+            Some(value) => rows_of_number(table, column, value),
+            None => Ok(Hits::None),
+        },
+        Some(ColumnMeta::Text { .. }) => rows_of_texts(table, column, word, fit),
+        Some(_) => rows_one_by_one(table, column, word, fit),
+        None => Ok(Hits::None),
     }
 }
 

@@ -87,9 +87,9 @@ fn streams() -> impl Strategy<Value = Vec<Vec<Row>>> {
         prop_oneof![3 => Just(Vec::new()), 1 => pairs],
     );
     proptest::collection::vec(proptest::collection::vec(row, 0..120), 1..4).prop_map(|mut streams| {
-        streams
-            .iter_mut()
-            .for_each(|rows| rows.sort_by_key(|(at_ns, _, _)| *at_ns));
+        for rows in &mut streams {
+            rows.sort_by_key(|(at_ns, _, _)| *at_ns);
+        }
         streams
     })
 }

@@ -1,0 +1,42 @@
+//! What the operator may choose about the keeping of events.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use stdx::HumanDuration;
+
+/// Settings of the store; the defaults suit one machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The folder the store owns; set by the command line, not by the file.
+    #[serde(skip)]
+    pub dir: PathBuf,
+    /// How long lines are kept.
+    pub retention: HumanDuration,
+    /// How many bytes of disk the store may use, log included; the oldest segments go first. `None`: no limit.
+    pub retention_bytes: Option<u64>,
+    /// How far in the future a line may lie.
+    pub future_limit: HumanDuration,
+    /// How many streams of a tenant may take lines at a time.
+    pub streams_max: usize,
+    /// Lines in memory are sealed into a segment once they take so many bytes ...
+    pub seal_bytes: u64,
+    /// ... or once the first of them came so long ago.
+    pub seal_after: HumanDuration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let hours = |hours: u64| HumanDuration(std::time::Duration::from_hours(hours));
+        Self {
+            dir: PathBuf::new(),
+            retention: hours(30 * 24),
+            retention_bytes: None,
+            future_limit: hours(1),
+            streams_max: 100_000,
+            seal_bytes: 64 << 20,
+            seal_after: HumanDuration(std::time::Duration::from_mins(10)),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Keys of batches that came lately: who sends one again is answered as the first time.
+
+use std::collections::{HashMap, VecDeque};
+
+use model::TenantId;
+
+use crate::limits::{BATCH_MEMORY_MS, BATCHES_REMEMBERED_MAX};
+
+/// The keys of some minutes.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    known: HashMap<(TenantId, u128), i64>,
+    order: VecDeque<(i64, (TenantId, u128))>,
+}
+
+impl Keys {
+    /// Remembers a key that came at `came_ms`; tells whether it is new.
+    pub(crate) fn remember(&mut self, tenant: TenantId, key: u128, came_ms: i64, now_ms: i64) -> bool {
+        while let Some((came_ms, key)) = self.order.front()
+            && (*came_ms < now_ms.saturating_sub(BATCH_MEMORY_MS)
+                || self.order.len() >= BATCHES_REMEMBERED_MAX)
+        {
+            if self.known.get(key) == Some(came_ms) {
+                self.known.remove(key);
+            }
+            self.order.pop_front();
+        }
+        let key = (tenant, key);
+        if came_ms < now_ms.saturating_sub(BATCH_MEMORY_MS) {
+            return true;
+        }
+        let is_new = self.known.insert(key, came_ms).is_none();
+        self.order.push_back((came_ms, key));
+        is_new
+    }
+
+    /// Whether a key came lately.
+    pub(crate) fn knows(&self, tenant: TenantId, key: u128, now_ms: i64) -> bool {
+        let came = self.known.get(&(tenant, key));
+        came.is_some_and(|came_ms| *came_ms >= now_ms.saturating_sub(BATCH_MEMORY_MS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_known_for_some_minutes() {
+        let mut keys = Keys::default();
+        let tenant = TenantId::DEFAULT;
+        assert!(keys.remember(tenant, 1, 0, 0));
+        assert!(!keys.remember(tenant, 1, 10, 10));
+        assert!(keys.remember(TenantId(1), 1, 10, 10));
+        assert!(keys.knows(tenant, 1, BATCH_MEMORY_MS));
+        let later = BATCH_MEMORY_MS + 11;
+        assert!(!keys.knows(tenant, 1, later));
+        assert!(keys.remember(tenant, 1, later, later));
+        assert_eq!(keys.known.len(), 1);
+    }
+}

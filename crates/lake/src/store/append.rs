@@ -1,0 +1,139 @@
+//! Taking batches in: limits, log, memory.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use disk::DiskError;
+use model::{LogAccepted, LogRefusal, LogRows, LogWrite, WriteError};
+
+use super::{Inner, Lake};
+use crate::limits::BUFFER_BYTES_MAX;
+use crate::record;
+
+impl LogWrite for Lake {
+    fn append(&self, rows: &LogRows, now_ns: i64) -> Result<LogAccepted, WriteError> {
+        self.inner.append(rows, now_ns)
+    }
+}
+
+impl Inner {
+    fn append(&self, rows: &LogRows, now_ns: i64) -> Result<LogAccepted, WriteError> {
+        let now_ms = now_ns.div_euclid(1_000_000);
+        if let Some(key) = rows.key
+            && self.keys.lock().knows(rows.tenant, key, now_ms)
+        {
+            return Ok(self.repeated(rows));
+        }
+        if self.held.read().buffers.bytes() > BUFFER_BYTES_MAX {
+            self.telemetry.append_failures.inc();
+            return Err(WriteError::Busy {
+                waiting_max: BUFFER_BYTES_MAX as usize,
+            });
+        }
+        let mut accepted = LogAccepted::default();
+        let kept = Arc::new(self.keep(rows, now_ns, &mut accepted));
+        for (reason, count) in &accepted.refused {
+            let label = vec![("reason".to_owned(), reason.as_str().to_owned())];
+            self.telemetry.lines_refused.get_or_create(&label).inc_by(*count);
+        }
+        if kept.is_empty() {
+            return Ok(accepted);
+        }
+        let log_segment = Cell::new(0);
+        let encode = |segment: u64, out: &mut Vec<u8>| {
+            log_segment.set(segment);
+            record::encode_batch(&kept, now_ms, out);
+        };
+        self.wal.append(record::BATCH, encode, |written| {
+            written.map_err(|error| {
+                self.telemetry.append_failures.inc();
+                write_error(error)
+            })?;
+            // Of two requests with the same key that came together the second one finds it here; a replay does the same.
+            let is_new = kept
+                .key
+                .is_none_or(|key| self.keys.lock().remember(kept.tenant, key, now_ms, now_ms));
+            if !is_new {
+                return Ok(self.repeated(rows));
+            }
+            self.held.write().buffers.add(log_segment.get(), &kept, now_ms);
+            accepted.stored = kept.line_count() as u64;
+            self.telemetry.lines_stored.inc_by(accepted.stored);
+            self.telemetry.line_bytes_stored.inc_by(kept.line_bytes() as u64);
+            Ok(accepted)
+        })
+    }
+
+    fn repeated(&self, rows: &LogRows) -> LogAccepted {
+        self.telemetry.batches_repeated.inc();
+        LogAccepted {
+            stored: rows.line_count() as u64,
+            is_repeated: true,
+            refused: Vec::new(),
+        }
+    }
+
+    /// The lines of a batch that may be kept; what may not is told.
+    fn keep(&self, rows: &LogRows, now_ns: i64, accepted: &mut LogAccepted) -> LogRows {
+        let nanoseconds =
+            |duration: stdx::HumanDuration| i64::try_from(duration.0.as_nanos()).unwrap_or(i64::MAX);
+        let earliest_ns = now_ns.saturating_sub(nanoseconds(self.config.retention));
+        let latest_ns = now_ns.saturating_add(nanoseconds(self.config.future_limit));
+        let held = self.held.read();
+        let mut room = self
+            .config
+            .streams_max
+            .saturating_sub(held.buffers.stream_count(rows.tenant));
+        let refusal = |at_ns: i64| {
+            if at_ns < earliest_ns {
+                Some(LogRefusal::TooOld)
+            } else if at_ns > latest_ns {
+                Some(LogRefusal::TooFarInFuture)
+            } else {
+                None
+            }
+        };
+        let mut streams = Vec::new();
+        let mut is_whole = true;
+        for (labels, lines) in rows.streams() {
+            let is_full = room == 0 && !held.buffers.has_stream(rows.tenant, labels);
+            room = room.saturating_sub(usize::from(!is_full));
+            is_whole &= !is_full && lines.into_iter().all(|line| refusal(line.at_ns()).is_none());
+            streams.push(is_full);
+        }
+        drop(held);
+        if is_whole {
+            return rows.clone();
+        }
+        let mut kept = LogRows::new(rows.tenant);
+        kept.key = rows.key;
+        for ((labels, lines), is_full) in rows.streams().zip(streams) {
+            kept.begin_stream(labels.clone());
+            for line in lines {
+                let reason = if is_full {
+                    Some(LogRefusal::TooManyStreams)
+                } else {
+                    refusal(line.at_ns())
+                };
+                match reason {
+                    Some(reason) => accepted.refuse(reason, 1),
+                    // What fitted into the batch fits into a part of it.
+                    None => {
+                        kept.push(line.at_ns(), line.line(), line.metadata());
+                    }
+                }
+            }
+        }
+        kept
+    }
+}
+
+fn write_error(error: DiskError) -> WriteError {
+    match error {
+        DiskError::Busy { waiting_max } => WriteError::Busy { waiting_max },
+        DiskError::Closed => WriteError::Closed,
+        other => WriteError::Log {
+            reason: other.full_text(),
+        },
+    }
+}

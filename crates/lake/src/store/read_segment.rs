@@ -1,0 +1,173 @@
+//! Handing out the lines of a segment.
+
+use std::ops::Range;
+
+use model::ReadError;
+
+use super::read::{Columns, Reading};
+use crate::limits::{BATCH_ROWS, FIRST_BATCH_ROWS, PAGE_ROWS};
+use crate::segment::Segment;
+use crate::segment::find::{Found, find};
+use crate::segment::needle::Needle;
+use crate::segment::rows::{RowReader, TimeReader};
+
+/// A segment that is being read.
+struct Opened<'s> {
+    segment: &'s Segment,
+    times: TimeReader<'s>,
+    lines: RowReader<'s>,
+    pairs: Option<RowReader<'s>>,
+    columns: Columns,
+}
+
+impl Reading<'_> {
+    /// Hands over what a segment has of what is wanted.
+    pub(super) fn segment(&mut self, segment: &Segment) -> Result<(), ReadError> {
+        let contents = segment.contents();
+        if contents.max_ns < self.from_ns || contents.min_ns >= self.to_ns {
+            return Ok(());
+        }
+        let mut streams = Vec::new();
+        for (number, stream) in contents.streams.iter().enumerate() {
+            let overlaps = stream.max_ns >= self.from_ns && stream.min_ns < self.to_ns;
+            if overlaps && self.selects(&stream.labels) {
+                streams.push(number);
+            }
+        }
+        if streams.is_empty() {
+            return Ok(());
+        }
+        let mut opened = Opened {
+            segment,
+            times: TimeReader::new(segment),
+            lines: RowReader::new(segment, &contents.lines),
+            pairs: contents
+                .pairs
+                .as_ref()
+                .map(|pairs| RowReader::new(segment, pairs)),
+            columns: Columns::default(),
+        };
+        let groups: Vec<Vec<Needle<'_>>> = (self.selection.holds.iter())
+            .map(|group| group.iter().map(|text| Needle::new(text)).collect())
+            .collect();
+        let found = find(segment, &mut opened.lines, &groups)?;
+        for stream in streams {
+            self.stream(&mut opened, stream, &found)?;
+            if self.is_over {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, opened: &mut Opened<'_>, number: usize, found: &Found) -> Result<(), ReadError> {
+        let contents = opened.segment.contents();
+        let Some(stream) = contents.streams.get(number) else {
+            return Ok(());
+        };
+        let mut rows = contents.rows_of(number);
+        let chosen = match found {
+            Found::All => None,
+            Found::Rows(all) => {
+                let start = all.partition_point(|row| (*row as usize) < rows.start);
+                let end = all.partition_point(|row| (*row as usize) < rows.end);
+                let chosen = all.get(start..end).unwrap_or_default();
+                if chosen.is_empty() {
+                    return Ok(());
+                }
+                Some(chosen)
+            }
+        };
+        let mut batch_rows = if self.selection.needs_lines {
+            FIRST_BATCH_ROWS
+        } else {
+            BATCH_ROWS
+        };
+        while !self.is_over {
+            // What is wanted may have become less since the last batch.
+            if stream.min_ns < self.from_ns {
+                rows.start = opened.times.first_at(rows.clone(), self.from_ns)?;
+            }
+            if stream.max_ns >= self.to_ns {
+                rows.end = opened.times.first_at(rows.clone(), self.to_ns)?;
+            }
+            let batch = self.next_batch(&mut rows, chosen, batch_rows);
+            if batch.is_empty() {
+                break;
+            }
+            opened.read(&batch, self.selection.needs_lines)?;
+            let segment = opened.segment;
+            self.hand_over_columns(&stream.labels, &opened.columns, || {
+                format!("segment {}", segment.path().display())
+            })?;
+            batch_rows = (batch_rows * 4).min(BATCH_ROWS);
+        }
+        Ok(())
+    }
+
+    /// The rows to be handed over next, in the order that is wanted; `rows` is what comes after them.
+    fn next_batch(&self, rows: &mut Range<usize>, chosen: Option<&[u32]>, count: usize) -> Vec<usize> {
+        let mut batch: Vec<usize> = match chosen {
+            Some(chosen) => {
+                let start = chosen.partition_point(|row| (*row as usize) < rows.start);
+                let end = chosen.partition_point(|row| (*row as usize) < rows.end);
+                let chosen = chosen.get(start..end).unwrap_or_default();
+                let part = if self.is_backward() {
+                    chosen.get(chosen.len().saturating_sub(count)..)
+                } else {
+                    chosen.get(..count.min(chosen.len()))
+                };
+                part.unwrap_or_default().iter().map(|row| *row as usize).collect()
+            }
+            None if self.is_backward() => {
+                (rows.start.max(rows.end.saturating_sub(count))..rows.end).collect()
+            }
+            None => (rows.start..rows.end.min(rows.start + count)).collect(),
+        };
+        if let (Some(first), Some(last)) = (batch.first(), batch.last()) {
+            if self.is_backward() {
+                rows.end = *first;
+            } else {
+                rows.start = last + 1;
+            }
+        }
+        if self.is_backward() {
+            batch.reverse();
+        }
+        batch
+    }
+}
+
+impl Opened<'_> {
+    /// Reads rows into the columns.
+    fn read(&mut self, rows: &[usize], needs_lines: bool) -> Result<(), ReadError> {
+        self.columns.clear();
+        for of_page in rows.chunk_by(|left, right| left / PAGE_ROWS == right / PAGE_ROWS) {
+            let page = of_page.first().copied().unwrap_or_default() / PAGE_ROWS;
+            let times = self.times.page(page)?;
+            let places = if needs_lines {
+                Some(self.lines.places(page)?)
+            } else {
+                None
+            };
+            let pair_places = self.pairs.as_mut().map(|pairs| pairs.places(page)).transpose()?;
+            for row in of_page {
+                let place = row % PAGE_ROWS;
+                if let Some(places) = &places
+                    && let (Some(table), Some(local)) = (places.tables.get(place), places.locals.get(place))
+                {
+                    self.lines
+                        .write_line(*table, *local as usize, &mut self.columns.text)?;
+                }
+                if let (Some(pairs), Some(places)) = (&mut self.pairs, &pair_places)
+                    && let (Some(table), Some(local)) = (places.tables.get(place), places.locals.get(place))
+                {
+                    pairs.write_pairs(*table, *local as usize, &mut self.columns.pairs)?;
+                }
+                self.columns
+                    .end_row(times.get(place).copied().unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+}
