@@ -108,23 +108,35 @@ fn logfmt_field<'l>(line: &'l [u8], fields: &[String]) -> Option<&'l [u8]> {
     None
 }
 
-/// The first word that names a level. Words of three letters that mean other things too do not count here.
-fn first_word(line: &[u8]) -> Option<&'static str> {
+/// First letters of words that name levels, of either case: most bytes of a line are none of them.
+const FIRST_LETTERS: [bool; 256] = {
+    let mut table = [false; 256];
+    let letters = b"iewdtfcIEWDTFC";
     let mut at = 0;
-    while at < line.len() {
-        let start = at;
-        while line.get(at).is_some_and(u8::is_ascii_alphanumeric) {
-            at += 1;
-        }
-        let word = line.get(start..at)?;
-        // No name of a level is shorter than "err" or longer than "informational".
-        if (3..=13).contains(&word.len())
-            && !matches!(word, b"inf" | b"alert" | b"notice" | b"panic")
-            && let Some(level) = known(word)
-        {
-            return Some(level);
-        }
+    while at < letters.len() {
+        table[letters[at] as usize] = true;
         at += 1;
+    }
+    table
+};
+
+/// The first word that names a level. Words that mean other things too do not count here.
+fn first_word(line: &[u8]) -> Option<&'static str> {
+    let mut before = b' ';
+    for (at, &byte) in line.iter().enumerate() {
+        if FIRST_LETTERS[usize::from(byte)] && !before.is_ascii_alphanumeric() {
+            let rest = line.get(at..).unwrap_or_default();
+            let letters = rest.iter().take(14).take_while(|byte| byte.is_ascii_alphanumeric());
+            let word = rest.get(..letters.count()).unwrap_or_default();
+            // No name of a level is shorter than "err" or longer than "informational".
+            if (3..14).contains(&word.len())
+                && !word.eq_ignore_ascii_case(b"inf")
+                && let Some(level) = known(word)
+            {
+                return Some(level);
+            }
+        }
+        before = byte;
     }
     None
 }
