@@ -34,6 +34,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// The stores.
 struct Engines {
     db: tsdb::Db,
+    logs: lake::Lake,
     /// The way into the store; whatever goes it is sent to other stores too, where the configuration names any.
     writer: Arc<dyn SeriesWrite>,
     /// What keeps some of the disk free.
@@ -47,6 +48,7 @@ struct Engines {
 struct Services {
     host: Option<Arc<collect::Host>>,
     push: Arc<ingest::Push>,
+    logs: Arc<ingest::Logs>,
     statsd: Option<Arc<ingest::Statsd>>,
     scraper: Arc<ingest::Scraper>,
     alerting: Arc<alerting::Alerting>,
@@ -95,6 +97,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     start_forwarding(&mut tasks, &engines, &stop);
     housekeeping::keep_elections(&mut tasks, &services.push, elections_path(&data_dir), &stop);
     housekeeping::maintain_series(&mut tasks, &engines.db, &clock, &stop);
+    housekeeping::maintain_logs(&mut tasks, &engines.logs, &clock, &stop);
     if takes_self {
         let writer = engines.watch.for_own(Arc::clone(&engines.writer));
         housekeeping::keep_own_metrics(&mut tasks, writer, &registry, &clock, own_labels(address), &stop);
@@ -104,7 +107,10 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
-        logs: None,
+        logs: Some(web::LogStores {
+            reader: Arc::new(engines.logs.clone()),
+            intake: Arc::clone(&services.logs),
+        }),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),
@@ -197,6 +203,9 @@ async fn open_engines(
         "log read"
     );
     db.telemetry().register(registry);
+    let logs = open_logs(loaded.file.storage.logs(data_dir.join("logs")), now_ms, registry)
+        .await
+        .with_context(place)?;
     let free_bytes_min = loaded.file.storage.free_space_min.map(|size| size.0);
     let watch = StoreWatch::new(data_dir.to_owned(), free_bytes_min, Arc::clone(clock));
     watch.register(registry);
@@ -217,9 +226,28 @@ async fn open_engines(
         watch,
         forwarder,
         db,
+        logs,
         state,
         replayed,
     })
+}
+
+/// Opens the store of log lines.
+async fn open_logs(config: lake::Config, now_ms: i64, registry: &mut Registry) -> anyhow::Result<lake::Lake> {
+    let telemetry = lake::Telemetry::default();
+    telemetry.register(registry);
+    let open = move || lake::Lake::open(config, telemetry, now_ms);
+    let (logs, report) = tokio::task::spawn_blocking(open).await??;
+    for damage in &report.damage {
+        warn!(damage, "damage in the data folder");
+    }
+    info!(
+        records = report.records,
+        lines = report.lines,
+        segments = report.segments,
+        "log of lines read"
+    );
+    Ok(logs)
 }
 
 /// Opens the queue of remote write.
@@ -261,6 +289,9 @@ fn build_services(
     let telemetry = ingest::PushTelemetry::default();
     telemetry.register(registry);
     let push = Arc::new(ingest::Push::new(Arc::clone(&others), telemetry));
+    let telemetry = ingest::LogsTelemetry::default();
+    telemetry.register(registry);
+    let logs = Arc::new(ingest::Logs::new(Arc::new(engines.logs.clone()), telemetry));
     let telemetry = ingest::Telemetry::default();
     telemetry.register(registry);
     let scraper = ingest::Scraper::new(ingest::ScraperDeps {
@@ -290,6 +321,7 @@ fn build_services(
     Ok(Services {
         host: host.transpose()?,
         push,
+        logs,
         statsd: None,
         scraper,
         alerting,
@@ -383,12 +415,14 @@ fn control_parts(
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
             push: Arc::clone(&services.push),
+            logs: Arc::clone(&services.logs),
             series: engines.db.clone(),
             forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),
             takes_vitals: services.host.is_some(),
         },
         series: engines.db.clone(),
+        logs: engines.logs.clone(),
         data_dir: data_dir.to_owned(),
         store_watch: Arc::clone(&engines.watch),
         clock: Arc::clone(clock),
@@ -407,9 +441,13 @@ async fn end_tasks(tasks: Supervisor) {
 }
 
 async fn close(engines: Engines) -> anyhow::Result<()> {
-    tokio::task::spawn_blocking(move || engines.db.close())
+    let close = move || {
+        engines.logs.close();
+        engines.db.close();
+    };
+    tokio::task::spawn_blocking(close)
         .await
-        .context("closing the series store")
+        .context("closing the stores")
 }
 
 /// Reloads on SIGHUP; returns on the first signal that says stop.

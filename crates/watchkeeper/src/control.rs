@@ -21,6 +21,7 @@ use crate::store_watch::StoreWatch;
 pub(crate) struct Reloadable {
     pub(crate) scraper: Arc<ingest::Scraper>,
     pub(crate) push: Arc<ingest::Push>,
+    pub(crate) logs: Arc<ingest::Logs>,
     pub(crate) series: tsdb::Db,
     pub(crate) forwarder: Arc<ingest::Forwarder>,
     pub(crate) alerting: Arc<alerting::Alerting>,
@@ -51,6 +52,7 @@ impl Reloadable {
         let endpoints = self.forwarder.prepare(&file.remote_write, &external_labels)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
         self.push.configure(&file.push, &file.multi_tenancy, &file.limits);
+        self.logs.configure(&file.logs, &file.multi_tenancy, &file.limits);
         self.series.limit_tenants(series_limits);
         self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);
@@ -84,6 +86,7 @@ pub(crate) struct Control {
     flags: Vec<(String, String)>,
     rooms: Arc<Reloadable>,
     series: tsdb::Db,
+    logs: lake::Lake,
     data_dir: PathBuf,
     store_watch: Arc<StoreWatch>,
     clock: SharedClock,
@@ -107,6 +110,7 @@ pub(crate) struct ControlParts {
     pub(crate) rooms: Reloadable,
     pub(crate) standing_warnings: Vec<String>,
     pub(crate) series: tsdb::Db,
+    pub(crate) logs: lake::Lake,
     /// Where everything is kept.
     pub(crate) data_dir: PathBuf,
     pub(crate) store_watch: Arc<StoreWatch>,
@@ -181,6 +185,7 @@ impl Control {
             rooms: Arc::new(parts.rooms),
             data_dir: parts.data_dir,
             series: parts.series,
+            logs: parts.logs,
             store_watch: parts.store_watch,
             clock: parts.clock,
             reloading: tokio::sync::Mutex::default(),
@@ -295,7 +300,16 @@ impl web::Control for Control {
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), String>> {
-        self.on_series(|series, now_ms| series.flush(now_ms))
+        let (logs, now_ms) = (self.logs.clone(), self.clock.now_ms());
+        Box::pin(async move {
+            let series = self.on_series(|series, now_ms| series.flush(now_ms)).await;
+            let lines = match blocking(move || logs.flush(now_ms)).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(format!("{:#}", anyhow::Error::new(error))),
+                Err(panic) => Err(panic.to_string()),
+            };
+            series.and(lines)
+        })
     }
 
     fn delete_series(

@@ -22,6 +22,10 @@ const MAINTENANCE_INTERVAL_MS: i64 = 60_000;
 /// How often the store is asked whether it wants that sooner.
 const MAINTENANCE_LOOK: Duration = Duration::from_secs(1);
 
+/// How often the store of log lines looks whether there is something to seal: at full speed it takes in what is worth a segment in
+/// less than a second.
+const LOG_MAINTENANCE_LOOK: Duration = Duration::from_millis(200);
+
 /// How often elections of replicas are made durable where they have changed.
 const ELECTIONS_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -50,6 +54,27 @@ pub(crate) fn maintain_series(
                 error!(
                     error = &error as &dyn std::error::Error,
                     "maintenance of the series store failed"
+                );
+            }
+        })
+    });
+}
+
+/// Maintains the store of log lines: it seals by what there is, not by the clock alone.
+pub(crate) fn maintain_logs(
+    tasks: &mut Supervisor,
+    logs: &lake::Lake,
+    clock: &SharedClock,
+    stop: &CancellationToken,
+) {
+    let (logs, clock, token) = (logs.clone(), Arc::clone(clock), stop.clone());
+    tasks.watch("maintenance of logs", stop.clone(), move || {
+        let (logs, clock, token) = (logs.clone(), Arc::clone(&clock), token.clone());
+        every(LOG_MAINTENANCE_LOOK, token, move || {
+            if let Err(error) = logs.maintain(clock.now_ms()) {
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "maintenance of the store of logs failed"
                 );
             }
         })

@@ -51,6 +51,9 @@ pub(crate) struct ConfigFile {
     /// What becomes of series that others send.
     #[serde(deserialize_with = "or_default")]
     pub(crate) push: PushConfig,
+    /// What becomes of log lines that others send.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) logs: ingest::config::logs::LogsConfig,
     /// Whose series there are.
     #[serde(deserialize_with = "or_default")]
     pub(crate) multi_tenancy: MultiTenancy,

@@ -1,4 +1,4 @@
-//! The `storage:` section in Prometheus' own form, as settings of the series store.
+//! The `storage:` section in Prometheus' own form, as settings of the stores.
 
 use std::path::Path;
 
@@ -13,6 +13,8 @@ use super::retention::Retention;
 pub(crate) struct Storage {
     /// The series store.
     pub(crate) tsdb: Tsdb,
+    /// The store of log lines.
+    pub(crate) logs: Logs,
     /// How many exemplars are kept.
     pub(crate) exemplars: Exemplars,
     /// How large the queue of remote write may become.
@@ -42,6 +44,28 @@ pub(crate) struct Tsdb {
     pub(crate) series_per_metric_max: Option<u64>,
     /// How much memory what was read of blocks may take.
     pub(crate) read_cache_size: Option<HumanBytes>,
+}
+
+/// `storage.logs:`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Logs {
+    /// What is removed, and when.
+    pub(crate) retention: LogRetention,
+    /// How far in the future a line may lie.
+    pub(crate) future_limit: Option<HumanDuration>,
+    /// How many streams of a tenant may take lines at a time.
+    pub(crate) streams_max: Option<usize>,
+}
+
+/// `storage.logs.retention:`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogRetention {
+    /// How long lines are kept.
+    pub(crate) time: Option<HumanDuration>,
+    /// How many bytes of disk the store may use; 0 is no limit.
+    pub(crate) size: Option<HumanBytes>,
 }
 
 /// `storage.tsdb.chunk_encoding:`
@@ -118,6 +142,20 @@ impl Storage {
                 .tsdb
                 .read_cache_size
                 .map_or(default.read_cache_bytes, |size| size.0),
+            ..default
+        }
+    }
+
+    /// The settings of the store of log lines, in `dir`.
+    pub(crate) fn logs(&self, dir: std::path::PathBuf) -> lake::Config {
+        let default = lake::Config::default();
+        let size = self.logs.retention.size.map(|size| size.0);
+        lake::Config {
+            dir,
+            retention: self.logs.retention.time.unwrap_or(default.retention),
+            retention_bytes: size.filter(|bytes| *bytes > 0),
+            future_limit: self.logs.future_limit.unwrap_or(default.future_limit),
+            streams_max: self.logs.streams_max.unwrap_or(default.streams_max),
             ..default
         }
     }
