@@ -37,6 +37,8 @@ pub(crate) struct TableReader<'s> {
     /// What does not change from row to row, and the columns that do.
     pub(crate) pieces: Vec<Piece>,
     columns: Vec<ColumnReader<'s>>,
+    /// Of a table of pairs their names.
+    names: Vec<&'s str>,
 }
 
 /// A part of every line of a table.
@@ -53,6 +55,14 @@ struct ColumnReader<'s> {
     style: Style<'s>,
     /// The page that was asked for last, and which rows of the table it has.
     page: Option<(std::ops::Range<usize>, Page)>,
+}
+
+/// Pairs of names and values, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs {
+    text: Vec<u8>,
+    /// Where a name begins, where it ends and its value begins, and where that ends.
+    spans: Vec<(usize, usize, usize)>,
 }
 
 /// Reads times of a segment.
@@ -193,12 +203,7 @@ impl<'s> RowReader<'s> {
     }
 
     /// Appends the pairs of a row of a table, names and values.
-    pub(crate) fn write_pairs(
-        &mut self,
-        table: u16,
-        local: usize,
-        out: &mut Vec<(String, String)>,
-    ) -> Result<(), ReadError> {
+    pub(crate) fn write_pairs(&mut self, table: u16, local: usize, out: &mut Pairs) -> Result<(), ReadError> {
         self.table(table)?.write_pairs(local, table == WHOLE, out)
     }
 }
@@ -220,11 +225,14 @@ impl<'s> TableReader<'s> {
                 Ok(ColumnReader { style, page: None })
             })
             .collect::<Result<_, ReadError>>()?;
+        // The key of a table of lines is no list of names, and nobody asks it for pairs.
+        let names = names_of(&meta.key).unwrap_or_default();
         Ok(Self {
             segment,
             meta,
             pieces: pieces(meta, id),
             columns,
+            names,
         })
     }
 
@@ -285,43 +293,80 @@ impl<'s> TableReader<'s> {
         }
     }
 
-    fn write_pairs(
-        &mut self,
-        local: usize,
-        is_whole: bool,
-        out: &mut Vec<(String, String)>,
-    ) -> Result<(), ReadError> {
-        let damaged = |segment: &Segment, reason: String| ReadError::Damaged {
-            place: format!("segment {}, pairs of lines", segment.path().display()),
-            reason,
-        };
-        let mut value = Vec::new();
+    fn write_pairs(&mut self, local: usize, is_whole: bool, out: &mut Pairs) -> Result<(), ReadError> {
         if is_whole {
-            self.write_word(0, local, &mut value)?;
-            let pairs = whole_pairs(&value).map_err(|error| damaged(self.segment, error.to_string()))?;
-            out.extend(pairs);
-            return Ok(());
+            let mut whole = Vec::new();
+            self.write_word(0, local, &mut whole)?;
+            return out.push_whole(&whole).map_err(|error| ReadError::Damaged {
+                place: format!("segment {}, pairs of lines", self.segment.path().display()),
+                reason: error.to_string(),
+            });
         }
-        let meta = self.meta;
-        let names = names_of(&meta.key).map_err(|error| damaged(self.segment, error.to_string()))?;
-        for (column, name) in names.into_iter().enumerate() {
-            value.clear();
-            self.write_word(column, local, &mut value)?;
-            out.push((name.to_owned(), String::from_utf8_lossy(&value).into_owned()));
+        for column in 0..self.meta.columns.len() {
+            let name = self.names.get(column).copied().unwrap_or_default();
+            out.push(name, |value| self.write_word(column, local, value))?;
         }
         Ok(())
     }
 }
 
-/// Pairs that were kept as one text.
-fn whole_pairs(whole: &[u8]) -> Result<Vec<(String, String)>, pack::Malformed> {
-    let mut reader = pack::Reader::new(whole);
-    let names = reader.count(reader.remaining())?;
-    let names = names_of(reader.take(names)?)?;
-    let pairs = names
-        .into_iter()
-        .map(|name| Ok((name.to_owned(), reader.text()?.to_owned())));
-    pairs.collect()
+impl Pairs {
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.spans.clear();
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Adds a pair, whose value `write` appends.
+    fn push(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let start = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        let middle = self.text.len();
+        write(&mut self.text)?;
+        self.spans.push((start, middle, self.text.len()));
+        Ok(())
+    }
+
+    /// Adds pairs that lie elsewhere.
+    pub(crate) fn extend<'p>(&mut self, pairs: impl Iterator<Item = (&'p str, &'p str)>) {
+        for (name, value) in pairs {
+            let start = self.text.len();
+            self.text.extend_from_slice(name.as_bytes());
+            let middle = self.text.len();
+            self.text.extend_from_slice(value.as_bytes());
+            self.spans.push((start, middle, self.text.len()));
+        }
+    }
+
+    /// Adds pairs that were kept as one text.
+    fn push_whole(&mut self, whole: &[u8]) -> Result<(), pack::Malformed> {
+        let mut reader = pack::Reader::new(whole);
+        let names = reader.count(reader.remaining())?;
+        for name in names_of(reader.take(names)?)? {
+            let value = reader.text()?;
+            self.extend(std::iter::once((name, value)));
+        }
+        Ok(())
+    }
+
+    /// The pairs, unless they are no text.
+    pub(crate) fn texts(&self) -> Result<Vec<(&str, &str)>, std::str::Utf8Error> {
+        let text = std::str::from_utf8(&self.text)?;
+        let pair = |(start, middle, end): &(usize, usize, usize)| {
+            let name = text.get(*start..*middle).unwrap_or_default();
+            (name, text.get(*middle..*end).unwrap_or_default())
+        };
+        Ok(self.spans.iter().map(pair).collect())
+    }
 }
 
 impl ColumnReader<'_> {

@@ -7,7 +7,7 @@ use ulid::Ulid;
 
 use super::find::{Found, find};
 use super::needle::Needle;
-use super::rows::{RowReader, TimeReader};
+use super::rows::{Pairs, RowReader, TimeReader};
 use super::*;
 
 type Row = (i64, String, Vec<(String, String)>);
@@ -52,12 +52,14 @@ fn read(segment: &Segment) -> Result<Vec<Vec<Row>>, model::ReadError> {
             let mut line = Vec::new();
             let places = lines.places(page)?;
             lines.write_line(places.tables[place], places.locals[place] as usize, &mut line)?;
-            let mut found = Vec::new();
+            let mut found = Pairs::default();
             if let Some(pairs) = &mut pairs {
                 let places = pairs.places(page)?;
                 pairs.write_pairs(places.tables[place], places.locals[place] as usize, &mut found)?;
             }
-            rows.push((at_ns, String::from_utf8(line).unwrap(), found));
+            let found = found.texts().unwrap().into_iter();
+            let found = found.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            rows.push((at_ns, String::from_utf8(line).unwrap(), found.collect()));
         }
         streams.push(rows);
     }

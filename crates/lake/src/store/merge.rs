@@ -9,7 +9,7 @@ use ulid::Ulid;
 use super::{Inner, sort_segments};
 use crate::error::LakeError;
 use crate::limits::{BATCH_MEMORY_MS, MERGED_BYTES_MAX, MERGED_SEGMENTS, PAGE_ROWS};
-use crate::segment::rows::{RowReader, TimeReader};
+use crate::segment::rows::{Pairs, RowReader, TimeReader};
 use crate::segment::{Segment, SegmentBuilder};
 
 impl Inner {
@@ -109,7 +109,7 @@ fn merged(segments: &[Arc<Segment>], now_ms: i64) -> Result<SegmentBuilder, Read
         .iter()
         .flat_map(|segment| segment.contents().streams.iter().map(|stream| &stream.labels))
         .collect();
-    let mut line = Vec::new();
+    let (mut line, mut pairs) = (Vec::new(), Pairs::default());
     for labels in streams {
         builder.begin_stream(labels.clone());
         let mut rows: Vec<(i64, usize, usize)> = Vec::new();
@@ -123,9 +123,13 @@ fn merged(segments: &[Arc<Segment>], now_ms: i64) -> Result<SegmentBuilder, Read
                 continue;
             };
             line.clear();
-            let pairs = source.read(row, &mut line)?;
-            let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            builder.push(at_ns, &line, pairs);
+            pairs.clear();
+            source.read(row, &mut line, &mut pairs)?;
+            let pairs = pairs.texts().map_err(|error| ReadError::Damaged {
+                place: format!("segment {}", source.segment.path().display()),
+                reason: format!("a pair is not UTF-8: {error}"),
+            })?;
+            builder.push(at_ns, &line, pairs.into_iter());
         }
     }
     Ok(builder)
@@ -178,20 +182,19 @@ impl<'s> Source<'s> {
         Ok(())
     }
 
-    /// Appends the line of a row, and returns its pairs.
-    fn read(&mut self, row: usize, line: &mut Vec<u8>) -> Result<Vec<(String, String)>, ReadError> {
+    /// Appends the line of a row and its pairs.
+    fn read(&mut self, row: usize, line: &mut Vec<u8>, found: &mut Pairs) -> Result<(), ReadError> {
         let (page, place) = (row / PAGE_ROWS, row % PAGE_ROWS);
         let places = self.lines.places(page)?;
         if let (Some(table), Some(local)) = (places.tables.get(place), places.locals.get(place)) {
             self.lines.write_line(*table, *local as usize, line)?;
         }
-        let mut found = Vec::new();
         if let Some(pairs) = &mut self.pairs {
             let places = pairs.places(page)?;
             if let (Some(table), Some(local)) = (places.tables.get(place), places.locals.get(place)) {
-                pairs.write_pairs(*table, *local as usize, &mut found)?;
+                pairs.write_pairs(*table, *local as usize, found)?;
             }
         }
-        Ok(found)
+        Ok(())
     }
 }

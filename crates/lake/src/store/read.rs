@@ -12,6 +12,7 @@ use super::{Inner, Lake};
 use crate::buffer::{Buffer, Piece, sorted_rows};
 use crate::limits::BATCH_ROWS;
 use crate::segment::Segment;
+use crate::segment::rows::Pairs;
 
 impl LogRead for Lake {
     fn read(
@@ -45,7 +46,7 @@ pub(super) struct Columns {
     pub(super) times_ns: Vec<i64>,
     pub(super) text: Vec<u8>,
     pub(super) ends: Vec<i32>,
-    pub(super) pairs: Vec<(String, String)>,
+    pub(super) pairs: Pairs,
     pub(super) pair_ends: Vec<i32>,
 }
 
@@ -83,17 +84,14 @@ impl Reading<'_> {
         &mut self,
         stream: &Labels,
         columns: &Columns,
-        place: impl FnOnce() -> String,
+        place: impl Fn() -> String,
     ) -> Result<(), ReadError> {
-        let text = std::str::from_utf8(&columns.text).map_err(|error| ReadError::Damaged {
+        let damaged = |error: std::str::Utf8Error| ReadError::Damaged {
             place: place(),
             reason: format!("a line is not UTF-8: {error}"),
-        })?;
-        let pairs: Vec<(&str, &str)> = columns
-            .pairs
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
+        };
+        let text = std::str::from_utf8(&columns.text).map_err(&damaged)?;
+        let pairs = columns.pairs.texts().map_err(&damaged)?;
         self.hand_over(&LogBatch {
             stream,
             times_ns: &columns.times_ns,
@@ -252,10 +250,7 @@ impl Reading<'_> {
                     if self.selection.needs_lines {
                         columns.text.extend_from_slice(row.line().as_bytes());
                     }
-                    let pairs = row.metadata();
-                    columns
-                        .pairs
-                        .extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+                    columns.pairs.extend(row.metadata());
                     columns.end_row(*at_ns);
                 }
                 self.hand_over_columns(labels, &columns, || "memory".to_owned())?;
