@@ -27,27 +27,8 @@ fn main() {
     let Ok((lake, _)) = Lake::open(config, Telemetry::default(), 0) else {
         return;
     };
-    let mut at_ns = 0;
-    let mut batches = Vec::new();
     let lines: Vec<&str> = text.lines().collect();
-    for lines in lines.chunks(BATCH_LINES) {
-        let mut streams = vec![Vec::new(); STREAMS];
-        for line in lines {
-            let stream = line.bytes().take(60).map(usize::from).sum::<usize>() % STREAMS;
-            at_ns += 4_320_000;
-            if let Some(stream) = streams.get_mut(stream) {
-                stream.push((at_ns, *line));
-            }
-        }
-        let mut rows = LogRows::new(TenantId::DEFAULT);
-        for (number, lines) in streams.into_iter().enumerate() {
-            rows.begin_stream(Labels::from_pairs([("stream", number.to_string())]));
-            for (at_ns, line) in lines {
-                rows.push(at_ns, line, []);
-            }
-        }
-        batches.push(rows);
-    }
+    let (batches, at_ns) = batches(&lines);
     let started = Instant::now();
     let mut appending = 0.0;
     for rows in &batches {
@@ -77,6 +58,36 @@ fn main() {
         bytes as f64 / count,
         text.len() as f64 / count
     );
+    search(&lake, count);
+}
+
+/// Lines as they would be pushed, and the time of the last one.
+fn batches(lines: &[&str]) -> (Vec<LogRows>, i64) {
+    let mut at_ns = 0;
+    let mut batches = Vec::new();
+    for lines in lines.chunks(BATCH_LINES) {
+        let mut streams = vec![Vec::new(); STREAMS];
+        for line in lines {
+            let stream = line.bytes().take(60).map(usize::from).sum::<usize>() % STREAMS;
+            at_ns += 4_320_000;
+            if let Some(stream) = streams.get_mut(stream) {
+                stream.push((at_ns, *line));
+            }
+        }
+        let mut rows = LogRows::new(TenantId::DEFAULT);
+        for (number, lines) in streams.into_iter().enumerate() {
+            rows.begin_stream(Labels::from_pairs([("stream", number.to_string())]));
+            for (at_ns, line) in lines {
+                rows.push(at_ns, line, []);
+            }
+        }
+        batches.push(rows);
+    }
+    (batches, at_ns)
+}
+
+/// Looks for a few things among `count` lines.
+fn search(lake: &Lake, count: f64) {
     for (name, holds, needs_lines) in [
         ("times", "", false),
         ("lines", "", true),

@@ -4,7 +4,7 @@
 //! Owns: its data folder (log, segments, quarantine) and nothing else; no thread and no task, the roof calls [`Lake::maintain`]
 //! every few seconds.
 //! Invariants: what is acknowledged survives `kill -9`, once (`tests/crash.rs`); any order of appends, seals, merges and restarts
-//! reads as the plain store does (`tests/same_as_memory.rs`); released formats stay readable (`tests/fixtures.rs`).
+//! reads as the plain store does (`tests/same_as_memory.rs`).
 //! Not here: wire formats (`ingest`, `web`), evaluation of questions (`logql`), reading of clocks (`stdx::Clock`).
 //! Start at: [`Lake::open`].
 

@@ -9,7 +9,7 @@ use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 pub(crate) const BATCH: u8 = 1;
 
 /// Appends a batch that came at `now_ms`.
-pub(crate) fn encode_batch(rows: &LogRows, now_ms: i64, out: &mut Vec<u8>) {
+pub fn encode_batch(rows: &LogRows, now_ms: i64, out: &mut Vec<u8>) {
     out.reserve(rows.bytes() + rows.line_count() * 4 + 64);
     put_varint(out, u64::from(rows.tenant.0));
     put_signed(out, now_ms);

@@ -107,10 +107,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
-        logs: Some(web::LogStores {
-            reader: Arc::new(engines.logs.clone()),
-            intake: Arc::clone(&services.logs),
-        }),
+        logs: Some(log_stores(&engines, &services)),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),
@@ -384,6 +381,14 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
     tasks.watch("nudge", stop.clone(), move || {
         housekeeping::nudge_rules(targets.inlet(), nudges.clone(), token.clone())
     });
+}
+
+/// Where log lines are pushed and read.
+fn log_stores(engines: &Engines, services: &Services) -> web::LogStores {
+    web::LogStores {
+        reader: Arc::new(engines.logs.clone()),
+        intake: Arc::clone(&services.logs),
+    }
 }
 
 /// What the page and the API say of this process.

@@ -1,3 +1,5 @@
+//! Words of every kind read back, in the narrowest form.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -226,7 +226,12 @@ impl Contents {
         let length = reader.count(PART_BYTES_MAX)?;
         let packed = reader.take(reader.remaining())?;
         let bytes = zstd::bulk::decompress(packed, length).map_err(|_| Malformed("compressed contents"))?;
-        let mut reader = Reader::new(&bytes);
+        Self::decode_unpacked(&bytes, end)
+    }
+
+    /// Reads the table as it was before it was compressed.
+    pub fn decode_unpacked(bytes: &[u8], end: u64) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
         let reader = &mut reader;
         let tenant = TenantId(u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?);
         let rows = reader.count(ROWS_PER_SEGMENT_MAX)?;

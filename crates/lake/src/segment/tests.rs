@@ -1,3 +1,5 @@
+//! Segments of random lines: read whole, searched, damaged.
+
 use std::path::PathBuf;
 
 use disk::{LocalStorage, SharedStorage};
