@@ -22,8 +22,10 @@ pub const ROWS_PER_SEGMENT_MAX: usize = 1 << 28;
 pub const BATCH_ROWS: usize = 4096;
 /// The first batch of a stream, where the newest few may be all that is wanted.
 pub const FIRST_BATCH_ROWS: usize = 128;
-/// Lines in memory may take so many bytes; further ones are refused until some are sealed.
-pub const BUFFER_BYTES_MAX: u64 = 512 << 20;
+/// Lines in memory may take so many bytes; further ones wait until some are sealed ...
+pub const BUFFER_BYTES_MAX: u64 = 160 << 20;
+/// ... but not longer than so many milliseconds; then they are refused.
+pub const ROOM_WAIT_MS: u64 = 10_000;
 /// So many segments of one size become a larger one ...
 pub const MERGED_SEGMENTS: usize = 8;
 /// ... as long as that has at most so many bytes of lines.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use disk::{FolderLock, LocalStorage, SharedStorage, Wal, WalConfig};
 use model::{ReadError, TenantId};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::buffer::Buffers;
 use crate::config::Config;
@@ -43,6 +43,8 @@ struct Inner {
     /// What answers now; the two change together.
     held: RwLock<Held>,
     keys: Mutex<Keys>,
+    /// Tells appends that wait that there is room again.
+    room: Condvar,
     damage: Mutex<Vec<String>>,
     telemetry: Telemetry,
     /// One at a time seals, merges and expires.
@@ -110,6 +112,7 @@ impl Lake {
             wal,
             held: RwLock::new(held),
             keys: Mutex::new(keys),
+            room: Condvar::new(),
             damage: Mutex::new(report.damage.clone()),
             storage,
             telemetry,

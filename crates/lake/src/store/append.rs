@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use disk::DiskError;
 use model::{LogAccepted, LogRefusal, LogRows, LogWrite, WriteError};
 
 use super::{Inner, Lake};
-use crate::limits::BUFFER_BYTES_MAX;
+use crate::limits::{BUFFER_BYTES_MAX, ROOM_WAIT_MS};
 use crate::record;
 
 impl LogWrite for Lake {
@@ -24,12 +25,7 @@ impl Inner {
         {
             return Ok(self.repeated(rows));
         }
-        if self.held.read().buffers.bytes() > BUFFER_BYTES_MAX {
-            self.telemetry.append_failures.inc();
-            return Err(WriteError::Busy {
-                waiting_max: BUFFER_BYTES_MAX as usize,
-            });
-        }
+        self.wait_for_room()?;
         let mut accepted = LogAccepted::default();
         let kept = Arc::new(self.keep(rows, now_ns, &mut accepted));
         for (reason, count) in &accepted.refused {
@@ -62,6 +58,29 @@ impl Inner {
             self.telemetry.line_bytes_stored.inc_by(kept.line_bytes() as u64);
             Ok(accepted)
         })
+    }
+
+    /// Waits while there is too much in memory: whoever sends is slowed down to the pace of sealing.
+    fn wait_for_room(&self) -> Result<(), WriteError> {
+        let is_full = || self.held.read().buffers.bytes() > BUFFER_BYTES_MAX;
+        if !is_full() {
+            return Ok(());
+        }
+        let patience = Duration::from_millis(ROOM_WAIT_MS);
+        // The lock is for the waiting alone: who makes room takes it before telling.
+        let mut keys = self.keys.lock();
+        let waited = self.room.wait_while_for(&mut keys, |_| is_full(), patience);
+        if waited.timed_out() {
+            self.telemetry.append_failures.inc();
+            return Err(WriteError::Log {
+                reason: format!(
+                    "{} of lines wait to be sealed, and none were within {} s",
+                    stdx::HumanBytes(BUFFER_BYTES_MAX),
+                    patience.as_secs()
+                ),
+            });
+        }
+        Ok(())
     }
 
     fn repeated(&self, rows: &LogRows) -> LogAccepted {

@@ -64,6 +64,9 @@ impl Inner {
             segments.push(Arc::new(segment));
             sort_segments(&mut segments);
             held.segments = Arc::new(segments);
+            drop(held);
+            drop(self.keys.lock());
+            self.room.notify_all();
         }
         let oldest = self
             .held
