@@ -95,21 +95,11 @@ impl NumberStyle {
     #[inline]
     pub(crate) fn write(&self, value: i64, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.prefix);
-        let mut digits = [b'0'; 20];
-        let mut rest = value.unsigned_abs();
-        let mut start = digits.len();
-        loop {
-            start -= 1;
-            if let Some(place) = digits.get_mut(start) {
-                *place = b'0' + (rest % 10) as u8;
-            }
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        let start = start.min(digits.len() - usize::from(self.digits).min(digits.len()));
-        out.extend_from_slice(digits.get(start..).unwrap_or_default());
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(value.unsigned_abs()).as_bytes();
+        let zeros = usize::from(self.digits).saturating_sub(digits.len());
+        out.extend_from_slice(b"000000000000000000".get(..zeros).unwrap_or_default());
+        out.extend_from_slice(digits);
         out.extend_from_slice(&self.suffix);
     }
 
@@ -225,8 +215,13 @@ pub(crate) fn pack_hex(word: &[u8], out: &mut Vec<u8>) -> bool {
 /// Appends two digits for each byte.
 #[inline]
 pub(crate) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
-    for byte in bytes {
-        out.extend_from_slice(HEX_PAIRS.get(usize::from(*byte)).unwrap_or(b"00"));
+    // In pieces on the stack: one copy for many digits.
+    for bytes in bytes.chunks(32) {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair.copy_from_slice(&HEX_PAIRS[usize::from(*byte)]);
+        }
+        out.extend_from_slice(digits.get(..2 * bytes.len()).unwrap_or_default());
     }
 }
 
