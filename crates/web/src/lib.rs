@@ -18,6 +18,7 @@ mod error;
 mod guard;
 mod json;
 mod limits;
+mod loki;
 mod operators;
 mod page;
 mod params;
