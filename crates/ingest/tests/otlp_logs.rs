@@ -64,6 +64,7 @@ fn dump(store: &MemoryLogs) -> Vec<String> {
         direction: Direction::Forward,
         holds: Vec::new(),
         needs_lines: true,
+        metadata: None,
     };
     let mut lines = Vec::new();
     let mut take = |batch: &model::LogBatch<'_>| {

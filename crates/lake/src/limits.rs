@@ -1,7 +1,7 @@
 //! Bounds of the store, with their units.
 
 /// So many rows of a table share a page of a column.
-pub const PAGE_ROWS: usize = 8192;
+pub const PAGE_ROWS: usize = 2048;
 /// A page of texts is closed at so many bytes, before they are compressed.
 pub const TEXT_PAGE_BYTES: usize = 64 << 10;
 /// A line with more words is kept as a whole.

@@ -135,6 +135,7 @@ fn check(dir: &Path, acknowledged: i64) {
         direction: Direction::Forward,
         holds: Vec::new(),
         needs_lines: true,
+        metadata: None,
     };
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut take = |batch: &LogBatch<'_>| {

@@ -118,6 +118,7 @@ fn selection(random: &mut Random) -> LogSelection {
             .map(|_| (0..=random.below(2)).map(|_| text(random)).collect())
             .collect(),
         needs_lines: true,
+        metadata: None,
     }
 }
 

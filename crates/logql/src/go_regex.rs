@@ -1,6 +1,7 @@
 //! Regular expressions as Go writes them, for a library that is stricter about what needs an escape.
 
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind};
 
 /// Bytes that a compiled expression may take: 10 MiB.
 const PROGRAM_BYTES_MAX: usize = 10 << 20;
@@ -16,6 +17,46 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
             let reason = last.trim_start_matches("error: ");
             format!("error parsing regexp: {reason}: `{pattern}`")
         })
+}
+
+/// Texts that whatever matches `pattern` holds: one at least of every group.
+pub(crate) fn texts(pattern: &str) -> Vec<Vec<String>> {
+    let mut groups = Vec::new();
+    // As `compile` takes it: the translation, or what is written where that is refused.
+    let ways = [translate(pattern), pattern.to_owned()];
+    if let Some(parsed) = ways.iter().find_map(|way| regex_syntax::parse(way).ok()) {
+        texts_of(&parsed, &mut groups);
+    }
+    groups
+}
+
+/// Adds what a part of an expression needs.
+fn texts_of(part: &Hir, groups: &mut Vec<Vec<String>>) {
+    match part.kind() {
+        HirKind::Literal(literal) => {
+            // A piece of a character is no text.
+            if let Ok(text) = std::str::from_utf8(&literal.0) {
+                groups.push(vec![text.to_owned()]);
+            }
+        }
+        HirKind::Capture(capture) => texts_of(&capture.sub, groups),
+        HirKind::Repetition(repetition) if repetition.min > 0 => texts_of(&repetition.sub, groups),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| texts_of(part, groups)),
+        HirKind::Alternation(ways) => groups.extend(text_of_each(ways)),
+        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => {}
+    }
+}
+
+/// The longest text that each of several ways needs, where each needs one.
+fn text_of_each(ways: &[Hir]) -> Option<Vec<String>> {
+    ways.iter()
+        .map(|way| {
+            let mut groups = Vec::new();
+            texts_of(way, &mut groups);
+            let alone = groups.into_iter().filter(|group| group.len() == 1).flatten();
+            alone.max_by_key(String::len)
+        })
+        .collect()
 }
 
 /// The names of captures as they are written, `(?P<name>` and `(?<name>`; what stands within classes may be among them.
@@ -107,6 +148,19 @@ fn counts(tail: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_expression_needs_is_known() {
+        let needed = |pattern: &str| texts(pattern);
+        assert_eq!(
+            needed("timeout after [0-9]{4}ms.*payments"),
+            [["timeout after "], ["ms"], ["payments"]]
+        );
+        assert_eq!(needed("(GET|POST) /x"), [vec!["GET", "POST"], vec![" /x"]]);
+        assert_eq!(needed("a?(b+)c*"), [["b"]]);
+        assert_eq!(needed("x|y?"), Vec::<Vec<String>>::new());
+        assert_eq!(needed("(?i)error"), Vec::<Vec<String>>::new());
+    }
 
     #[test]
     fn what_go_takes_is_taken() {

@@ -96,6 +96,8 @@ pub struct LogSelection {
     pub holds: Vec<Vec<String>>,
     /// Whether the lines themselves are looked at; where not, a store may hand over empty ones.
     pub needs_lines: bool,
+    /// Names of metadata that are looked at; `None`: all. A store may leave out what has other names.
+    pub metadata: Option<Vec<String>>,
 }
 
 /// In which order lines are wanted.

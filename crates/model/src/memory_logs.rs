@@ -189,6 +189,7 @@ mod tests {
             direction,
             holds: Vec::new(),
             needs_lines: true,
+            metadata: None,
         };
         let mut lines = Vec::new();
         let mut take = |batch: &LogBatch<'_>| {

@@ -237,7 +237,7 @@ impl Contents {
         let rows = reader.count(ROWS_PER_SEGMENT_MAX)?;
         let line_bytes = reader.varint()?;
         let (min_ns, max_ns) = (reader.signed()?, reader.signed()?);
-        let keys = take_many(reader, rows, |reader| {
+        let keys = take_many(reader, PART_BYTES_MAX, |reader| {
             Ok((u128::from_le_bytes(reader.array()?), reader.signed()?))
         })?;
         let log_before = reader.varint()?;
@@ -274,7 +274,7 @@ impl Contents {
 
 fn take_streams(reader: &mut Reader<'_>, rows: usize, min_ns: i64) -> Result<Vec<StreamMeta>, Malformed> {
     let mut before = 0;
-    let streams = take_many(reader, rows, |reader| {
+    let streams = take_many(reader, PART_BYTES_MAX, |reader| {
         let pairs = take_many(reader, PART_BYTES_MAX, |reader| {
             Ok((reader.text()?, reader.text()?))
         })?;

@@ -9,7 +9,7 @@ use model::ReadError;
 use super::rows::{Piece, TableReader};
 use crate::column::decode::Page;
 use crate::column::encode::ColumnMeta;
-use crate::column::number::pack_hex;
+use crate::column::number::{pack_hex, write_hex};
 use crate::words::{WORD, Words};
 
 /// Rows of a table.
@@ -41,6 +41,9 @@ enum Fit {
     AtStart,
     Anywhere,
 }
+
+/// Fewer digits stand in so many numbers that each is looked at.
+const HEX_INNER_DIGITS_MIN: usize = 6;
 
 impl Hits {
     fn and(self, other: Self) -> Self {
@@ -230,6 +233,9 @@ fn rows_of_column(
             pack_hex(word, &mut bytes);
             rows_of_hex(table, column, &bytes)
         }
+        Some(ColumnMeta::Hex { width, .. }) if word.len() >= HEX_INNER_DIGITS_MIN => {
+            rows_of_inner_hex(table, column, *width, word, fit)
+        }
         Some(ColumnMeta::Numbers { style, .. }) if fit == Fit::Whole => match style.read(word) {
             Some(value) => rows_of_number(table, column, value),
             None => Ok(Hits::None),
@@ -330,6 +336,48 @@ fn rows_of_hex(table: &mut TableReader<'_>, column: usize, bytes: &[u8]) -> Resu
             let places = numbers.filter(|(_, number)| *number == bytes);
             rows.extend(places.map(|(place, _)| (start + place) as u32));
         }
+    })
+}
+
+/// The rows of which a number holds digits that begin at a whole byte or in its middle: what is whole bytes of them is looked for
+/// in all numbers at once, and the rest only where that is.
+fn rows_of_inner_hex(
+    table: &mut TableReader<'_>,
+    column: usize,
+    width: usize,
+    word: &[u8],
+    fit: Fit,
+) -> Result<Hits, ReadError> {
+    let whole_bytes = |digits: &[u8]| {
+        let mut bytes = Vec::new();
+        pack_hex(digits.get(..digits.len() / 2 * 2).unwrap_or_default(), &mut bytes);
+        Finder::new(&bytes).into_owned()
+    };
+    let finders = [whole_bytes(word), whole_bytes(word.get(1..).unwrap_or_default())];
+    let mut digits = Vec::new();
+    rows_by_page(table, column, |page, start, rows| {
+        let Page::Hex(all) = page else { return };
+        let first = rows.len();
+        for finder in &finders {
+            let mut from = 0;
+            while let Some(at) = all.get(from..).and_then(|rest| finder.find(rest)) {
+                let place = (from + at) / width.max(1);
+                let number = place * width..(place + 1) * width;
+                digits.clear();
+                write_hex(all.get(number.clone()).unwrap_or_default(), &mut digits);
+                if fit.holds(&digits, word) {
+                    rows.push((start + place) as u32);
+                    from = number.end;
+                } else {
+                    // It may lie across two numbers, and begin again within the second one.
+                    from += at + 1;
+                }
+            }
+        }
+        if let Some(found) = rows.get_mut(first..) {
+            found.sort_unstable();
+        }
+        rows.dedup();
     })
 }
 

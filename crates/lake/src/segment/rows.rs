@@ -27,6 +27,8 @@ pub(crate) struct RowReader<'s> {
     meta: &'s TablesMeta,
     places: HashMap<usize, Arc<PlacePage>>,
     tables: Vec<Option<TableReader<'s>>>,
+    /// Names of pairs that are looked at; `None`: all.
+    names: Option<Vec<String>>,
 }
 
 /// A table and the pages of it that were asked for last.
@@ -37,8 +39,8 @@ pub(crate) struct TableReader<'s> {
     /// What does not change from row to row, and the columns that do.
     pub(crate) pieces: Vec<Piece>,
     columns: Vec<ColumnReader<'s>>,
-    /// Of a table of pairs their names.
-    names: Vec<&'s str>,
+    /// Of a table of pairs the columns that are looked at, and their names.
+    names: Vec<(usize, &'s str)>,
 }
 
 /// A part of every line of a table.
@@ -146,7 +148,22 @@ impl<'s> RowReader<'s> {
             meta,
             places: HashMap::new(),
             tables: meta.tables.iter().map(|_| None).collect(),
+            names: None,
         }
+    }
+
+    /// Looks at pairs with these names only; tells whether there are any. `None`: all.
+    pub(crate) fn keep_names(&mut self, names: Option<&[String]>) -> bool {
+        self.names = names.map(<[String]>::to_vec);
+        let Some(names) = names else { return true };
+        let has_some = |table: &TableMeta| {
+            let known = names_of(&table.key).unwrap_or_default();
+            known.iter().any(|known| names.iter().any(|name| name == known))
+        };
+        let tables = self.meta.tables.iter().enumerate();
+        let mut filled = tables.filter(|(_, table)| table.rows > 0);
+        // What is kept as a whole is not known before it is read.
+        filled.any(|(id, table)| id == usize::from(WHOLE) || has_some(table))
     }
 
     /// Where the rows of a page are.
@@ -186,7 +203,7 @@ impl<'s> RowReader<'s> {
             return Err(missing(segment));
         };
         if place.is_none() {
-            *place = Some(TableReader::new(segment, meta, id)?);
+            *place = Some(TableReader::new(segment, meta, id, self.names.as_deref())?);
         }
         place.as_mut().ok_or_else(|| missing(segment))
     }
@@ -209,7 +226,12 @@ impl<'s> RowReader<'s> {
 }
 
 impl<'s> TableReader<'s> {
-    fn new(segment: &'s Segment, meta: &'s TableMeta, id: u16) -> Result<Self, ReadError> {
+    fn new(
+        segment: &'s Segment,
+        meta: &'s TableMeta,
+        id: u16,
+        kept: Option<&[String]>,
+    ) -> Result<Self, ReadError> {
         let columns = (meta.columns.iter())
             .map(|column| {
                 let style = match column {
@@ -227,6 +249,12 @@ impl<'s> TableReader<'s> {
             .collect::<Result<_, ReadError>>()?;
         // The key of a table of lines is no list of names, and nobody asks it for pairs.
         let names = names_of(&meta.key).unwrap_or_default();
+        let is_kept = |name: &str| kept.is_none_or(|kept| kept.iter().any(|known| known == name));
+        let names = names
+            .into_iter()
+            .enumerate()
+            .filter(|(_, name)| is_kept(name))
+            .collect();
         Ok(Self {
             segment,
             meta,
@@ -302,9 +330,10 @@ impl<'s> TableReader<'s> {
                 reason: error.to_string(),
             });
         }
-        for column in 0..self.meta.columns.len() {
-            let name = self.names.get(column).copied().unwrap_or_default();
-            out.push(name, |value| self.write_word(column, local, value))?;
+        for place in 0..self.names.len() {
+            if let Some((column, name)) = self.names.get(place).copied() {
+                out.push(name, |value| self.write_word(column, local, value))?;
+            }
         }
         Ok(())
     }

@@ -250,7 +250,15 @@ impl Reading<'_> {
                     if self.selection.needs_lines {
                         columns.text.extend_from_slice(row.line().as_bytes());
                     }
-                    columns.pairs.extend(row.metadata());
+                    let metadata = &self.selection.metadata;
+                    let is_needed = |name: &str| {
+                        metadata
+                            .as_ref()
+                            .is_none_or(|names| names.iter().any(|known| known == name))
+                    };
+                    columns
+                        .pairs
+                        .extend(row.metadata().filter(|(name, _)| is_needed(name)));
                     columns.end_row(*at_ns);
                 }
                 self.hand_over_columns(labels, &columns, || "memory".to_owned())?;

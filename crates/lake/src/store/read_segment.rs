@@ -41,10 +41,7 @@ impl Reading<'_> {
             segment,
             times: TimeReader::new(segment),
             lines: RowReader::new(segment, &contents.lines),
-            pairs: contents
-                .pairs
-                .as_ref()
-                .map(|pairs| RowReader::new(segment, pairs)),
+            pairs: self.pairs_of(segment),
             columns: Columns::default(),
         };
         let groups: Vec<Vec<Needle<'_>>> = (self.selection.holds.iter())
@@ -58,6 +55,13 @@ impl Reading<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A reader of those pairs that are looked at, where the segment has any.
+    fn pairs_of<'s>(&self, segment: &'s Segment) -> Option<RowReader<'s>> {
+        let mut pairs = RowReader::new(segment, segment.contents().pairs.as_ref()?);
+        let has_some = pairs.keep_names(self.selection.metadata.as_deref());
+        has_some.then_some(pairs)
     }
 
     fn stream(&mut self, opened: &mut Opened<'_>, number: usize, found: &Found) -> Result<(), ReadError> {

@@ -70,6 +70,7 @@ impl Evaluator<'_> {
             direction: Direction::Forward,
             holds: pipeline::holds(&stages),
             needs_lines,
+            metadata: fields.wanted_names(),
         };
         let mut reading = Reading {
             evaluator: self,

@@ -122,6 +122,14 @@ impl Fields {
         }
     }
 
+    /// The names of the fields that are wanted; `None`: all are.
+    pub(crate) fn wanted_names(&self) -> Option<Vec<String>> {
+        match &self.wanted {
+            Wanted::All => None,
+            Wanted::Only(ids) => Some(ids.iter().map(|id| self.names.name(*id).to_string()).collect()),
+        }
+    }
+
     fn metadata_name(&mut self, place: usize, name: &str) -> NameId {
         let before = self.metadata.get(place).copied();
         if let Some(id) = before.filter(|id| **self.names.name(*id) == *name) {

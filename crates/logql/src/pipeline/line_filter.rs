@@ -88,6 +88,7 @@ pub(crate) fn holds(filter: &ast::LineFilter) -> Vec<Vec<String>> {
         LineOp::Fits if filter.or.is_empty() => LinePattern::for_filter(&filter.needle.text)
             .map(|pattern| pattern.texts().map(|text| vec![text.to_owned()]).collect())
             .unwrap_or_default(),
+        LineOp::Matches if filter.or.is_empty() => go_regex::texts(&filter.needle.text),
         _ => Vec::new(),
     }
 }
