@@ -9,6 +9,7 @@
 pub(crate) mod decode;
 pub(crate) mod dictionary;
 pub(crate) mod encode;
+pub(crate) mod filter;
 pub(crate) mod number;
 #[cfg(test)]
 mod tests;

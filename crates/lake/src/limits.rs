@@ -14,6 +14,8 @@ pub const TABLES_MAX: usize = 2048;
 pub const TABLE_ROWS_MIN: u32 = 24;
 /// A column of numbers with so few distinct ones becomes a dictionary where they lie far apart.
 pub const NUMBERS_IN_DICTIONARY_MAX: usize = 64;
+/// Columns of hexadecimal numbers with at least so many rows have a filter: fewer are looked at as quickly.
+pub const FILTER_ROWS_MIN: usize = 256;
 /// A decompressed part of a file has at most so many bytes.
 pub const PART_BYTES_MAX: usize = 256 << 20;
 /// A segment in a file has at most so many rows.

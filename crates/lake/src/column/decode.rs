@@ -139,6 +139,7 @@ impl ColumnMeta {
             2 => Self::Hex {
                 width: reader.count(PART_BYTES_MAX)?,
                 pages: take_many(reader, page_count, |reader| take_part(reader, end))?,
+                filter: take_many(reader, 1, |reader| take_part(reader, end))?.pop(),
             },
             3 => Self::Dictionary {
                 count: reader.count(rows)?,

@@ -3,10 +3,10 @@
 use pack::bytes::{put_signed, put_varint};
 use pack::{Effort, Part, integers};
 
-use super::Form;
 use super::dictionary::Dictionary;
 use super::number::{Hex, NumberStyle, Numbers};
-use crate::limits::{NUMBERS_IN_DICTIONARY_MAX, PAGE_ROWS, TEXT_PAGE_BYTES};
+use super::{Form, filter};
+use crate::limits::{FILTER_ROWS_MIN, NUMBERS_IN_DICTIONARY_MAX, PAGE_ROWS, TEXT_PAGE_BYTES};
 use crate::segment::writer::{PartSink, WriteFault};
 
 /// How a column lies in its segment.
@@ -27,6 +27,8 @@ pub(crate) enum ColumnMeta {
         width: usize,
         /// The pages.
         pages: Vec<Part>,
+        /// Tells which numbers are surely not there.
+        filter: Option<Part>,
     },
     /// Numbers of words, which stand in a part of their own.
     Dictionary {
@@ -133,7 +135,12 @@ fn encode_hex(hex: &Hex, sink: &mut PartSink<'_>) -> Result<ColumnMeta, WriteFau
         .chunks(PAGE_ROWS * width)
         .map(|bytes| sink.put(|out| out.extend_from_slice(bytes)))
         .collect::<Result<_, _>>()?;
-    Ok(ColumnMeta::Hex { width, pages })
+    let filter = (hex.bytes.len() >= FILTER_ROWS_MIN * width)
+        .then(|| filter::encode(&hex.bytes, width))
+        .flatten()
+        .map(|filter| sink.put(|out| out.extend_from_slice(&filter)))
+        .transpose()?;
+    Ok(ColumnMeta::Hex { width, pages, filter })
 }
 
 fn encode_dictionary(words: &Dictionary, sink: &mut PartSink<'_>) -> Result<ColumnMeta, WriteFault> {
@@ -239,10 +246,11 @@ impl ColumnMeta {
                     put_signed(out, page.max);
                 }
             }
-            Self::Hex { width, pages } => {
+            Self::Hex { width, pages, filter } => {
                 out.push(2);
                 put_varint(out, *width as u64);
                 put_parts(out, pages);
+                put_parts(out, filter.as_slice());
             }
             Self::Dictionary { count, words, pages } => {
                 out.push(3);

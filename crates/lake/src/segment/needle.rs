@@ -9,6 +9,7 @@ use model::ReadError;
 use super::rows::{Piece, TableReader};
 use crate::column::decode::Page;
 use crate::column::encode::ColumnMeta;
+use crate::column::filter::may_hold as may_hold_number;
 use crate::column::number::{pack_hex, write_hex};
 use crate::words::{WORD, Words};
 
@@ -228,9 +229,14 @@ fn rows_of_column(
     match meta.columns.get(column) {
         Some(ColumnMeta::Constant(_)) => Ok(Hits::All),
         Some(ColumnMeta::Dictionary { .. }) => rows_of_words(table, column, word, fit),
-        Some(ColumnMeta::Hex { width, .. }) if word.len() == 2 * width => {
+        Some(ColumnMeta::Hex { width, filter, .. }) if word.len() == 2 * width => {
             let mut bytes = Vec::new();
             pack_hex(word, &mut bytes);
+            if let Some(part) = filter
+                && !table.read(*part, "filter", |filter| may_hold_number(filter, &bytes))?
+            {
+                return Ok(Hits::None);
+            }
             rows_of_hex(table, column, &bytes)
         }
         Some(ColumnMeta::Hex { width, .. }) if word.len() >= HEX_INNER_DIGITS_MIN => {

@@ -264,6 +264,16 @@ impl<'s> TableReader<'s> {
         })
     }
 
+    /// The bytes of a part, decoded.
+    pub(crate) fn read<T>(
+        &self,
+        part: pack::Part,
+        what: &str,
+        decode: impl FnOnce(&[u8]) -> Result<T, pack::Malformed>,
+    ) -> Result<T, ReadError> {
+        self.segment.read(part, what, decode)
+    }
+
     /// What the contents say of it.
     pub(crate) fn meta(&self) -> &'s TableMeta {
         self.meta

@@ -157,7 +157,12 @@ fn a_flipped_bit_is_named() {
         let mut bytes = whole.clone();
         bytes[place] ^= 1 << (place % 8);
         std::fs::write(&path, &bytes).unwrap();
-        match opened(&storage, &path).and_then(|segment| read(&segment)) {
+        let read_and_search = |segment: Segment| {
+            let mut lines = RowReader::new(&segment, &segment.contents().lines);
+            find(&segment, &mut lines, &[vec![Needle::new("fedcba9876543210")]])?;
+            read(&segment)
+        };
+        match opened(&storage, &path).and_then(read_and_search) {
             Ok(_) => harmless += 1,
             Err(error) => assert!(error.to_string().contains("segment"), "{error}"),
         }
