@@ -17,6 +17,7 @@ pub mod limits;
 pub mod record;
 pub mod segment;
 pub mod store;
+mod stream_order;
 mod table;
 pub mod telemetry;
 mod words;

@@ -37,8 +37,8 @@ pub(crate) enum Style<'s> {
     Number(&'s NumberStyle),
     /// Bytes a row.
     Hex(usize),
-    /// The words of a dictionary.
-    Words(Arc<Texts>),
+    /// The words of a dictionary, once they were read.
+    Words(Option<Arc<Texts>>),
     /// Texts are what they are.
     Text,
 }
@@ -97,7 +97,7 @@ impl Page {
             (Self::Hex(bytes), Style::Hex(width)) => {
                 write_hex(bytes.get(row * width..(row + 1) * width).unwrap_or_default(), out);
             }
-            (Self::Codes(codes), Style::Words(words)) => {
+            (Self::Codes(codes), Style::Words(Some(words))) => {
                 let code = codes.get(row).copied().unwrap_or_default();
                 out.extend_from_slice(words.get(code as usize));
             }
@@ -143,6 +143,7 @@ impl ColumnMeta {
             },
             3 => Self::Dictionary {
                 count: reader.count(rows)?,
+                longest: reader.count(PART_BYTES_MAX)?,
                 words: take_part(reader, end)?,
                 pages: take_many(reader, page_count, |reader| take_part(reader, end))?,
             },

@@ -34,6 +34,8 @@ pub(crate) enum ColumnMeta {
     Dictionary {
         /// How many words.
         count: usize,
+        /// Bytes of the longest.
+        longest: usize,
         /// The words.
         words: Part,
         /// The pages.
@@ -172,6 +174,10 @@ fn encode_dictionary(words: &Dictionary, sink: &mut PartSink<'_>) -> Result<Colu
         .collect::<Result<_, _>>()?;
     Ok(ColumnMeta::Dictionary {
         count: words.len(),
+        longest: (0..words.len() as u32)
+            .map(|code| words.word(code).len())
+            .max()
+            .unwrap_or_default(),
         words: part,
         pages,
     })
@@ -252,9 +258,15 @@ impl ColumnMeta {
                 put_parts(out, pages);
                 put_parts(out, filter.as_slice());
             }
-            Self::Dictionary { count, words, pages } => {
+            Self::Dictionary {
+                count,
+                longest,
+                words,
+                pages,
+            } => {
                 out.push(3);
                 put_varint(out, *count as u64);
+                put_varint(out, *longest as u64);
                 words.put(out);
                 put_parts(out, pages);
             }

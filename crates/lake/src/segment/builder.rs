@@ -52,7 +52,7 @@ impl SegmentBuilder {
         self.sources = sources;
     }
 
-    /// Begins a stream, behind all that were begun in the order of labels.
+    /// Begins a stream, behind all that were begun, in the order of [`Ordered`](crate::stream_order::Ordered).
     pub(crate) fn begin_stream(&mut self, labels: Labels) {
         self.streams.push(StreamMeta {
             labels,

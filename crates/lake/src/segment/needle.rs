@@ -187,7 +187,7 @@ impl<'t> Needle<'t> {
         };
         // What costs nothing to know first.
         for (place, word) in self.words.iter().enumerate() {
-            if !may_hold(table, first + place, word, fit(place)) {
+            if !may_hold(table, first + place, word, fit(place))? {
                 return Ok(Hits::None);
             }
         }
@@ -222,7 +222,7 @@ fn rows_of_column(
     word: &[u8],
     fit: Fit,
 ) -> Result<Hits, ReadError> {
-    if !may_hold(table, column, word, fit) {
+    if !may_hold(table, column, word, fit)? {
         return Ok(Hits::None);
     }
     let meta = table.meta();
@@ -253,11 +253,12 @@ fn rows_of_column(
 }
 
 /// Whether a column may hold a word, by what is known without reading it.
-fn may_hold(table: &TableReader<'_>, column: usize, word: &[u8], fit: Fit) -> bool {
-    match table.meta().columns.get(column) {
+fn may_hold(table: &mut TableReader<'_>, column: usize, word: &[u8], fit: Fit) -> Result<bool, ReadError> {
+    Ok(match table.meta().columns.get(column) {
         Some(ColumnMeta::Constant(constant)) => fit.holds(constant, word),
+        Some(ColumnMeta::Dictionary { longest, .. }) if word.len() > *longest => false,
         Some(ColumnMeta::Dictionary { .. }) => table
-            .words(column)
+            .words(column)?
             .is_some_and(|words| (0..words.len()).any(|code| fit.holds(words.get(code), word))),
         Some(ColumnMeta::Hex { width, .. }) => {
             let fits = word.len() <= 2 * width && (fit != Fit::Whole || word.len() == 2 * width);
@@ -277,7 +278,7 @@ fn may_hold(table: &TableReader<'_>, column: usize, word: &[u8], fit: Fit) -> bo
         }
         Some(ColumnMeta::Text { pages }) => pages.iter().any(|page| page.longest >= word.len()),
         None => false,
-    }
+    })
 }
 
 /// Where every page of a column begins.
@@ -317,7 +318,7 @@ fn rows_of_words(
     word: &[u8],
     fit: Fit,
 ) -> Result<Hits, ReadError> {
-    let Some(words) = table.words(column) else {
+    let Some(words) = table.words(column)? else {
         return Ok(Hits::None);
     };
     let fitting: Vec<bool> = (0..words.len())

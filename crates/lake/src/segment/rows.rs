@@ -203,7 +203,7 @@ impl<'s> RowReader<'s> {
             return Err(missing(segment));
         };
         if place.is_none() {
-            *place = Some(TableReader::new(segment, meta, id, self.names.as_deref())?);
+            *place = Some(TableReader::new(segment, meta, id, self.names.as_deref()));
         }
         place.as_mut().ok_or_else(|| missing(segment))
     }
@@ -226,27 +226,16 @@ impl<'s> RowReader<'s> {
 }
 
 impl<'s> TableReader<'s> {
-    fn new(
-        segment: &'s Segment,
-        meta: &'s TableMeta,
-        id: u16,
-        kept: Option<&[String]>,
-    ) -> Result<Self, ReadError> {
-        let columns = (meta.columns.iter())
-            .map(|column| {
-                let style = match column {
-                    ColumnMeta::Numbers { style, .. } => Style::Number(style),
-                    ColumnMeta::Hex { width, .. } => Style::Hex(*width),
-                    ColumnMeta::Dictionary { count, words, .. } => {
-                        Style::Words(Arc::new(
-                            segment.read(*words, "words", |bytes| Texts::decode(bytes, *count))?,
-                        ))
-                    }
-                    ColumnMeta::Constant(_) | ColumnMeta::Text { .. } => Style::Text,
-                };
-                Ok(ColumnReader { style, page: None })
-            })
-            .collect::<Result<_, ReadError>>()?;
+    fn new(segment: &'s Segment, meta: &'s TableMeta, id: u16, kept: Option<&[String]>) -> Self {
+        let columns = meta.columns.iter().map(|column| ColumnReader {
+            style: match column {
+                ColumnMeta::Numbers { style, .. } => Style::Number(style),
+                ColumnMeta::Hex { width, .. } => Style::Hex(*width),
+                ColumnMeta::Dictionary { .. } => Style::Words(None),
+                ColumnMeta::Constant(_) | ColumnMeta::Text { .. } => Style::Text,
+            },
+            page: None,
+        });
         // The key of a table of lines is no list of names, and nobody asks it for pairs.
         let names = names_of(&meta.key).unwrap_or_default();
         let is_kept = |name: &str| kept.is_none_or(|kept| kept.iter().any(|known| known == name));
@@ -255,13 +244,13 @@ impl<'s> TableReader<'s> {
             .enumerate()
             .filter(|(_, name)| is_kept(name))
             .collect();
-        Ok(Self {
+        Self {
             segment,
             meta,
             pieces: pieces(meta, id),
-            columns,
+            columns: columns.collect(),
             names,
-        })
+        }
     }
 
     /// The bytes of a part, decoded.
@@ -312,10 +301,10 @@ impl<'s> TableReader<'s> {
     }
 
     /// The words of a dictionary column.
-    pub(crate) fn words(&self, column: usize) -> Option<&Arc<Texts>> {
-        match &self.columns.get(column)?.style {
-            Style::Words(words) => Some(words),
-            _ => None,
+    pub(crate) fn words(&mut self, column: usize) -> Result<Option<Arc<Texts>>, ReadError> {
+        match (self.meta.columns.get(column), self.columns.get_mut(column)) {
+            (Some(meta), Some(reader)) => reader.words(self.segment, meta),
+            _ => Ok(None),
         }
     }
 
@@ -437,8 +426,22 @@ impl ColumnReader<'_> {
     ) -> Result<Option<&(std::ops::Range<usize>, Page)>, ReadError> {
         if self.page.as_ref().is_none_or(|(rows, _)| !rows.contains(&local)) {
             self.page = read_page(segment, meta, rows, local)?;
+            self.words(segment, meta)?;
         }
         Ok(self.page.as_ref())
+    }
+
+    /// The words of a dictionary, read when they are asked for first.
+    fn words(&mut self, segment: &Segment, meta: &ColumnMeta) -> Result<Option<Arc<Texts>>, ReadError> {
+        let (Style::Words(known), ColumnMeta::Dictionary { count, words, .. }) = (&mut self.style, meta)
+        else {
+            return Ok(None);
+        };
+        if known.is_none() {
+            let read = segment.read(*words, "words", |bytes| Texts::decode(bytes, *count))?;
+            *known = Some(Arc::new(read));
+        }
+        Ok(known.clone())
     }
 }
 

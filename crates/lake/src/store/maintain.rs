@@ -11,6 +11,7 @@ use crate::buffer::{Buffer, Piece, sorted_rows};
 use crate::error::LakeError;
 use crate::limits::BATCH_MEMORY_MS;
 use crate::segment::{Segment, SegmentBuilder};
+use crate::stream_order::Ordered;
 
 impl Inner {
     pub(super) fn maintain(&self, now_ms: i64) -> Result<(), LakeError> {
@@ -96,10 +97,13 @@ impl Inner {
             }
         }
         keys.retain(|(_, came_ms)| *came_ms >= now_ms.saturating_sub(BATCH_MEMORY_MS));
-        let streams: BTreeMap<&Labels, Vec<&Piece>> = streams.into_iter().collect();
+        let streams: BTreeMap<Ordered<'_>, Vec<&Piece>> = streams
+            .into_iter()
+            .map(|(labels, pieces)| (Ordered(labels), pieces))
+            .collect();
         let mut builder = SegmentBuilder::new(tenant, keys);
         builder.log_before(log_before);
-        for (labels, pieces) in streams {
+        for (Ordered(labels), pieces) in streams {
             builder.begin_stream(labels.clone());
             let pieces: Vec<Piece> = pieces.into_iter().cloned().collect();
             for (at_ns, rows, place) in sorted_rows(&pieces, i64::MIN, i64::MAX) {

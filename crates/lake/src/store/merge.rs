@@ -11,6 +11,7 @@ use crate::error::LakeError;
 use crate::limits::{BATCH_MEMORY_MS, MERGED_BYTES_MAX, MERGED_SEGMENTS, PAGE_ROWS};
 use crate::segment::rows::{Pairs, RowReader, TimeReader};
 use crate::segment::{Segment, SegmentBuilder};
+use crate::stream_order::Ordered;
 
 impl Inner {
     /// Merges neighbours in time that are small, once there are some of them.
@@ -105,12 +106,18 @@ fn merged(segments: &[Arc<Segment>], now_ms: i64) -> Result<SegmentBuilder, Read
     );
     builder.sources(segments.iter().map(|segment| segment.id()).collect());
     let mut readers: Vec<Source<'_>> = segments.iter().map(|segment| Source::of(segment)).collect();
-    let streams: BTreeSet<&Labels> = segments
+    let streams: BTreeSet<Ordered<'_>> = segments
         .iter()
-        .flat_map(|segment| segment.contents().streams.iter().map(|stream| &stream.labels))
+        .flat_map(|segment| {
+            segment
+                .contents()
+                .streams
+                .iter()
+                .map(|stream| Ordered(&stream.labels))
+        })
         .collect();
     let (mut line, mut pairs) = (Vec::new(), Pairs::default());
-    for labels in streams {
+    for Ordered(labels) in streams {
         builder.begin_stream(labels.clone());
         let mut rows: Vec<(i64, usize, usize)> = Vec::new();
         for (number, source) in readers.iter_mut().enumerate() {
@@ -167,7 +174,7 @@ impl<'s> Source<'s> {
         let contents = self.segment.contents();
         let stream = contents
             .streams
-            .binary_search_by(|stream| stream.labels.cmp(labels));
+            .binary_search_by(|stream| Ordered(&stream.labels).cmp(&Ordered(labels)));
         if let Ok(stream) = stream {
             let rows = contents.rows_of(stream);
             let mut times = Vec::with_capacity(rows.len());
