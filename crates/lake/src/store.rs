@@ -26,6 +26,7 @@ mod append;
 mod maintain;
 mod merge;
 mod read;
+mod read_ahead;
 mod read_segment;
 
 /// A store of events in one folder. Cloning shares it.

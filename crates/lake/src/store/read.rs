@@ -35,7 +35,8 @@ pub(super) struct Reading<'r> {
     pub(super) from_ns: i64,
     pub(super) to_ns: i64,
     pub(super) is_over: bool,
-    take: &'r mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
+    /// Takes rows of a stream; what it takes out of the columns is gone.
+    take: &'r mut dyn FnMut(&Labels, &mut Columns) -> Result<LogFlow, ReadError>,
     /// Streams that were judged before.
     judged: HashMap<Labels, bool>,
 }
@@ -50,7 +51,21 @@ pub(super) struct Columns {
     pub(super) pair_ends: Vec<i32>,
 }
 
-impl Reading<'_> {
+impl<'r> Reading<'r> {
+    pub(super) fn new(
+        selection: &'r LogSelection,
+        take: &'r mut dyn FnMut(&Labels, &mut Columns) -> Result<LogFlow, ReadError>,
+    ) -> Self {
+        Self {
+            selection,
+            from_ns: selection.from_ns,
+            to_ns: selection.to_ns,
+            is_over: selection.from_ns >= selection.to_ns,
+            take,
+            judged: HashMap::new(),
+        }
+    }
+
     /// Whether a stream is wanted.
     pub(super) fn selects(&mut self, labels: &Labels) -> bool {
         if let Some(known) = self.judged.get(labels) {
@@ -66,9 +81,9 @@ impl Reading<'_> {
         self.selection.direction == Direction::Backward
     }
 
-    /// Hands over rows, and heeds the answer.
-    pub(super) fn hand_over(&mut self, batch: &LogBatch<'_>) {
-        match (self.take)(batch) {
+    /// Hands over rows of a stream, and heeds the answer.
+    pub(super) fn hand_over(&mut self, stream: &Labels, columns: &mut Columns) -> Result<(), ReadError> {
+        match (self.take)(stream, columns)? {
             LogFlow::More => {}
             LogFlow::Stop => self.is_over = true,
             LogFlow::MoreBefore(at_ns) if self.is_backward() => {
@@ -77,33 +92,6 @@ impl Reading<'_> {
             LogFlow::MoreBefore(at_ns) => self.to_ns = self.to_ns.min(at_ns),
         }
         self.is_over |= self.from_ns >= self.to_ns;
-    }
-
-    /// Hands over columns of a stream; `place` names where they came from, should they not be text.
-    pub(super) fn hand_over_columns(
-        &mut self,
-        stream: &Labels,
-        columns: &Columns,
-        place: impl Fn() -> String,
-    ) -> Result<(), ReadError> {
-        let damaged = |error: std::str::Utf8Error| ReadError::Damaged {
-            place: place(),
-            reason: format!("a line is not UTF-8: {error}"),
-        };
-        let text = std::str::from_utf8(&columns.text).map_err(&damaged)?;
-        let pairs = columns.pairs.texts().map_err(&damaged)?;
-        self.hand_over(&LogBatch {
-            stream,
-            times_ns: &columns.times_ns,
-            lines: TextColumn {
-                text,
-                offsets: &columns.ends,
-            },
-            metadata: MetadataColumn {
-                pairs: &pairs,
-                offsets: if pairs.is_empty() { &[] } else { &columns.pair_ends },
-            },
-        });
         Ok(())
     }
 }
@@ -117,6 +105,32 @@ impl Columns {
         self.ends.push(0);
         self.pair_ends.clear();
         self.pair_ends.push(0);
+    }
+
+    /// Lends the rows of a stream to `take`.
+    pub(super) fn lend(
+        &self,
+        stream: &Labels,
+        take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
+    ) -> Result<LogFlow, ReadError> {
+        let damaged = |error: std::str::Utf8Error| ReadError::Damaged {
+            place: format!("lines of {stream}"),
+            reason: format!("a line is not UTF-8: {error}"),
+        };
+        let text = std::str::from_utf8(&self.text).map_err(damaged)?;
+        let pairs = self.pairs.texts().map_err(damaged)?;
+        Ok(take(&LogBatch {
+            stream,
+            times_ns: &self.times_ns,
+            lines: TextColumn {
+                text,
+                offsets: &self.ends,
+            },
+            metadata: MetadataColumn {
+                pairs: &pairs,
+                offsets: if pairs.is_empty() { &[] } else { &self.pair_ends },
+            },
+        }))
     }
 
     /// The row that was appended last is whole.
@@ -139,26 +153,29 @@ impl Inner {
             (held.segments.to_vec(), buffers)
         };
         segments.retain(|segment| segment.contents().tenant == selection.tenant);
-        let mut reading = Reading {
-            selection,
-            from_ns: selection.from_ns,
-            to_ns: selection.to_ns,
-            is_over: selection.from_ns >= selection.to_ns,
-            take,
-            judged: HashMap::new(),
-        };
+        let mut lend = |stream: &Labels, columns: &mut Columns| columns.lend(stream, take);
+        let mut reading = Reading::new(selection, &mut lend);
         if reading.is_backward() {
             reading.buffers(&buffers)?;
             segments.reverse();
             self.read_segments(&segments, &mut reading)
         } else {
             segments.sort_by_key(|segment| segment.contents().min_ns);
-            self.read_segments(&segments, &mut reading)?;
+            segments.retain(|segment| reading.may_want(segment));
+            if segments.len() > 1 {
+                self.read_ahead(&segments, &mut reading)?;
+            } else {
+                self.read_segments(&segments, &mut reading)?;
+            }
             reading.buffers(&buffers)
         }
     }
 
-    fn read_segments(&self, segments: &[Arc<Segment>], reading: &mut Reading<'_>) -> Result<(), ReadError> {
+    pub(super) fn read_segments(
+        &self,
+        segments: &[Arc<Segment>],
+        reading: &mut Reading<'_>,
+    ) -> Result<(), ReadError> {
         for segment in segments {
             if reading.is_over {
                 break;
@@ -261,7 +278,7 @@ impl Reading<'_> {
                         .extend(row.metadata().filter(|(name, _)| is_needed(name)));
                     columns.end_row(*at_ns);
                 }
-                self.hand_over_columns(labels, &columns, || "memory".to_owned())?;
+                self.hand_over(labels, &mut columns)?;
             }
         }
         Ok(())

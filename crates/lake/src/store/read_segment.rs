@@ -21,10 +21,16 @@ struct Opened<'s> {
 }
 
 impl Reading<'_> {
+    /// Whether a segment may have something of the time that is wanted.
+    pub(super) fn may_want(&self, segment: &Segment) -> bool {
+        let contents = segment.contents();
+        contents.max_ns >= self.from_ns && contents.min_ns < self.to_ns
+    }
+
     /// Hands over what a segment has of what is wanted.
     pub(super) fn segment(&mut self, segment: &Segment) -> Result<(), ReadError> {
         let contents = segment.contents();
-        if contents.max_ns < self.from_ns || contents.min_ns >= self.to_ns {
+        if !self.may_want(segment) {
             return Ok(());
         }
         let mut streams = Vec::new();
@@ -100,10 +106,7 @@ impl Reading<'_> {
                 break;
             }
             opened.read(&batch, self.selection.needs_lines)?;
-            let segment = opened.segment;
-            self.hand_over_columns(&stream.labels, &opened.columns, || {
-                format!("segment {}", segment.path().display())
-            })?;
+            self.hand_over(&stream.labels, &mut opened.columns)?;
             batch_rows = (batch_rows * 4).min(BATCH_ROWS);
         }
         Ok(())
