@@ -136,6 +136,7 @@ fn dump(store: &MemoryLogs) -> Vec<String> {
         direction: Direction::Forward,
         holds: Vec::new(),
         needs_lines: true,
+        holds_decides: false,
         metadata: None,
     };
     let mut lines = Vec::new();

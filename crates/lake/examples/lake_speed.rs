@@ -106,6 +106,7 @@ fn search(lake: &Lake, count: f64) {
                 vec![vec![holds.to_owned()]]
             },
             needs_lines,
+            holds_decides: false,
             metadata: None,
         };
         let started = Instant::now();

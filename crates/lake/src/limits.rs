@@ -20,8 +20,8 @@ pub const FILTER_ROWS_MIN: usize = 256;
 pub const PART_BYTES_MAX: usize = 256 << 20;
 /// A segment in a file has at most so many rows.
 pub const ROWS_PER_SEGMENT_MAX: usize = 1 << 28;
-/// So many batches are read before they are asked for.
-pub const BATCHES_AHEAD: usize = 4;
+/// So many times [`BATCH_ROWS`] are read before they are asked for.
+pub const PARCELS_AHEAD: usize = 4;
 /// Lines are handed over so many at a time.
 pub const BATCH_ROWS: usize = 4096;
 /// The first batch of a stream, where the newest few may be all that is wanted.

@@ -135,6 +135,7 @@ fn check(dir: &Path, acknowledged: i64) {
         direction: Direction::Forward,
         holds: Vec::new(),
         needs_lines: true,
+        holds_decides: false,
         metadata: None,
     };
     let mut counts: HashMap<String, usize> = HashMap::new();

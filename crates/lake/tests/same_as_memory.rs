@@ -32,13 +32,17 @@ fn read(store: &dyn LogRead, selection: &LogSelection) -> Streams {
             }
             last = Some(*at_ns);
             let line = batch.lines.get(place);
-            if selection
-                .holds
-                .iter()
-                .all(|group| group.iter().any(|text| line.contains(text)))
+            // Where the texts decide, the lines themselves may be left out.
+            let is_decided = selection.holds_decides && batch.is_decided;
+            if is_decided
+                || selection
+                    .holds
+                    .iter()
+                    .all(|group| group.iter().any(|text| line.contains(text)))
             {
                 let pairs = batch.metadata.get(place).iter();
                 let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+                let line = if selection.holds_decides { "" } else { line };
                 lines.push((*at_ns, line.to_owned(), pairs.collect()));
             }
         }
@@ -118,6 +122,7 @@ fn selection(random: &mut Random) -> LogSelection {
             .map(|_| (0..=random.below(2)).map(|_| text(random)).collect())
             .collect(),
         needs_lines: true,
+        holds_decides: random.chance(30),
         metadata: None,
     }
 }

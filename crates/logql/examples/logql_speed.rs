@@ -60,6 +60,7 @@ impl LogRead for Store {
                         pairs: &batch.pairs,
                         offsets: &batch.pair_offsets,
                     },
+                    is_decided: false,
                 });
                 if flow == LogFlow::Stop {
                     return Ok(());

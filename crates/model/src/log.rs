@@ -96,6 +96,9 @@ pub struct LogSelection {
     pub holds: Vec<Vec<String>>,
     /// Whether the lines themselves are looked at; where not, a store may hand over empty ones.
     pub needs_lines: bool,
+    /// Whether lines are looked at for [`holds`](Self::holds) alone. A store that hands over no line but those that hold the texts may leave
+    /// the lines themselves out, where it says so with [`LogBatch::is_decided`].
+    pub holds_decides: bool,
     /// Names of metadata that are looked at; `None`: all. A store may leave out what has other names.
     pub metadata: Option<Vec<String>>,
 }
@@ -133,6 +136,8 @@ pub struct LogBatch<'a> {
     pub lines: TextColumn<'a>,
     /// What else is known of each line.
     pub metadata: MetadataColumn<'a>,
+    /// Whether every line holds what [`LogSelection::holds`] asks for, so that who looks for nothing else need not look.
+    pub is_decided: bool,
 }
 
 /// Texts one behind the other, and where each begins.

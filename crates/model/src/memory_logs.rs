@@ -172,6 +172,7 @@ fn hand_over(stream: &Labels, entries: &[&Entry], take: &mut dyn FnMut(&LogBatch
             pairs: &pairs,
             offsets: &metadata_offsets,
         },
+        is_decided: false,
     })
 }
 
@@ -189,6 +190,7 @@ mod tests {
             direction,
             holds: Vec::new(),
             needs_lines: true,
+            holds_decides: false,
             metadata: None,
         };
         let mut lines = Vec::new();

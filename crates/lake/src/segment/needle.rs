@@ -134,7 +134,7 @@ impl<'t> Needle<'t> {
             .pieces
             .iter()
             .any(|piece| matches!(piece, Piece::Fixed(bytes) if self.finder.find(bytes).is_some()));
-        if is_fixed {
+        if is_fixed || self.text.is_empty() {
             return Ok(Hits::All);
         }
         if is_whole {

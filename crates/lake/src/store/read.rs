@@ -49,6 +49,8 @@ pub(super) struct Columns {
     pub(super) ends: Vec<i32>,
     pub(super) pairs: Pairs,
     pub(super) pair_ends: Vec<i32>,
+    /// Whether all lines hold what is asked for.
+    pub(super) is_decided: bool,
 }
 
 impl<'r> Reading<'r> {
@@ -105,6 +107,7 @@ impl Columns {
         self.ends.push(0);
         self.pair_ends.clear();
         self.pair_ends.push(0);
+        self.is_decided = false;
     }
 
     /// Lends the rows of a stream to `take`.
@@ -130,6 +133,7 @@ impl Columns {
                 pairs: &pairs,
                 offsets: if pairs.is_empty() { &[] } else { &self.pair_ends },
             },
+            is_decided: self.is_decided,
         }))
     }
 

@@ -2,50 +2,95 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use model::{Labels, LogFlow, ReadError};
 
 use super::Inner;
 use super::read::{Columns, Reading};
-use crate::limits::BATCHES_AHEAD;
+use crate::limits::{BATCH_ROWS, PARCELS_AHEAD};
 use crate::segment::Segment;
 
+/// Rows of some streams that are passed on together: passing on costs more than a few rows do.
+#[derive(Debug, Default)]
+struct Parcel {
+    streams: Vec<(Labels, Columns)>,
+    rows: usize,
+}
+
+/// Where a reader puts what it read.
+struct Sender<'w> {
+    parcels: SyncSender<Parcel>,
+    /// Columns that can be used again.
+    empty: Receiver<Vec<Columns>>,
+    spare: Vec<Columns>,
+    parcel: Parcel,
+    /// Before which time lines are wanted still.
+    wanted_to: &'w AtomicI64,
+}
+
+impl Sender<'_> {
+    fn take(&mut self, stream: &Labels, columns: &mut Columns) -> LogFlow {
+        if self.spare.is_empty() {
+            self.spare = self.empty.try_recv().unwrap_or_default();
+        }
+        self.parcel.rows += columns.times_ns.len();
+        let full = std::mem::replace(columns, self.spare.pop().unwrap_or_default());
+        self.parcel.streams.push((stream.clone(), full));
+        if self.parcel.rows < BATCH_ROWS {
+            return LogFlow::More;
+        }
+        self.send()
+    }
+
+    fn send(&mut self) -> LogFlow {
+        match self.parcels.send(std::mem::take(&mut self.parcel)) {
+            Ok(()) => LogFlow::MoreBefore(self.wanted_to.load(Ordering::Relaxed)),
+            // Nobody wants any more.
+            Err(_) => LogFlow::Stop,
+        }
+    }
+}
+
 impl Inner {
-    /// Hands over what segments have, oldest first, reading some batches ahead.
+    /// Hands over what segments have, oldest first, reading some rows ahead.
     pub(super) fn read_ahead(
         &self,
         segments: &[Arc<Segment>],
         reading: &mut Reading<'_>,
     ) -> Result<(), ReadError> {
-        let (batches, next) = sync_channel::<(Labels, Columns)>(BATCHES_AHEAD);
-        let (used, empty) = sync_channel::<Columns>(BATCHES_AHEAD + 1);
-        // Before which time lines are wanted still.
+        let (parcels, next) = sync_channel(PARCELS_AHEAD);
+        let (used, empty) = sync_channel(PARCELS_AHEAD + 1);
         let wanted_to = AtomicI64::new(reading.to_ns);
         let selection = reading.selection;
         thread::scope(|scope| {
-            let wanted_to = &wanted_to;
+            let mut sender = Sender {
+                parcels,
+                empty,
+                spare: Vec::new(),
+                parcel: Parcel::default(),
+                wanted_to: &wanted_to,
+            };
             let reader = scope.spawn(move || {
-                let mut send = |stream: &Labels, columns: &mut Columns| {
-                    let full = std::mem::replace(columns, empty.try_recv().unwrap_or_default());
-                    Ok(match batches.send((stream.clone(), full)) {
-                        Ok(()) => LogFlow::MoreBefore(wanted_to.load(Ordering::Relaxed)),
-                        // Nobody wants any more.
-                        Err(_) => LogFlow::Stop,
-                    })
-                };
-                self.read_segments(segments, &mut Reading::new(selection, &mut send))
+                let mut take = |stream: &Labels, columns: &mut Columns| Ok(sender.take(stream, columns));
+                let read = self.read_segments(segments, &mut Reading::new(selection, &mut take));
+                sender.send();
+                read
             });
-            for (stream, mut columns) in next {
-                reading.hand_over(&stream, &mut columns)?;
-                wanted_to.store(reading.to_ns, Ordering::Relaxed);
-                if reading.is_over {
-                    // The channel goes, and the reader ends at its next batch.
-                    return Ok(());
+            for parcel in next {
+                let mut emptied = Vec::with_capacity(parcel.streams.len());
+                for (stream, mut columns) in parcel.streams {
+                    reading.hand_over(&stream, &mut columns)?;
+                    if reading.is_over {
+                        // The channel goes, and the reader ends when it sends next.
+                        return Ok(());
+                    }
+                    emptied.push(columns);
                 }
-                // Where there are enough of them it may go.
-                let _ = used.try_send(columns);
+                wanted_to.store(reading.to_ns, Ordering::Relaxed);
+                // Where there are enough of them they may go.
+                let _ = used.try_send(emptied);
             }
             match reader.join() {
                 Ok(read) => read,

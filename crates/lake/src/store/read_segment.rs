@@ -105,7 +105,10 @@ impl Reading<'_> {
             if batch.is_empty() {
                 break;
             }
-            opened.read(&batch, self.selection.needs_lines)?;
+            // What was found holds the texts for sure.
+            let is_decided = self.selection.holds_decides;
+            opened.read(&batch, self.selection.needs_lines && !is_decided)?;
+            opened.columns.is_decided = is_decided;
             self.hand_over(&stream.labels, &mut opened.columns)?;
             batch_rows = (batch_rows * 4).min(BATCH_ROWS);
         }

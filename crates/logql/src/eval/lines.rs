@@ -60,6 +60,7 @@ impl Evaluator<'_> {
             direction: asked.direction,
             holds: pipeline::holds(&log.stages),
             needs_lines: true,
+            holds_decides: false,
             metadata: None,
         };
         let store = self.store;

@@ -24,6 +24,10 @@ struct Reading<'e, 'a> {
     windows: Box<dyn Windows>,
     offset_ns: i64,
     counts_bytes: bool,
+    /// Whether every line counts, whatever is in it.
+    is_plain: bool,
+    /// Whether every line counts that holds some texts.
+    holds_decides: bool,
     before: Option<model::Labels>,
 }
 
@@ -70,6 +74,7 @@ impl Evaluator<'_> {
             direction: Direction::Forward,
             holds: pipeline::holds(&stages),
             needs_lines,
+            holds_decides: !counts_bytes && range.unwrap.is_none() && pipeline::holds_decide(&stages),
             metadata: fields.wanted_names(),
         };
         let mut reading = Reading {
@@ -81,6 +86,8 @@ impl Evaluator<'_> {
             windows: windows(aggregation, grid),
             offset_ns: range.offset_ns,
             counts_bytes,
+            is_plain: stages.is_empty() && range.unwrap.is_none() && !counts_bytes,
+            holds_decides: selection.holds_decides,
             before: None,
         };
         reading.read(&selection)?;
@@ -116,6 +123,11 @@ impl Reading<'_, '_> {
         let statistics = &mut self.evaluator.statistics;
         statistics.lines_read += batch.times_ns.len() as u64;
         statistics.bytes_read += batch.lines.text.len() as u64;
+        let is_plain = self.is_plain || self.holds_decides && batch.is_decided;
+        if is_plain && batch.metadata.offsets.is_empty() {
+            self.count(batch.times_ns);
+            return self.check();
+        }
         for (place, at_ns) in batch.times_ns.iter().enumerate() {
             if place.is_multiple_of(limits::CHECK_EVERY) {
                 self.check()?;
@@ -123,6 +135,20 @@ impl Reading<'_, '_> {
             self.line(*at_ns, batch.lines.get(place), batch.metadata.get(place))?;
         }
         self.check()
+    }
+
+    /// Counts lines of which nothing but their times matters: all belong to the same series.
+    fn count(&mut self, times_ns: &[i64]) {
+        self.fields.start_line(&[]);
+        let series = self.series.find(&self.fields);
+        for at_ns in times_ns {
+            if self
+                .windows
+                .add(series, at_ns.saturating_add(self.offset_ns), 1.0)
+            {
+                self.evaluator.statistics.lines_kept += 1;
+            }
+        }
     }
 
     fn check(&mut self) -> Result<(), EvalError> {

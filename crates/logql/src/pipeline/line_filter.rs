@@ -77,6 +77,12 @@ impl Test {
     }
 }
 
+/// Whether lines pass just where they hold what [`holds`] says.
+pub(crate) fn is_decided_by_holds(filter: &ast::LineFilter) -> bool {
+    let mut needles = std::iter::once(&filter.needle).chain(&filter.or);
+    filter.op == LineOp::Contains && needles.all(|needle| !needle.is_ip)
+}
+
 /// What lines must hold to pass: one text at least of every group. For stores that can leave lines out.
 pub(crate) fn holds(filter: &ast::LineFilter) -> Vec<Vec<String>> {
     let needles = || std::iter::once(&filter.needle).chain(&filter.or);

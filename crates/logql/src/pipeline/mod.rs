@@ -212,6 +212,15 @@ pub(crate) fn holds(stages: &[ast::Stage]) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Whether [`holds`] is all that the stages ask of a line, and there are any.
+pub(crate) fn holds_decide(stages: &[ast::Stage]) -> bool {
+    let is_decided = |stage: &ast::Stage| match stage {
+        ast::Stage::LineFilter(filter) => line_filter::is_decided_by_holds(filter),
+        _ => false,
+    };
+    !stages.is_empty() && stages.iter().all(is_decided)
+}
+
 /// The stages without those at the end that only change a line nobody looks at, and whether any of the others looks at it.
 pub(crate) fn without_idle(stages: &[ast::Stage]) -> (Vec<ast::Stage>, bool) {
     let mut kept = Vec::new();

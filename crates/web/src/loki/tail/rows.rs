@@ -95,6 +95,7 @@ fn hand_over(
             pairs: &pairs,
             offsets: &pair_offsets,
         },
+        is_decided: false,
     })
 }
 
