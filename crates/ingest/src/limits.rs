@@ -222,3 +222,7 @@ pub const LOG_LEVEL_BYTES_LOOKED_AT: usize = 1024;
 pub const LOG_TAIL_BATCHES: usize = 1024;
 /// Bytes of batches that live tails may hold together; more are dropped and told as a gap.
 pub const LOG_TAIL_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one document of Elasticsearch's bulk protocol.
+pub const ELASTIC_DOCUMENT_BYTES_MAX: usize = 4 << 20;
+/// Fields of one document; of one with more, the whole document becomes the line.
+pub const ELASTIC_FIELDS_MAX: usize = 1024;

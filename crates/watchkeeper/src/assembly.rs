@@ -47,6 +47,8 @@ struct Engines {
 struct Services {
     host: Option<Arc<collect::Host>>,
     push: Arc<ingest::Push>,
+    /// None where no log lines are kept.
+    logs: Option<web::LogStores>,
     statsd: Option<Arc<ingest::Statsd>>,
     scraper: Arc<ingest::Scraper>,
     alerting: Arc<alerting::Alerting>,
@@ -104,7 +106,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
-        logs: None,
+        logs: services.logs.clone(),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),
@@ -290,6 +292,7 @@ fn build_services(
     Ok(Services {
         host: host.transpose()?,
         push,
+        logs: None,
         statsd: None,
         scraper,
         alerting,
@@ -383,6 +386,7 @@ fn control_parts(
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
             push: Arc::clone(&services.push),
+            logs: services.logs.as_ref().map(|logs| Arc::clone(&logs.intake)),
             series: engines.db.clone(),
             forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),

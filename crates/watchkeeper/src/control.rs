@@ -21,6 +21,8 @@ use crate::store_watch::StoreWatch;
 pub(crate) struct Reloadable {
     pub(crate) scraper: Arc<ingest::Scraper>,
     pub(crate) push: Arc<ingest::Push>,
+    /// None where no log lines are kept.
+    pub(crate) logs: Option<Arc<ingest::Logs>>,
     pub(crate) series: tsdb::Db,
     pub(crate) forwarder: Arc<ingest::Forwarder>,
     pub(crate) alerting: Arc<alerting::Alerting>,
@@ -51,6 +53,9 @@ impl Reloadable {
         let endpoints = self.forwarder.prepare(&file.remote_write, &external_labels)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
         self.push.configure(&file.push, &file.multi_tenancy, &file.limits);
+        if let Some(logs) = &self.logs {
+            logs.configure(&file.logs, &file.multi_tenancy, &file.limits);
+        }
         self.series.limit_tenants(series_limits);
         self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use ingest::config::logs::LogsConfig;
 use ingest::config::{Limits, MultiTenancy, OtlpConfig, PushConfig, RemoteRead, RemoteWrite, TracingConfig};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
@@ -51,6 +52,9 @@ pub(crate) struct ConfigFile {
     /// What becomes of series that others send.
     #[serde(deserialize_with = "or_default")]
     pub(crate) push: PushConfig,
+    /// What becomes of log lines.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) logs: LogsConfig,
     /// Whose series there are.
     #[serde(deserialize_with = "or_default")]
     pub(crate) multi_tenancy: MultiTenancy,
@@ -123,6 +127,7 @@ impl ConfigFile {
         messages.extend(self.remote_faults());
         messages.extend(self.statsd.validate());
         messages.extend(self.push.validate());
+        messages.extend(self.logs.validate());
         messages.extend(ingest::config::validate_tenants(
             &self.multi_tenancy,
             &self.limits,
