@@ -40,6 +40,9 @@ pub(crate) struct ConfigFile {
     /// Where statsd is heard, and what is made of it.
     #[serde(deserialize_with = "or_default")]
     pub(crate) statsd: ingest::statsd::Config,
+    /// Where syslog is heard.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) syslog: ingest::syslog::Config,
     /// Files with further jobs; patterns may stand for many.
     #[serde(deserialize_with = "or_default")]
     pub(super) scrape_config_files: Vec<Spanned<String>>,
@@ -104,6 +107,7 @@ impl ConfigFile {
     pub(super) fn resolve_paths(&mut self, base: &Path) {
         self.global.resolve_paths(base);
         self.alerting.resolve_paths(base);
+        self.syslog.resolve_paths(base);
         for config in &mut self.scrape_configs {
             config.resolve_paths(base);
         }
@@ -126,6 +130,7 @@ impl ConfigFile {
         messages.extend(ingest::config::validate(&self.global, &self.scrape_configs));
         messages.extend(self.remote_faults());
         messages.extend(self.statsd.validate());
+        messages.extend(self.syslog.validate());
         messages.extend(self.push.validate());
         messages.extend(self.logs.validate());
         messages.extend(ingest::config::validate_tenants(
