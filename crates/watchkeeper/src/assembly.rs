@@ -48,8 +48,9 @@ struct Engines {
 struct Services {
     host: Option<Arc<collect::Host>>,
     push: Arc<ingest::Push>,
-    logs: Arc<ingest::Logs>,
+    logs: web::LogStores,
     statsd: Option<Arc<ingest::Statsd>>,
+    syslog: Option<Arc<ingest::Syslog>>,
     scraper: Arc<ingest::Scraper>,
     alerting: Arc<alerting::Alerting>,
 }
@@ -79,6 +80,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let mut services = build_services(&loaded, &engines, &outlets, &clock, address, &mut registry)?;
     services.push.load_elections(&elections_path(&data_dir))?;
     services.statsd = listen_to_statsd(&loaded, &services.push, &clock, &mut registry).await?;
+    services.syslog = listen_to_syslog(&loaded, &services.logs.intake, &clock, &mut registry).await?;
     let web_telemetry = web::Telemetry::default();
     web_telemetry.register(&mut registry);
     let mut tasks = Supervisor::default();
@@ -107,7 +109,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
-        logs: Some(log_stores(&engines, &services)),
+        logs: Some(services.logs.clone()),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),
@@ -288,7 +290,10 @@ fn build_services(
     let push = Arc::new(ingest::Push::new(Arc::clone(&others), telemetry));
     let telemetry = ingest::LogsTelemetry::default();
     telemetry.register(registry);
-    let logs = Arc::new(ingest::Logs::new(Arc::new(engines.logs.clone()), telemetry));
+    let logs = web::LogStores {
+        reader: Arc::new(engines.logs.clone()),
+        intake: Arc::new(ingest::Logs::new(Arc::new(engines.logs.clone()), telemetry)),
+    };
     let telemetry = ingest::Telemetry::default();
     telemetry.register(registry);
     let scraper = ingest::Scraper::new(ingest::ScraperDeps {
@@ -320,6 +325,7 @@ fn build_services(
         push,
         logs,
         statsd: None,
+        syslog: None,
         scraper,
         alerting,
     })
@@ -341,6 +347,24 @@ async fn listen_to_statsd(
     let statsd = ingest::Statsd::bind(config, Arc::clone(push), Arc::clone(clock), telemetry).await?;
     info!(udp = ?statsd.udp_address(), tcp = ?statsd.tcp_address(), "listening to statsd");
     Ok(Some(statsd))
+}
+
+/// Opens the sockets of syslog, where the configuration names any.
+async fn listen_to_syslog(
+    loaded: &Loaded,
+    logs: &Arc<ingest::Logs>,
+    clock: &SharedClock,
+    registry: &mut Registry,
+) -> anyhow::Result<Option<Arc<ingest::Syslog>>> {
+    let config = loaded.file.syslog.clone();
+    if !config.is_on() {
+        return Ok(None);
+    }
+    let telemetry = ingest::SyslogTelemetry::default();
+    telemetry.register(registry);
+    let syslog = ingest::Syslog::bind(config, Arc::clone(logs), Arc::clone(clock), telemetry).await?;
+    info!(udp = ?syslog.udp_address(), tcp = ?syslog.tcp_address(), tls = ?syslog.tls_address(), "listening to syslog");
+    Ok(Some(syslog))
 }
 
 /// What is stored goes on to the endpoints of `remote_write`.
@@ -369,6 +393,12 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
             Arc::clone(&statsd).run(token.clone())
         });
     }
+    if let Some(syslog) = &services.syslog {
+        let (syslog, token) = (Arc::clone(syslog), stop.clone());
+        tasks.watch("syslog", stop.clone(), move || {
+            Arc::clone(&syslog).run(token.clone())
+        });
+    }
     let (scraper, token) = (Arc::clone(&services.scraper), stop.clone());
     tasks.watch("scrape", stop.clone(), move || {
         Arc::clone(&scraper).run(token.clone())
@@ -381,14 +411,6 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
     tasks.watch("nudge", stop.clone(), move || {
         housekeeping::nudge_rules(targets.inlet(), nudges.clone(), token.clone())
     });
-}
-
-/// Where log lines are pushed and read.
-fn log_stores(engines: &Engines, services: &Services) -> web::LogStores {
-    web::LogStores {
-        reader: Arc::new(engines.logs.clone()),
-        intake: Arc::clone(&services.logs),
-    }
 }
 
 /// What the page and the API say of this process.
@@ -420,7 +442,7 @@ fn control_parts(
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
             push: Arc::clone(&services.push),
-            logs: Arc::clone(&services.logs),
+            logs: Arc::clone(&services.logs.intake),
             series: engines.db.clone(),
             forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),

@@ -133,6 +133,7 @@ struct FixedAtStart {
     server: web::Config,
     collect: collect::Config,
     statsd: ingest::statsd::Config,
+    syslog: ingest::syslog::Config,
     storage: config::Storage,
 }
 
@@ -142,6 +143,7 @@ impl FixedAtStart {
             server: file.server.clone(),
             collect: file.collect.clone(),
             statsd: file.statsd.clone(),
+            syslog: file.syslog.clone(),
             storage: file.storage.clone(),
         }
     }
@@ -152,6 +154,7 @@ impl FixedAtStart {
             ("server", self.server == new.server),
             ("collect", self.collect == new.collect),
             ("statsd", self.statsd == new.statsd),
+            ("syslog", self.syslog == new.syslog),
             ("storage", self.storage == new.storage),
         ];
         sections

@@ -153,7 +153,13 @@ async fn lines_are_asked_for_in_explore() {
         .collect();
     taken.sort_unstable();
     assert_eq!(taken, [("40ms", 2), ("50ms", 2)]);
-    // Forward, from the oldest on; times in other forms.
+    server.end().await;
+}
+
+#[tokio::test]
+async fn times_are_taken_in_loki_s_other_forms() {
+    let server = Server::start().await;
+    fill(&server);
     let start = format!("{}.5", NOW_MS / 1000 - 600);
     let forward = json_of(
         &server,
@@ -167,7 +173,8 @@ async fn lines_are_asked_for_in_explore() {
         ],
     )
     .await;
-    assert_eq!(forward["data"]["result"][0]["values"][0][0], at(1));
+    let first = (NOW_NS - 59 * 10 * SECOND_NS).to_string();
+    assert_eq!(forward["data"]["result"][0]["values"][0][0], first);
     server.end().await;
 }
 
@@ -370,92 +377,54 @@ async fn fields_and_labels_are_detected_for_drilldown() {
     server.end().await;
 }
 
+/// A path, its query, further parameters; the status and a part of the text.
+type Fault<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+
 #[tokio::test]
 async fn faults_are_told_in_loki_s_words_and_plain_text() {
     let server = Server::start().await;
     fill(&server);
-    let check = async |path: &str, params: &[(&str, &str)], expected: u16, part: &str| {
-        let (status, text) = ask(&server, path, params).await;
+    let (range, instant, of_a) = ("query_range", "query", r#"{a="b"}"#);
+    let count = r#"count_over_time({a="b"}[1m])"#;
+    let unwrap = r#"sum by (app) (rate({app="shop"} | logfmt | unwrap path [10m]))"#;
+    let faults: [Fault<'_>; 13] = [
+        (range, "{", &[], 400, "parse error at line 1, col "),
+        (range, of_a, &[("start", "x")], 400, "invalid parameter \"start\""),
+        (range, of_a, &[("start", "9"), ("end", "8")], 400, "end timestamp"),
+        (range, of_a, &[("limit", "9999")], 400, "max entries limit"),
+        (range, of_a, &[("direction", "up")], 400, "invalid direction 'up'"),
+        (range, count, &[("step", "0")], 400, "zero or negative"),
+        (range, count, &[("step", "100ms"), ("since", "1h")], 400, "11000"),
+        (
+            instant,
+            of_a,
+            &[],
+            400,
+            "log queries are not supported as an instant",
+        ),
+        (instant, unwrap, &[], 400, "pipeline error"),
+        ("labels", "{a}", &[], 400, "parse error"),
+        ("nothing", "", &[], 404, "there is no /loki/api/v1/nothing"),
+        ("tail", of_a, &[], 400, "WebSocket"),
+        ("detected_fields", count, &[], 400, "only log queries"),
+    ];
+    for (path, query, more, expected, part) in faults {
+        let params = [&[("query", query)], more].concat();
+        let (status, text) = ask(&server, &format!("/loki/api/v1/{path}"), &params).await;
         assert_eq!(status, expected, "{path} {params:?}: {text}");
         assert!(text.contains(part), "{path} {params:?}: {text}");
-    };
-    let range = "/loki/api/v1/query_range";
-    check(range, &[("query", "{")], 400, "parse error at line 1, col ").await;
-    check(
-        range,
-        &[("query", r#"{a="b"}"#), ("start", "x")],
-        400,
-        "invalid parameter \"start\"",
-    )
-    .await;
-    check(
-        range,
-        &[("query", r#"{a="b"}"#), ("start", "9"), ("end", "8")],
-        400,
-        "end timestamp",
-    )
-    .await;
-    check(
-        range,
-        &[("query", r#"{a="b"}"#), ("limit", "9999")],
-        400,
-        "max entries limit",
-    )
-    .await;
-    check(
-        range,
-        &[("query", r#"{a="b"}"#), ("direction", "up")],
-        400,
-        "invalid direction 'up'",
-    )
-    .await;
-    let query = r#"count_over_time({a="b"}[1m])"#;
-    check(range, &[("query", query), ("step", "0")], 400, "zero or negative").await;
-    check(
-        range,
-        &[("query", query), ("step", "100ms"), ("since", "1h")],
-        400,
-        "11000",
-    )
-    .await;
-    let instant = "/loki/api/v1/query";
-    check(
-        instant,
-        &[("query", r#"{a="b"}"#)],
-        400,
-        "log queries are not supported as an instant query",
-    )
-    .await;
-    let query = r#"sum_over_time({app="mail"} | unwrap x | __error__="" [10m]) / 0 * sum by (app) (rate({app="shop"} | logfmt | unwrap path [10m]))"#;
-    check(instant, &[("query", query)], 400, "pipeline error").await;
-    check("/loki/api/v1/labels", &[("query", "{a}")], 400, "parse error").await;
-    check(
-        "/loki/api/v1/nothing",
-        &[],
-        404,
-        "there is no /loki/api/v1/nothing",
-    )
-    .await;
-    check("/loki/api/v1/tail", &[("query", r#"{a="b"}"#)], 400, "WebSocket").await;
-    check(
-        "/loki/api/v1/detected_fields",
-        &[("query", query)],
-        400,
-        "only log queries",
-    )
-    .await;
-    let formatted = post(
-        &server,
-        "/loki/api/v1/format_query",
-        &[("query", r#"{ a = "b" }|="x""#)],
-    )
-    .await;
+    }
+    let query = [("query", r#"{ a = "b" }|="x""#)];
+    let formatted = post(&server, "/loki/api/v1/format_query", &query).await;
     assert_eq!(formatted["data"], r#"{a="b"} |= "x""#);
-    server
-        .control
-        .ready
-        .store(false, std::sync::atomic::Ordering::SeqCst);
-    check(instant, &[("query", "vector(1)")], 503, "starting").await;
-    check("/ready", &[], 503, "starting").await;
+    let ready = &server.control.ready;
+    ready.store(false, std::sync::atomic::Ordering::SeqCst);
+    for path in ["/loki/api/v1/query", "/ready"] {
+        let (status, text) = ask(&server, path, &[("query", "vector(1)")]).await;
+        assert!(
+            status == 503 && text.contains("starting"),
+            "{path}: {status} {text}"
+        );
+    }
     server.end().await;
 }
