@@ -136,6 +136,8 @@ impl Rig {
             direction: Direction::Forward,
             holds: Vec::new(),
             needs_lines: true,
+            holds_decides: false,
+            metadata: None,
         };
         let mut lines = Vec::new();
         let mut take = |batch: &model::LogBatch<'_>| {

@@ -1,14 +1,21 @@
 //! From pages in a segment back to words.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
 use pack::bytes::{Malformed, Reader};
 use pack::{Part, integers};
+use zstd::bulk::Decompressor;
 
 use super::encode::{ColumnMeta, NumberPage, TextPage};
 use super::number::{NumberStyle, write_hex};
 use crate::limits::{PAGE_ROWS, PART_BYTES_MAX};
+
+thread_local! {
+    /// Making one takes longer than what it is used for here.
+    static DECOMPRESSOR: RefCell<Decompressor<'static>> = RefCell::default();
+}
 
 /// Words one behind the other.
 #[derive(Debug, Default)]
@@ -68,7 +75,9 @@ impl Texts {
         let is_packed = reader.byte()? != 0;
         let rest = reader.take(reader.remaining())?;
         let bytes = if is_packed {
-            zstd::bulk::decompress(rest, total).map_err(|_| Malformed("compressed texts"))?
+            DECOMPRESSOR
+                .with_borrow_mut(|zstd| zstd.decompress(rest, total))
+                .map_err(|_| Malformed("compressed texts"))?
         } else {
             rest.to_vec()
         };

@@ -95,7 +95,7 @@ fn encode_numbers(numbers: &Numbers, sink: &mut PartSink<'_>) -> Result<ColumnMe
     }
     let mut pages = Vec::new();
     for values in numbers.values.chunks(PAGE_ROWS) {
-        let part = sink.put(|out| integers::encode(values.to_vec(), Effort::Small, out))?;
+        let part = sink.put(|out| integers::encode(values.to_vec(), Effort::Fast, out))?;
         pages.push(NumberPage {
             part,
             min: values.iter().copied().min().unwrap_or_default(),
@@ -169,7 +169,7 @@ fn encode_dictionary(words: &Dictionary, sink: &mut PartSink<'_>) -> Result<Colu
             let codes = codes
                 .iter()
                 .map(|code| ranks.get(*code as usize).copied().unwrap_or_default());
-            sink.put(|out| integers::encode(codes.collect(), Effort::Small, out))
+            sink.put(|out| integers::encode(codes.collect(), Effort::Fast, out))
         })
         .collect::<Result<_, _>>()?;
     Ok(ColumnMeta::Dictionary {
@@ -222,7 +222,7 @@ fn put_texts<'t>(texts: impl Iterator<Item = &'t [u8]> + Clone, out: &mut Vec<u8
     let bytes: Vec<u8> = texts.flatten().copied().collect();
     put_varint(out, bytes.len() as u64);
     if !lengths.is_empty() {
-        integers::encode(lengths, Effort::Small, out);
+        integers::encode(lengths, Effort::Fast, out);
     }
     let packed = (bytes.len() >= ZSTD_BYTES_MIN)
         .then(|| zstd::bulk::compress(&bytes, ZSTD_LEVEL).ok())

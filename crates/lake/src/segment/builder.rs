@@ -90,7 +90,7 @@ impl SegmentBuilder {
         sink.put(|out| out.extend_from_slice(&HEADER))?;
         let mut times = Vec::new();
         for page in self.times_ns.chunks(PAGE_ROWS) {
-            times.push(sink.put(|out| integers::encode(page.to_vec(), Effort::Small, out))?);
+            times.push(sink.put(|out| integers::encode(page.to_vec(), Effort::Fast, out))?);
         }
         let lines = write_tables(self.lines.finish(), &mut sink)?;
         let pairs = self
@@ -125,7 +125,7 @@ fn write_tables(finished: FinishedTables, sink: &mut PartSink<'_>) -> Result<Tab
     let mut ids = Vec::new();
     for page in finished.ids.chunks(PAGE_ROWS) {
         let page = page.iter().map(|id| i64::from(*id)).collect();
-        ids.push(sink.put(|out| integers::encode(page, Effort::Small, out))?);
+        ids.push(sink.put(|out| integers::encode(page, Effort::Fast, out))?);
     }
     let mut tables = Vec::new();
     for (place, table) in finished.tables.into_iter().enumerate() {
