@@ -40,6 +40,8 @@ fn dump(store: &MemoryLogs) -> Vec<String> {
         direction: Direction::Forward,
         holds: Vec::new(),
         needs_lines: true,
+        holds_decides: false,
+        metadata: None,
     };
     let mut lines = Vec::new();
     let mut take = |batch: &model::LogBatch<'_>| {

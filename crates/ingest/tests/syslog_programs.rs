@@ -41,6 +41,8 @@ fn lines(store: &MemoryLogs) -> Vec<String> {
         direction: Direction::Forward,
         holds: Vec::new(),
         needs_lines: true,
+        holds_decides: false,
+        metadata: None,
     };
     let mut lines = Vec::new();
     let mut take = |batch: &model::LogBatch<'_>| {
