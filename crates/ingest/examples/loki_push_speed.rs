@@ -142,11 +142,15 @@ fn measure(kind: &str, lines: usize, (format, detect_level): (Format, bool)) {
         ..LogsConfig::default()
     };
     logs.configure(&config, &MultiTenancy::default(), &Limits::default());
-    let (make, encoding): (fn(&str, usize, usize) -> Vec<u8>, Encoding) = match format {
-        Format::Protobuf => (body, Encoding::Snappy),
-        Format::Json => (json_body, Encoding::Identity),
+    let made = (0..8).map(|round| match format {
+        Format::Protobuf => body(kind, lines, round),
+        Format::Json => json_body(kind, lines, round),
+    });
+    let bodies: Vec<Vec<u8>> = made.collect();
+    let encoding = match format {
+        Format::Protobuf => Encoding::Snappy,
+        Format::Json => Encoding::Identity,
     };
-    let bodies: Vec<Vec<u8>> = (0..8).map(|round| make(kind, lines, round)).collect();
     let started = Instant::now();
     let mut sent = 0_usize;
     while started.elapsed() < MEASURED {
