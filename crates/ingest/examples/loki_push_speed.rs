@@ -1,7 +1,7 @@
 //! Measures what a line of a Loki push costs on one core, from the packed body to the batch that a store is handed:
 //! `cargo run --release -p ingest --example loki_push_speed [LINES_PER_BODY]`.
 //!
-//! The store only counts. Bodies are as clients send them: 240 bytes a line, ten streams each, protobuf packed with snappy.
+//! The store only counts. Bodies are as clients send them: 240 bytes a line, ten streams each, protobuf packed with snappy or JSON.
 
 #![allow(
     clippy::print_stdout,
@@ -115,7 +115,26 @@ fn body(kind: &str, lines: usize, round: usize) -> Vec<u8> {
         .expect("a body of this size packs")
 }
 
-fn measure(kind: &str, lines: usize, detect_level: bool) {
+/// The same lines in Loki's JSON, not packed.
+fn json_body(kind: &str, lines: usize, round: usize) -> Vec<u8> {
+    let streams: Vec<serde_json::Value> = (0..STREAMS)
+        .map(|stream| {
+            let values: Vec<serde_json::Value> = (0..lines / STREAMS)
+                .map(|place| {
+                    let number = (round * STREAMS + stream) * lines + place;
+                    serde_json::json!([
+                        (1_700_010_599_000_000_000 + number as u64).to_string(),
+                        line(kind, number)
+                    ])
+                })
+                .collect();
+            serde_json::json!({"stream": {"app": "cart", "pod": format!("cart-{stream}")}, "values": values})
+        })
+        .collect();
+    serde_json::json!({"streams": streams}).to_string().into_bytes()
+}
+
+fn measure(kind: &str, lines: usize, (format, detect_level): (Format, bool)) {
     let store = Arc::new(Counting::default());
     let logs = Logs::new(Arc::<Counting>::clone(&store), LogsTelemetry::default());
     let config = LogsConfig {
@@ -123,12 +142,20 @@ fn measure(kind: &str, lines: usize, detect_level: bool) {
         ..LogsConfig::default()
     };
     logs.configure(&config, &MultiTenancy::default(), &Limits::default());
-    let bodies: Vec<Vec<u8>> = (0..8).map(|round| body(kind, lines, round)).collect();
+    let made = (0..8).map(|round| match format {
+        Format::Protobuf => body(kind, lines, round),
+        Format::Json => json_body(kind, lines, round),
+    });
+    let bodies: Vec<Vec<u8>> = made.collect();
+    let encoding = match format {
+        Format::Protobuf => Encoding::Snappy,
+        Format::Json => Encoding::Identity,
+    };
     let started = Instant::now();
     let mut sent = 0_usize;
     while started.elapsed() < MEASURED {
         for body in &bodies {
-            let taken = logs.loki_push(body, Encoding::Snappy, Format::Protobuf, Origin::alone(0));
+            let taken = logs.loki_push(body, encoding, format, Origin::alone(0));
             taken.expect("the body is a push");
             sent += body.len();
         }
@@ -136,7 +163,7 @@ fn measure(kind: &str, lines: usize, detect_level: bool) {
     let took = started.elapsed();
     let count = store.0.load(Ordering::Relaxed);
     println!(
-        "{kind:<8} detected_level {}: {:6.1} ns a line, {:5.2} million lines a second, {:6.0} MB/s of lines, {:5.0} MB/s packed",
+        "{format:<8?} {kind:<6} detected_level {}: {:6.1} ns a line, {:5.2} million lines a second, {:6.0} MB/s of lines, {:5.0} MB/s packed",
         if detect_level { "on " } else { "off" },
         took.as_nanos() as f64 / count as f64,
         count as f64 / took.as_secs_f64() / 1e6,
@@ -149,8 +176,10 @@ fn main() {
     let asked = std::env::args().nth(1).and_then(|text| text.parse().ok());
     let lines = asked.unwrap_or(4_000);
     for kind in ["access", "logfmt", "json"] {
-        for detect_level in [false, true] {
-            measure(kind, lines, detect_level);
+        for format in [Format::Protobuf, Format::Json] {
+            for detect_level in [false, true] {
+                measure(kind, lines, (format, detect_level));
+            }
         }
     }
 }

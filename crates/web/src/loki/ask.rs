@@ -19,19 +19,54 @@ pub(super) struct Took {
     pub(super) worked: Duration,
 }
 
-/// Asks the store on a worker.
+/// What came of a question, and how long that took; nothing where it was only tried and took too long for that.
+type Answered<T> = Option<Result<(T, Took), EvalError>>;
+
+/// Asks the store on a worker. What is done in some milliseconds is done on the thread that asks: for questions that look at their
+/// deadline.
 pub(super) async fn ask<T: Send + 'static>(
     app: &Arc<App>,
     tenant: TenantId,
     question: impl Fn(&dyn LogRead, &Options) -> Result<T, EvalError> + Send + 'static,
 ) -> Result<(T, Took), LokiError> {
+    let work = work(app, tenant, question)?;
+    let timeout = app.config.query_timeout.0;
+    settled(app, app.workers.run_here_first(timeout, work).await?)
+}
+
+/// The same for questions about streams, which the store answers without looking at the time: always on a thread of its own.
+pub(super) async fn ask_apart<T: Send + 'static>(
+    app: &Arc<App>,
+    tenant: TenantId,
+    question: impl Fn(&dyn LogRead, &Options) -> Result<T, EvalError> + Send + 'static,
+) -> Result<T, LokiError> {
+    let work = work(app, tenant, question)?;
+    let done = app.workers.run(app.config.query_timeout.0, work).await?;
+    let done = done.unwrap_or(Err(EvalError::Timeout));
+    settled(app, done).map(|(answer, _)| answer)
+}
+
+fn settled<T>(app: &App, answer: Result<T, EvalError>) -> Result<T, LokiError> {
+    answer.map_err(|error| {
+        let error = LokiError::from(error);
+        app.deps.telemetry.count_query_failure(error.kind());
+        error
+    })
+}
+
+/// A question as a worker carries it out; none is its answer where it was only tried.
+fn work<T>(
+    app: &App,
+    tenant: TenantId,
+    question: impl Fn(&dyn LogRead, &Options) -> Result<T, EvalError> + Send + 'static,
+) -> Result<impl Fn(&Task) -> Answered<T> + Send + 'static, LokiError> {
     let Some(stores) = &app.deps.logs else {
         return Err(LokiError::not_found("no log lines are kept here"));
     };
     let reader = Arc::clone(&stores.reader);
     let memory_max = usize::try_from(app.config.query_memory_max.0).unwrap_or(usize::MAX);
     let now_ns = app.deps.clock.now_ms().saturating_mul(1_000_000);
-    let work = move |task: &Task| {
+    Ok(move |task: &Task| {
         let started = Instant::now();
         let options = Options {
             tenant,
@@ -50,15 +85,6 @@ pub(super) async fn ask<T: Send + 'static>(
             worked: started.elapsed(),
         };
         Some(answer.map(|answer| (answer, took)))
-    };
-    let answer = app
-        .workers
-        .run_here_first(app.config.query_timeout.0, work)
-        .await?;
-    answer.map_err(|error| {
-        let error = LokiError::from(error);
-        app.deps.telemetry.count_query_failure(error.kind());
-        error
     })
 }
 

@@ -428,3 +428,26 @@ async fn faults_are_told_in_loki_s_words_and_plain_text() {
     }
     server.end().await;
 }
+
+#[tokio::test]
+async fn a_query_ends_at_its_timeout() {
+    let config = web::Config {
+        query_timeout: stdx::HumanDuration::from_millis(30),
+        ..web::Config::default()
+    };
+    let server = Server::start_with(config, testkit::FakeClock::new(NOW_MS)).await;
+    let stream = Labels::from_pairs([("app", "busy")]);
+    for i in (0..20_000).rev() {
+        server.lines.add(
+            &stream,
+            NOW_NS - i * 1_000_000,
+            "a line that is looked at again and again",
+            &[],
+        );
+    }
+    let regexes = vec![r#"!~ "(a|b|l)+z.*[0-9]+$""#; 20].join(" ");
+    let query = format!("count_over_time({{app=\"busy\"}} {regexes} [1m])");
+    let (status, text) = ask(&server, "/loki/api/v1/query", &[("query", &query)]).await;
+    assert!(status == 504 && text.contains("timed out"), "{status} {text}");
+    server.end().await;
+}

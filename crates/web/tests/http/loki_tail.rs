@@ -79,13 +79,15 @@ async fn a_tail_begins_with_what_there_is_and_goes_on_with_what_comes() {
 #[tokio::test]
 async fn a_tail_can_be_held_back_and_tells_where_labels_come_from() {
     let server = Server::start().await;
+    push(&server, "shop", NOW_NS - 1, "cart before").await;
     let mut request = url(&server, "&delay_for=1").into_client_request().unwrap();
     let flag = "categorize-labels".parse().unwrap();
     request
         .headers_mut()
         .insert("X-Loki-Response-Encoding-Flags", flag);
     let mut tail = tokio_tungstenite::connect_async(request).await.unwrap().0;
-    // The tail listens from before it has answered.
+    // What there was comes at once, and what comes then is held back.
+    assert_eq!(lines(&next(&mut tail).await), ["cart before"]);
     let sent = std::time::Instant::now();
     push(&server, "shop", NOW_NS, "cart info").await;
     let frame = next(&mut tail).await;

@@ -124,8 +124,10 @@ fn time_ns(text: &str) -> Option<i64> {
         return millis.checked_mul(1_000_000);
     }
     if let Ok(millis) = text.parse::<f64>() {
-        let at_ns = millis * 1e6;
-        return (at_ns.abs() < i64::MAX as f64).then_some(at_ns as i64);
+        // The whole and the fraction apart: a float of nanoseconds would be off by hundreds.
+        let whole = (millis.abs() < i64::MAX as f64).then_some(millis.trunc() as i64)?;
+        let fraction = (millis.fract() * 1e6).round() as i64;
+        return whole.checked_mul(1_000_000)?.checked_add(fraction);
     }
     let moment = text.parse::<jiff::Timestamp>().ok().or_else(|| {
         // Without a zone, times are in UTC.
