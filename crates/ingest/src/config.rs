@@ -13,6 +13,7 @@ pub mod discovery;
 mod headers;
 pub mod http;
 pub mod job;
+pub mod logs;
 pub mod oauth2;
 pub mod otlp;
 mod paths;

@@ -195,3 +195,30 @@ pub const REMOTE_READ_MATCHERS_MAX: usize = 1_000;
 pub const REMOTE_READ_CHUNK_SAMPLES: usize = 120;
 /// Bytes of series in one frame of a streamed answer, one series of more excepted (Prometheus' `remote-read-max-bytes-in-frame`).
 pub const REMOTE_READ_FRAME_BYTES: usize = 1 << 20;
+
+/// Bytes of a log line where the `logs` section does not say, as Loki's `max_line_size`.
+pub const LOG_LINE_BYTES: u64 = 256 << 10;
+/// Labels of a stream where the `logs` section does not say. Loki takes 15, but makes up to 17 of OTLP's resource attributes.
+pub const LOG_LABELS_PER_STREAM: usize = 32;
+/// Bytes of a label's name where the `logs` section does not say, as Loki's `max_label_name_length`.
+pub const LOG_LABEL_NAME_BYTES: u64 = 1024;
+/// Bytes of a label's value where the `logs` section does not say, as Loki's `max_label_value_length`.
+pub const LOG_LABEL_VALUE_BYTES: u64 = 2048;
+/// Pairs of metadata of a line where the `logs` section does not say, as Loki's `max_structured_metadata_entries_count`.
+pub const LOG_METADATA_PAIRS: usize = 128;
+/// Bytes of a line's metadata where the `logs` section does not say, as Loki's `max_structured_metadata_size`.
+pub const LOG_METADATA_BYTES: u64 = 64 << 10;
+/// Names in one list of the `logs` section.
+pub const LOG_NAMES_LISTED_MAX: usize = 256;
+/// Lines of one pushed body.
+pub const LOG_LINES_MAX: usize = 1 << 22;
+/// Bytes of lines, metadata and times that one pushed body may become.
+pub const LOG_BATCH_BYTES_MAX: usize = 256 << 20;
+/// Bytes of labels of pushing senders' streams that are remembered.
+pub const LOG_STREAMS_KNOWN_BYTES: usize = 32 << 20;
+/// Bytes at the beginning of a line in which its level is looked for.
+pub const LOG_LEVEL_BYTES_LOOKED_AT: usize = 1024;
+/// Batches that the slowest live tail may fall behind by.
+pub const LOG_TAIL_BATCHES: usize = 1024;
+/// Bytes of batches that live tails may hold together; more are dropped and told as a gap.
+pub const LOG_TAIL_BYTES_MAX: usize = 64 << 20;

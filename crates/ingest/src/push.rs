@@ -8,12 +8,14 @@
 //! Start at: [`Push::remote_write`].
 
 pub(crate) mod births;
+pub(crate) mod buffers;
 pub mod compression;
 pub mod ha;
 pub mod influx;
 pub mod known;
+pub mod loki;
 pub mod otlp;
-mod policy;
+pub(crate) mod policy;
 pub mod protobuf;
 pub mod remote_write;
 
@@ -21,8 +23,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::{Accepted, MetricMetadata, SeriesBatch, SeriesWrite, TenantId, WriteError};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
+use buffers::Buffers;
 pub use compression::Encoding;
 use known::KnownSeries;
 pub use policy::{Origin, UnknownTenant};
@@ -31,7 +34,7 @@ use policy::{Policy, Rates};
 use crate::config::push::PushConfig;
 use crate::config::tenants::{Limits, MultiTenancy};
 use crate::error::IngestError;
-use crate::limits::{PUSH_BUFFER_BYTES_KEPT, PUSH_BUFFERS_KEPT, PUSH_BYTES_MAX, PUSH_FAULTS_TOLD};
+use crate::limits::PUSH_FAULTS_TOLD;
 use crate::telemetry::PushTelemetry;
 
 /// The one way of pushed samples to the store.
@@ -43,7 +46,7 @@ pub struct Push {
     ha: ha::Ha,
     policy: RwLock<Arc<Policy>>,
     rates: Rates,
-    buffers: Mutex<Vec<Vec<u8>>>,
+    buffers: Buffers,
     otlp: otlp::Otlp,
     seed: u64,
 }
@@ -82,10 +85,12 @@ pub enum PushError {
         max: usize,
     },
     /// The tenant sent too much of late; try again later.
-    #[error("tenant {tenant:?} sends more than {max} samples a second; send less, or raise {key}")]
+    #[error("tenant {tenant:?} sends more than {max} {what} a second; send less, or raise {key}")]
     TooFast {
-        /// Whose samples.
+        /// Who sends.
         tenant: String,
+        /// Too much of what.
+        what: &'static str,
         /// The limit.
         max: u64,
         /// Where it is written.
@@ -133,7 +138,7 @@ impl Push {
             ha: ha::Ha::default(),
             policy: RwLock::default(),
             rates: Rates::default(),
-            buffers: Mutex::default(),
+            buffers: Buffers::default(),
             otlp: otlp::Otlp::default(),
             seed: RandomState::new().hash_one(0_u8),
         }
@@ -200,17 +205,7 @@ impl Push {
         encoding: Encoding,
         work: impl FnOnce(&[u8]) -> Result<T, PushError>,
     ) -> Result<T, PushError> {
-        let mut buffer = self.buffers.lock().pop().unwrap_or_default();
-        let result = encoding
-            .unpack(body, PUSH_BYTES_MAX, &mut buffer)
-            .and_then(|()| work(&buffer));
-        if buffer.capacity() <= PUSH_BUFFER_BYTES_KEPT {
-            let mut buffers = self.buffers.lock();
-            if buffers.len() < PUSH_BUFFERS_KEPT {
-                buffers.push(buffer);
-            }
-        }
-        result
+        self.buffers.unpacked(body, encoding, work)
     }
 }
 

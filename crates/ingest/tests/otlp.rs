@@ -611,9 +611,9 @@ fn bodies_of_another_kind_are_refused_whole() {
             .otlp_metrics(body, Encoding::Identity, format, Origin::alone(0));
         result.unwrap_err().to_string()
     };
-    assert!(refused(b"\x0a\xff", Format::Protobuf).contains("OTLP metrics request"));
+    assert!(refused(b"\x0a\xff", Format::Protobuf).contains("OTLP request"));
     assert!(refused(b"{", Format::Json).contains("line 1"));
-    assert!(refused(br#"{"resourceMetrics": 5}"#, Format::Json).contains("OTLP metrics request"));
+    assert!(refused(br#"{"resourceMetrics": 5}"#, Format::Json).contains("OTLP request"));
     let many = format!("{{\"resourceMetrics\": [{}]}}", "{},".repeat(600_000));
     assert!(refused(many.as_bytes(), Format::Json).contains("objects"));
     assert!(receiver.lines().is_empty());

@@ -35,6 +35,11 @@ impl<T: Clone> Outlet<T> {
         self.offered.load(Ordering::Relaxed)
     }
 
+    /// Whether anybody reads at the moment.
+    pub fn has_readers(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
     /// A reader of everything offered from now on.
     pub fn inlet(&self) -> Inlet<T> {
         Inlet {

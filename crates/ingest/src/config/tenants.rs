@@ -39,6 +39,8 @@ pub struct TenantLimits {
     pub samples_per_second: Option<u64>,
     /// Labels of a pushed series, its name among them.
     pub labels_per_series: Option<u64>,
+    /// Bytes of pushed log lines a second, over some seconds.
+    pub log_bytes_per_second: Option<u64>,
 }
 
 impl TenantLimits {
@@ -49,6 +51,7 @@ impl TenantLimits {
             active_series: pick(self.active_series, default.active_series),
             samples_per_second: pick(self.samples_per_second, default.samples_per_second),
             labels_per_series: pick(self.labels_per_series, default.labels_per_series),
+            log_bytes_per_second: pick(self.log_bytes_per_second, default.log_bytes_per_second),
         }
     }
 }

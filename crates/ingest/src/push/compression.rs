@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::PushError;
 
@@ -17,6 +17,8 @@ pub enum Encoding {
     Zstd,
     /// gzip members.
     Gzip,
+    /// Deflate, with zlib's head as RFC 9110 has it, or without as some senders have it.
+    Deflate,
 }
 
 impl Encoding {
@@ -27,6 +29,7 @@ impl Encoding {
             "snappy" => Some(Self::Snappy),
             "zstd" => Some(Self::Zstd),
             "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
             _ => None,
         }
     }
@@ -47,8 +50,18 @@ impl Encoding {
                 read_bounded("zstd", decoder, bytes_max, out)
             }
             Self::Gzip => read_bounded("gzip", MultiGzDecoder::new(body), bytes_max, out),
+            Self::Deflate if has_zlib_head(body) => {
+                read_bounded("deflate", ZlibDecoder::new(body), bytes_max, out)
+            }
+            Self::Deflate => read_bounded("deflate", DeflateDecoder::new(body), bytes_max, out),
         }
     }
+}
+
+/// RFC 1950, section 2.2: method 8, a window of at most 32 KiB, and a check that makes both bytes a multiple of 31.
+fn has_zlib_head(body: &[u8]) -> bool {
+    matches!(*body, [method, flags, ..]
+        if method & 0x8f == 8 && u16::from_be_bytes([method, flags]).is_multiple_of(31))
 }
 
 fn unpack_snappy(body: &[u8], bytes_max: usize, out: &mut Vec<u8>) -> Result<(), PushError> {
@@ -109,6 +122,11 @@ mod tests {
                 encoder.write_all(text).unwrap();
                 encoder.finish().unwrap()
             }
+            Encoding::Deflate => {
+                let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap()
+            }
         }
     }
 
@@ -120,6 +138,7 @@ mod tests {
             Encoding::Snappy,
             Encoding::Zstd,
             Encoding::Gzip,
+            Encoding::Deflate,
         ] {
             let body = packed(encoding, &text);
             let mut out = vec![1, 2, 3];
@@ -132,6 +151,12 @@ mod tests {
                 assert!(matches!(broken, Err(PushError::Encoding { .. })), "{encoding:?}");
             }
         }
+        let mut bare = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        bare.write_all(&text).unwrap();
+        let mut out = Vec::new();
+        let body = bare.finish().unwrap();
+        Encoding::Deflate.unpack(&body, text.len(), &mut out).unwrap();
+        assert_eq!(out, text);
         assert_eq!(Encoding::parse("ZSTD"), Some(Encoding::Zstd));
         assert_eq!(Encoding::parse("br"), None);
     }

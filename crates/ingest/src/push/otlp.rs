@@ -1,26 +1,31 @@
-//! OTLP metrics, in protobuf and JSON, made into series as Prometheus' OTLP receiver makes them.
+//! OTLP in protobuf and JSON: metrics, made into series as Prometheus' OTLP receiver makes them, and logs, made into lines as Loki's
+//! makes them.
 //!
-//! In: bodies of `ExportMetricsServiceRequest`; the `otlp` section of the configuration.  Out: a batch, metadata, and which
-//! points were left out and why.
+//! In: bodies of `ExportMetricsServiceRequest` and `ExportLogsServiceRequest`; the `otlp` section of the configuration.  Out: a
+//! batch, metadata, and which points were left out and why; lines to [`Logs`](crate::Logs).
 //! Owns: what each series of delta points counted so far, and the answers to bodies with deltas of the last minutes.
 //! Invariants: both encodings of a request become the same samples (`tests/otlp.rs`); deltas that the store did not take have
 //! not happened (`delta::tests::what_the_store_did_not_take_has_not_happened`); no body panics or becomes more than its
-//! limit (`tests/otlp_any_body.rs`).
+//! limit (`tests/otlp_any_body.rs`); both encodings of logs become the same lines (`tests/otlp_logs.rs`).
 //! Not here: HTTP, gRPC and the answers of the protocol (`web`).
-//! Start at: [`Push::otlp_metrics`](super::Push::otlp_metrics).
+//! Start at: [`Push::otlp_metrics`](super::Push::otlp_metrics) and [`Logs::otlp_logs`](crate::Logs::otlp_logs).
 //!
 //! Fuzz: otlp_protobuf
 
 mod answers;
+mod attributes;
 mod delta;
 mod exponential;
 mod json;
 mod labels;
+mod log_record;
+mod logs;
 mod message;
 mod names;
 mod text;
 mod translate;
 mod wire;
+mod wire_logs;
 
 use std::sync::Arc;
 
@@ -163,7 +168,7 @@ impl From<Malformed> for PushError {
 
 fn malformed(reason: String) -> PushError {
     PushError::Malformed {
-        protocol: "OTLP metrics request",
+        protocol: "OTLP request",
         reason,
     }
 }

@@ -46,7 +46,7 @@ pub struct UnknownTenant {
 
 /// What the configuration says of tenants and their pushes.
 #[derive(Debug, Default)]
-pub(super) struct Policy {
+pub(crate) struct Policy {
     pub(super) created_zeros: bool,
     tenants_named: bool,
     ids: BTreeMap<String, TenantId>,
@@ -56,7 +56,7 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    pub(super) fn new(push: &PushConfig, tenancy: &MultiTenancy, limits: &Limits) -> Self {
+    pub(crate) fn new(push: &PushConfig, tenancy: &MultiTenancy, limits: &Limits) -> Self {
         let listed = tenancy.tenants.iter().filter(|_| tenancy.enabled);
         let ids: BTreeMap<String, TenantId> = listed
             .map(|(name, number)| (name.clone(), TenantId(*number)))
@@ -75,7 +75,7 @@ impl Policy {
         }
     }
 
-    pub(super) fn limits(&self, tenant: TenantId) -> TenantLimits {
+    pub(crate) fn limits(&self, tenant: TenantId) -> TenantLimits {
         self.limits.get(&tenant).copied().unwrap_or(self.default)
     }
 
@@ -89,6 +89,16 @@ impl Policy {
             format!("limits.tenants.{}.{limit}", self.name(tenant))
         } else {
             format!("limits.default.{limit}")
+        }
+    }
+
+    /// What a tenant is told that sends too much of something.
+    pub(crate) fn too_fast(&self, tenant: TenantId, what: &'static str, max: u64, limit: &str) -> PushError {
+        PushError::TooFast {
+            tenant: self.name(tenant).to_owned(),
+            what,
+            max,
+            key: self.key(tenant, limit),
         }
     }
 
@@ -129,7 +139,7 @@ impl Policy {
 
 /// How many samples each tenant has left.
 #[derive(Debug, Default)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     by_tenant: Mutex<HashMap<TenantId, Bucket>>,
 }
 
@@ -143,7 +153,7 @@ struct Bucket {
 impl Rates {
     /// Takes `samples` from what a tenant has left. A request is taken while there is anything left, however large it is, and
     /// the next ones wait until it is made up for: so none is too large for ever.
-    pub(super) fn take(&self, tenant: TenantId, per_second: u64, samples: u64, now_ms: i64) -> bool {
+    pub(crate) fn take(&self, tenant: TenantId, per_second: u64, samples: u64, now_ms: i64) -> bool {
         let per_second = i64::try_from(per_second).unwrap_or(i64::MAX);
         let full = per_second.saturating_mul(1000 * BURST_SECONDS as i64);
         let mut by_tenant = self.by_tenant.lock();
@@ -190,11 +200,7 @@ impl Push {
             return Ok(());
         }
         self.count_limited(origin.tenant, "samples_per_second", samples);
-        Err(PushError::TooFast {
-            tenant: policy.name(origin.tenant).to_owned(),
-            max,
-            key: policy.key(origin.tenant, "samples_per_second"),
-        })
+        Err(policy.too_fast(origin.tenant, "samples", max, "samples_per_second"))
     }
 
     /// Notes that the store refused a series, and of which metric it is.

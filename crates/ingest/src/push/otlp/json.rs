@@ -10,6 +10,18 @@
 //!
 //! Fuzz: otlp_json
 
+/// Declares a message: every key may be missing or `null`, and may be written in snake case too.
+macro_rules! messages {
+    ($($name:ident { $($field:ident $alias:literal: $kind:ty,)* })*) => {$(
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        struct $name {
+            $(#[serde(alias = $alias, deserialize_with = "or_default")] $field: $kind,)*
+        }
+    )*};
+}
+
+mod logs;
 mod number;
 mod value;
 
@@ -26,15 +38,13 @@ use super::{malformed, too_many};
 use crate::limits::{
     OTLP_ATTRIBUTES_MAX, OTLP_BUCKETS_MAX, OTLP_EXEMPLARS_MAX, OTLP_JSON_OBJECTS_MAX, OTLP_QUANTILES_MAX,
 };
+pub(super) use logs::walk as walk_logs;
 use number::{Double, Hex, Int, Uint};
 use value::KeyValue;
 
 /// Reads a request and hands its points to the translator.
 pub(super) fn walk(body: &[u8], out: &mut Translator<'_>) -> Result<(), PushError> {
-    // Objects become structures many times the size of `{}`; counted before they are made.
-    if memchr::memchr_iter(b'{', body).count() > OTLP_JSON_OBJECTS_MAX {
-        return Err(too_many("objects in a JSON body", OTLP_JSON_OBJECTS_MAX));
-    }
+    check_objects(body)?;
     let request: Request = serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
     for resource_metrics in request.resource_metrics {
         let attributes = attributes(resource_metrics.resource.attributes)?;
@@ -51,6 +61,14 @@ pub(super) fn walk(body: &[u8], out: &mut Translator<'_>) -> Result<(), PushErro
             }
         }
         out.end_resource(&attributes)?;
+    }
+    Ok(())
+}
+
+/// Objects become structures many times the size of `{}`; counted before they are made.
+fn check_objects(body: &[u8]) -> Result<(), PushError> {
+    if memchr::memchr_iter(b'{', body).count() > OTLP_JSON_OBJECTS_MAX {
+        return Err(too_many("objects in a JSON body", OTLP_JSON_OBJECTS_MAX));
     }
     Ok(())
 }
@@ -102,17 +120,6 @@ fn walk_metric(metric: Metric, out: &mut Translator<'_>) -> Result<(), PushError
     } else {
         out.begin_metric(&head)
     }
-}
-
-/// Declares a message: every key may be missing or `null`, and may be written in snake case too.
-macro_rules! messages {
-    ($($name:ident { $($field:ident $alias:literal: $kind:ty,)* })*) => {$(
-        #[derive(Debug, Default, Deserialize)]
-        #[serde(default, rename_all = "camelCase")]
-        struct $name {
-            $(#[serde(alias = $alias, deserialize_with = "or_default")] $field: $kind,)*
-        }
-    )*};
 }
 
 messages! {

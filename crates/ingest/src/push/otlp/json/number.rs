@@ -12,6 +12,10 @@ use super::super::{malformed, text};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Uint(pub(super) u64);
 
+/// A `SeverityNumber`, by number or name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Severity(pub(super) u64);
+
 /// A signed 64-bit integer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Int(pub(super) i64);
@@ -122,6 +126,35 @@ impl<'de> Deserialize<'de> for Temporality {
             },
         })
     }
+}
+
+impl<'de> Deserialize<'de> for Severity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberVisitor {
+            expecting: "a SeverityNumber, by number or name",
+            of_u64: |number| Some(Self(number)),
+            of_i64: |_| Some(Self(0)),
+            of_f64: |number| Some(Self(number as u64)),
+            of_text: |name| Some(Self(severity(name))),
+        })
+    }
+}
+
+/// `SEVERITY_NUMBER_INFO2` is 10: each of six names stands for four numbers. A name that is not known is 0, which says nothing.
+fn severity(name: &str) -> u64 {
+    let Some(name) = name.strip_prefix("SEVERITY_NUMBER_") else {
+        return name.parse().unwrap_or_default();
+    };
+    let (name, place) = match name.char_indices().last() {
+        Some((end, digit @ '2'..='4')) => {
+            let place = u64::from(digit) - u64::from('1');
+            (name.get(..end).unwrap_or_default(), place)
+        }
+        _ => (name, 0),
+    };
+    let names = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+    let found = (0_u64..).zip(names).find(|(_, known)| *known == name);
+    found.map_or(0, |(family, _)| 1 + 4 * family + place)
 }
 
 impl<'de> Deserialize<'de> for Hex {

@@ -66,6 +66,18 @@ impl AnyValue {
         out
     }
 
+    /// The entries of a map; the value itself where it is none.
+    pub(super) fn into_entries(self) -> Result<Vec<KeyValue>, Self> {
+        match self {
+            Self {
+                map: Some(map),
+                text: None,
+                ..
+            } => Ok(map.values),
+            other => Err(other),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.truth.is_none()
             && self.int.is_none()

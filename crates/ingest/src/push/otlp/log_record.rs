@@ -1,0 +1,59 @@
+//! The messages of OTLP logs (opentelemetry-proto 1.x, `logs/v1/logs.proto`), as both encodings are read into.
+
+use std::borrow::Cow;
+
+/// An attribute, or an entry of one that is a map.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Flat<'a> {
+    /// The key of the attribute.
+    pub(super) root: Cow<'a, str>,
+    /// Keys from the attribute to the entry, with underscores between them; none where the attribute is no map.
+    pub(super) path: Option<String>,
+    /// The value as text.
+    pub(super) value: Cow<'a, str>,
+}
+
+/// The library that logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct LogScope<'a> {
+    /// Its name.
+    pub(super) name: Cow<'a, str>,
+    /// Its version.
+    pub(super) version: Cow<'a, str>,
+    /// Further facts.
+    pub(super) attributes: Vec<Flat<'a>>,
+    /// Facts that the sender left out.
+    pub(super) dropped: u64,
+}
+
+/// A record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct LogRecord<'a> {
+    /// When it happened, in nanoseconds since the Unix epoch; 0 where unknown.
+    pub(super) time_ns: u64,
+    /// When it was seen, in nanoseconds since the Unix epoch; 0 where unknown.
+    pub(super) observed_ns: u64,
+    /// How severe it is, 1 to 24; 0 where unknown.
+    pub(super) severity_number: u64,
+    /// The same in the words of its source.
+    pub(super) severity_text: Cow<'a, str>,
+    /// The line.
+    pub(super) body: Cow<'a, str>,
+    /// What else is known.
+    pub(super) attributes: Vec<Flat<'a>>,
+    /// Facts that the sender left out.
+    pub(super) dropped: u64,
+    /// `LogRecordFlags`.
+    pub(super) flags: u64,
+    /// The trace, or nothing.
+    pub(super) trace_id: Cow<'a, [u8]>,
+    /// The span, or nothing.
+    pub(super) span_id: Cow<'a, [u8]>,
+}
+
+impl<'a> Flat<'a> {
+    /// What the pair is called before it is made a label's name.
+    pub(super) fn name(&self) -> &str {
+        self.path.as_deref().unwrap_or(&self.root)
+    }
+}
