@@ -104,6 +104,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
+        logs: None,
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),

@@ -11,7 +11,7 @@ use crate::answer_cache::{AnswerCache, Asked};
 use crate::config::{Config, QueryStarts, QueryWindows};
 use crate::deps::Deps;
 use crate::error::Error;
-use crate::limits::{PUSH_WAIT_MAX, REMOTE_READS_MAX, TRANSFERS_MAX};
+use crate::limits::{PUSH_WAIT_MAX, REMOTE_READS_MAX, TAILS_MAX, TRANSFERS_MAX};
 use crate::page::Page;
 use crate::push::Budget;
 use crate::tenancy::TenantReader;
@@ -36,6 +36,8 @@ pub(crate) struct App {
     pub(crate) transfers: Arc<Semaphore>,
     /// Places for remote reads.
     pub(crate) remote_reads: Arc<Semaphore>,
+    /// Places for live tails.
+    pub(crate) tails: Arc<Semaphore>,
     /// Cancelled when the server stops; streams end with it.
     pub(crate) stop: CancellationToken,
 }
@@ -53,6 +55,7 @@ impl App {
             push_budget: Budget::new(PUSH_WAIT_MAX),
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             remote_reads: Arc::new(Semaphore::new(REMOTE_READS_MAX)),
+            tails: Arc::new(Semaphore::new(TAILS_MAX)),
             config,
             deps,
             stop,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use model::{Labels, Matcher, SeriesRead, TimeRange};
+use model::{Labels, LogRead, Matcher, SeriesRead, TimeRange};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use stdx::clock::SharedClock;
@@ -24,6 +24,8 @@ pub struct Deps {
     pub clock: SharedClock,
     /// Where pushed samples go.
     pub push: Arc<ingest::Push>,
+    /// The store of log lines and the way into it; none where no lines are kept.
+    pub logs: Option<LogStores>,
     /// Who scrapes, and how its targets do.
     pub scraper: Arc<ingest::Scraper>,
     /// Who watches this machine; none where `collect.host` is off.
@@ -44,6 +46,15 @@ pub struct Deps {
     pub config_news: Outlet<ConfigView>,
     /// The process as a whole.
     pub control: Arc<dyn Control>,
+}
+
+/// Where log lines are kept.
+#[derive(Debug, Clone)]
+pub struct LogStores {
+    /// Where lines are read.
+    pub reader: Arc<dyn LogRead>,
+    /// Where pushed lines go.
+    pub intake: Arc<ingest::Logs>,
 }
 
 /// What the process is; fixed from start to end.

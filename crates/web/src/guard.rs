@@ -111,7 +111,9 @@ fn check_origin(
     headers: &HeaderMap,
     host: Option<&str>,
 ) -> Result<(), Refusal> {
-    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+    // Answers to foreign pages are kept from them by their browser, but not those of a WebSocket.
+    let is_socket = headers.contains_key(header::UPGRADE);
+    if !is_socket && matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
     let own = match (
@@ -233,6 +235,10 @@ mod tests {
             &[(header::ORIGIN, "https://watch.example.org")]
         ));
         assert!(check(Method::GET, &[(SEC_FETCH_SITE, "cross-site")]));
+        assert!(check(Method::GET, &[(header::UPGRADE, "websocket")]));
+        for foreign in [(SEC_FETCH_SITE, "cross-site"), (header::ORIGIN, "http://evil.example")] {
+            assert!(!check(Method::GET, &[(header::UPGRADE, "websocket"), foreign]));
+        }
         for site in ["cross-site", "same-site", "\u{1}"] {
             if let Ok(value) = site.parse() {
                 let headers = HeaderMap::from_iter([(SEC_FETCH_SITE, value)]);

@@ -18,6 +18,7 @@ mod error;
 mod guard;
 mod json;
 mod limits;
+mod loki;
 mod operators;
 mod page;
 mod params;
@@ -34,7 +35,7 @@ mod ui_api;
 mod workers;
 
 pub use config::{Config, OtlpListen, QueryStarts, QueryWindows};
-pub use deps::{About, ConfigView, Control, Deps, ReplayProgress, StoreView};
+pub use deps::{About, ConfigView, Control, Deps, LogStores, ReplayProgress, StoreView};
 pub use error::Error;
 pub use prometheus::answer_json;
 pub use server::{Listener, bind, serve};

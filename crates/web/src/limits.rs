@@ -84,3 +84,37 @@ pub(crate) const STREAM_CLIENTS_MAX: usize = 256;
 pub(crate) const STREAM_EVENTS_HELD: usize = 512;
 /// A comment is sent on a silent stream this often, so that proxies keep it open.
 pub(crate) const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Lines of an answer where Loki's API is not told, as Loki's `limit`.
+pub(crate) const LOKI_LINES_DEFAULT: usize = 100;
+/// Lines that may be asked for, as Loki's `max_entries_limit_per_query`.
+pub(crate) const LOKI_LINES_MAX: usize = 5_000;
+/// Lines that are read at a time for answers with an `interval`.
+pub(crate) const LOKI_INTERVAL_PAGE_LINES: usize = 1_000;
+/// Steps of an answer about volumes over time: each is a question to the store.
+pub(crate) const LOKI_VOLUME_STEPS_MAX: i64 = 1_000;
+/// Series of an answer about volumes, as Loki's `volume_max_series`.
+pub(crate) const LOKI_VOLUME_SERIES_MAX: usize = 1_000;
+/// Lines that fields are looked for in, where Loki's API is not told.
+pub(crate) const LOKI_FIELD_LINES_DEFAULT: usize = 1_000;
+/// Fields, and values of a field, in one answer, where Loki's API is not told.
+pub(crate) const LOKI_FIELDS_DEFAULT: usize = 1_000;
+/// Values of one field that are counted; more are as many.
+pub(crate) const LOKI_FIELD_VALUES_MAX: usize = 10_000;
+
+/// Live tails at the same time.
+pub(crate) const TAILS_MAX: usize = 32;
+/// A live tail ends after this long; its client opens another one.
+pub(crate) const TAIL_DURATION_MAX: Duration = Duration::from_hours(1);
+/// Seconds that a live tail may be held back, as with Loki.
+pub(crate) const TAIL_DELAY_SECONDS_MAX: u64 = 5;
+/// Frames that wait in a live tail that is held back; the lines of more are dropped, which is told.
+pub(crate) const TAIL_FRAMES_WAITING: usize = 1024;
+/// Bytes of lines in them.
+pub(crate) const TAIL_BYTES_WAITING: usize = 16 << 20;
+/// Bytes of a message that a live tail's client sends; there is nothing to say but that it leaves.
+pub(crate) const TAIL_MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// A client of a live tail that takes nothing for so long is given up.
+pub(crate) const TAIL_SEND_MAX: Duration = Duration::from_secs(30);
+/// A silent live tail is asked this often whether anybody is there.
+pub(crate) const TAIL_PING_EVERY: Duration = Duration::from_secs(15);

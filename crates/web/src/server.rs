@@ -245,7 +245,7 @@ fn serve_connection(
         .keep_alive_interval(HEADER_READ_TIMEOUT);
     let service = TowerToHyperService::new(router);
     let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
         .into_owned();
     let watched = graceful.watch(connection);
     async move {

@@ -7,6 +7,7 @@
 //! Start at: [`routes`].
 
 mod influx;
+mod loki;
 pub(crate) mod otlp;
 mod remote_write;
 
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/write", post(remote_write::write))
         .merge(influx::routes())
+        .merge(loki::routes())
         .merge(otlp::routes())
 }
 
@@ -58,6 +60,12 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) encoding: Encoding,
     _share: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Received {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 /// Why a request is answered without its body being looked at, or what became of it.
@@ -113,7 +121,7 @@ pub(crate) async fn receive(app: &App, request: Request) -> Result<Received, Pus
         .map_or(Ok(""), |value| value.to_str().map_err(|_| ()));
     let encoding = named.ok().and_then(Encoding::parse).ok_or_else(|| PushRefusal {
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        message: "this Content-Encoding is not known; known are snappy, zstd, gzip and identity".to_owned(),
+        message: "this Content-Encoding is not known; known are snappy, zstd, gzip, deflate and identity".to_owned(),
     })?;
     let announced = parts
         .headers
@@ -158,11 +166,39 @@ pub(crate) async fn on_worker<T: Send + 'static>(
     work: impl FnOnce(&ingest::Push, Origin) -> Result<T, PushError> + Send + 'static,
 ) -> Result<T, PushRefusal> {
     let push = Arc::clone(&app.deps.push);
-    let origin = Origin {
+    let origin = origin(app, tenant);
+    blocking(app, move || work(&push, origin)).await
+}
+
+/// The same for lines.
+pub(crate) async fn on_logs_worker<T: Send + 'static>(
+    app: &Arc<App>,
+    tenant: TenantId,
+    work: impl FnOnce(&ingest::Logs, Origin) -> Result<T, PushError> + Send + 'static,
+) -> Result<T, PushRefusal> {
+    let Some(stores) = &app.deps.logs else {
+        return Err(PushRefusal {
+            status: StatusCode::NOT_FOUND,
+            message: "no log lines are kept here".to_owned(),
+        });
+    };
+    let logs = Arc::clone(&stores.intake);
+    let origin = origin(app, tenant);
+    blocking(app, move || work(&logs, origin)).await
+}
+
+fn origin(app: &App, tenant: TenantId) -> Origin {
+    Origin {
         tenant,
         now_ms: app.deps.clock.now_ms(),
-    };
-    match tokio::task::spawn_blocking(move || work(&push, origin)).await {
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> Result<T, PushError> + Send + 'static,
+) -> Result<T, PushRefusal> {
+    match tokio::task::spawn_blocking(work).await {
         Ok(result) => result.map_err(PushRefusal::from),
         Err(error) => {
             tracing::error!(%error, "push panicked");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use model::MemoryLogs;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use stdx::SystemClock;
@@ -28,6 +29,8 @@ pub(crate) struct Server {
     pub(crate) grpc_url: String,
     pub(crate) client: reqwest::Client,
     pub(crate) store: Arc<MemorySeries>,
+    pub(crate) lines: Arc<MemoryLogs>,
+    pub(crate) logs: Arc<ingest::Logs>,
     pub(crate) control: Arc<TestControl>,
     pub(crate) alerting: Arc<alerting::Alerting>,
     pub(crate) scraper: Arc<ingest::Scraper>,
@@ -158,6 +161,11 @@ impl Server {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let store = MemorySeries::new();
+        let lines = MemoryLogs::new();
+        let logs = Arc::new(ingest::Logs::new(
+            Arc::<MemoryLogs>::clone(&lines),
+            ingest::LogsTelemetry::default(),
+        ));
         let (alert_news, target_news) = (Outlet::new(16), Outlet::new(16));
         let config_news = Outlet::new(16);
         let alerting = new_alerting(&store, &clock, &folder, alert_news.clone()).await;
@@ -185,6 +193,10 @@ impl Server {
                 Arc::<MemorySeries>::clone(&store),
                 ingest::PushTelemetry::default(),
             )),
+            logs: Some(web::LogStores {
+                reader: Arc::<MemoryLogs>::clone(&lines),
+                intake: Arc::clone(&logs),
+            }),
             scraper: Arc::clone(&scraper),
             host: None,
             alerting: Arc::clone(&alerting),
@@ -214,6 +226,8 @@ impl Server {
             grpc_url,
             client: client(),
             store,
+            lines,
+            logs,
             control,
             alerting,
             scraper,

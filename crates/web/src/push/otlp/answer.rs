@@ -1,10 +1,13 @@
-//! The answers of OTLP: `ExportMetricsServiceResponse` and `google.rpc.Status`, in protobuf and JSON.
+//! The answers of OTLP: `ExportMetricsServiceResponse`, `ExportLogsServiceResponse` and `google.rpc.Status`, in protobuf and JSON.
 
 use http::StatusCode;
+use ingest::LogOutcome;
 use ingest::push::Outcome;
 use ingest::push::otlp::Format;
 use serde_json::json;
 use tonic::Code;
+
+use super::Signal;
 
 /// Why nothing of a request was taken.
 #[derive(Debug)]
@@ -38,28 +41,52 @@ impl Failure {
     }
 }
 
-/// What was left out of a request that was taken; the empty message where nothing was.
-pub(super) fn response(outcome: &Outcome, format: Format) -> Vec<u8> {
-    let Some(complaint) = outcome.complaint() else {
+/// What was left out of a request that was taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Partial {
+    rejected: u64,
+    message: String,
+}
+
+impl Partial {
+    /// What was left out of metrics, if anything was.
+    pub(super) fn of_metrics(outcome: &Outcome) -> Option<Self> {
+        let rejected = outcome.invalid + outcome.accepted.refused_count();
+        outcome.complaint().map(|message| Self { rejected, message })
+    }
+
+    /// What was left out of logs, if anything was.
+    pub(super) fn of_logs(outcome: &LogOutcome) -> Option<Self> {
+        let rejected = outcome.refused();
+        outcome.complaint().map(|message| Self { rejected, message })
+    }
+}
+
+/// The answer to a request that was taken; the empty message where nothing was left out. Both signals have the same fields in protobuf.
+pub(super) fn response(partial: Option<&Partial>, signal: Signal, format: Format) -> Vec<u8> {
+    let Some(Partial { rejected, message }) = partial else {
         return match format {
             Format::Protobuf => Vec::new(),
             Format::Json => b"{}".to_vec(),
         };
     };
-    let rejected = outcome.invalid + outcome.accepted.refused_count();
+    let rejected_name = match signal {
+        Signal::Metrics => "rejectedDataPoints",
+        Signal::Logs => "rejectedLogRecords",
+    };
     match format {
         Format::Protobuf => {
             let mut partial = Vec::new();
-            push_number(&mut partial, 1, rejected);
-            push_bytes(&mut partial, 2, complaint.as_bytes());
-            let mut message = Vec::new();
-            push_bytes(&mut message, 1, &partial);
-            message
+            push_number(&mut partial, 1, *rejected);
+            push_bytes(&mut partial, 2, message.as_bytes());
+            let mut answer = Vec::new();
+            push_bytes(&mut answer, 1, &partial);
+            answer
         }
         // 64-bit integers are texts in protobuf's JSON.
         Format::Json => json!({"partialSuccess": {
-            "rejectedDataPoints": rejected.to_string(),
-            "errorMessage": complaint,
+            rejected_name: rejected.to_string(),
+            "errorMessage": message,
         }})
         .to_string()
         .into_bytes(),
@@ -127,8 +154,11 @@ mod tests {
 
     #[test]
     fn nothing_left_out_is_the_empty_message() {
-        let outcome = Outcome::default();
-        assert!(response(&outcome, Format::Protobuf).is_empty());
-        assert_eq!(response(&outcome, Format::Json), b"{}");
+        assert_eq!(Partial::of_metrics(&Outcome::default()), None);
+        assert_eq!(Partial::of_logs(&LogOutcome::default()), None);
+        for signal in [Signal::Metrics, Signal::Logs] {
+            assert!(response(None, signal, Format::Protobuf).is_empty());
+            assert_eq!(response(None, signal, Format::Json), b"{}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! OTLP over gRPC: `MetricsService/Export`. Messages pass as bytes; what they hold is read where bodies of HTTP are read.
+//! OTLP over gRPC: `MetricsService/Export` and `LogsService/Export`. Messages pass as bytes; what they hold is read where bodies of HTTP are read.
 
 use std::sync::Arc;
 
@@ -18,24 +18,36 @@ use tonic::codec::{BufferSettings, Codec, CompressionEncoding, DecodeBuf, Decode
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
 
-use super::super::on_worker;
 use super::answer::{self, Failure};
+use super::{Signal, store};
 use crate::app::App;
 use crate::limits::{BODY_READ_TIMEOUT, PUSH_BODY_BYTES_MAX};
 use crate::tenancy::tenant_of;
 
-/// The path of the one method.
-const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+/// The paths of the methods.
+const EXPORT_METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+const EXPORT_LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
 /// Bytes that a message is reckoned as while it arrives: gRPC does not say before how long one is.
 const MESSAGE_BYTES_RECKONED: usize = PUSH_BODY_BYTES_MAX / 8;
 
-/// The service, and an answer in gRPC's own words for everything else.
+/// The services, and an answer in gRPC's own words for everything else.
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new().route(EXPORT, post(export)).fallback(unknown)
+    Router::new()
+        .route(EXPORT_METRICS, post(export_metrics))
+        .route(EXPORT_LOGS, post(export_logs))
+        .fallback(unknown)
 }
 
-async fn export(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn export_metrics(State(app): State<Arc<App>>, request: Request) -> Response {
+    export(app, request, Signal::Metrics).await
+}
+
+async fn export_logs(State(app): State<Arc<App>>, request: Request) -> Response {
+    export(app, request, Signal::Logs).await
+}
+
+async fn export(app: Arc<App>, request: Request, signal: Signal) -> Response {
     let tenant = tenant_of(&request);
     let announced = request
         .headers()
@@ -54,7 +66,8 @@ async fn export(State(app): State<Arc<App>>, request: Request) -> Response {
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(PUSH_BODY_BYTES_MAX);
-    let answer = tokio::time::timeout(BODY_READ_TIMEOUT * 2, grpc.unary(Export { app, tenant }, request));
+    let service = Export { app, tenant, signal };
+    let answer = tokio::time::timeout(BODY_READ_TIMEOUT * 2, grpc.unary(service, request));
     match answer.await {
         Ok(response) => into_response(response),
         Err(_) => into_response(Status::deadline_exceeded("the request took too long").into_http()),
@@ -63,7 +76,7 @@ async fn export(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn unknown(request: Request) -> Response {
     let path = request.uri().path();
-    into_response(Status::unimplemented(format!("{path} is not served here; {EXPORT} is")).into_http())
+    into_response(Status::unimplemented(format!("{path} is not served here; {EXPORT_METRICS} and {EXPORT_LOGS} are")).into_http())
 }
 
 fn into_response(response: http::Response<tonic::body::Body>) -> Response {
@@ -79,6 +92,7 @@ fn status_of(failure: &Failure) -> Status {
 struct Export {
     app: Arc<App>,
     tenant: TenantId,
+    signal: Signal,
 }
 
 impl UnaryService<Bytes> for Export {
@@ -86,7 +100,7 @@ impl UnaryService<Bytes> for Export {
     type Future = BoxFuture<'static, Result<tonic::Response<Bytes>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let (app, tenant) = (Arc::clone(&self.app), self.tenant);
+        let (app, tenant, signal) = (Arc::clone(&self.app), self.tenant, self.signal);
         async move {
             if !app.deps.control.is_ready() {
                 return Err(Status::new(
@@ -94,17 +108,10 @@ impl UnaryService<Bytes> for Export {
                     "the server is starting; try again shortly",
                 ));
             }
-            let message = request.into_inner();
-            let taken = on_worker(&app, tenant, move |push, origin| {
-                Ok(push.otlp_metrics(&message, Encoding::Identity, Format::Protobuf, origin))
-            });
-            let outcome = match taken.await.map_err(Failure::from) {
-                Ok(taken) => taken.map_err(Failure::from),
-                Err(failure) => Err(failure),
-            };
-            match outcome {
-                Ok(outcome) => Ok(tonic::Response::new(
-                    answer::response(&outcome, Format::Protobuf).into(),
+            let message = (request.into_inner(), Encoding::Identity, Format::Protobuf);
+            match store(&app, tenant, signal, message).await {
+                Ok(partial) => Ok(tonic::Response::new(
+                    answer::response(partial.as_ref(), signal, Format::Protobuf).into(),
                 )),
                 Err(failure) => Err(status_of(&failure)),
             }
