@@ -40,20 +40,21 @@ impl Stage for AccessLog {
         let Some(access) = read(text) else {
             return Flow::Missed("not in the combined form");
         };
+        let own = |text: &str| Some(text.to_owned());
         let texts = [
-            ("remote_addr", access.remote_addr.to_owned()),
-            ("remote_ident", access.remote_ident.to_owned()),
-            ("remote_user", access.remote_user.to_owned()),
-            ("time_local", access.time_local.to_owned()),
-            ("status", access.status.to_owned()),
-            ("body_bytes_sent", access.body_bytes_sent.to_owned()),
-            ("http_referer", access.referer.unwrap_or_default()),
-            ("http_user_agent", access.user_agent.unwrap_or_default()),
-            ("rest", access.rest.to_owned()),
+            ("remote_addr", own(access.remote_addr)),
+            ("remote_ident", own(access.remote_ident)),
+            ("remote_user", own(access.remote_user)),
+            ("time_local", own(access.time_local)),
+            ("status", own(access.status)),
+            ("body_bytes_sent", own(access.body_bytes_sent).filter(|bytes| !bytes.is_empty())),
+            ("http_referer", access.referer),
+            ("http_user_agent", access.user_agent),
+            ("rest", own(access.rest).filter(|rest| !rest.is_empty())),
         ];
         let request = access.request;
         for (name, value) in texts {
-            if !value.is_empty() && value != "-" {
+            if let Some(value) = value.filter(|value| value != "-") {
                 entry.set_field(name, value);
             }
         }

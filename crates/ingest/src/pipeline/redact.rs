@@ -10,6 +10,7 @@
 
 mod checks;
 mod detectors;
+mod hints;
 mod scan;
 #[cfg(test)]
 mod tests;

@@ -44,11 +44,11 @@ impl Default for TraceConfig {
 #[derive(Debug)]
 pub(super) struct Trace(pub(super) TraceConfig);
 
-/// W3C Trace Context, and names with an id behind them in JSON, logfmt or plain text.
+/// W3C Trace Context in its version 00, and names with an id behind them in JSON, logfmt or plain text.
 static IN_TEXT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?x)
-        \b[0-9a-f]{2}-(?P<parent>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}\b
+        \b00-(?P<parent>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}\b
         | (?i:trace[_.-]?id)\\?["']?\s*[:=]\s*\\?["']?(?P<id>[0-9a-fA-F]{32})\b"#,
     )
     .ok()
@@ -90,6 +90,10 @@ impl Stage for Trace {
 }
 
 fn in_text(line: &str) -> (Option<String>, Option<String>) {
+    let may_hold = ["race", "RACE", "00-"].iter().any(|part| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some());
+    if !may_hold {
+        return (None, None);
+    }
     let Some(captures) = IN_TEXT.as_ref().and_then(|expression| expression.captures(line)) else {
         return (None, None);
     };

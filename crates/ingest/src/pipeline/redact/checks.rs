@@ -198,7 +198,8 @@ const PLACEHOLDERS: [&str; 15] = [
 ];
 
 fn is_placeholder(text: &str) -> bool {
-    let is_marked = ["[REDACTED", "[HASH:", "<", "${", "{{", "%{", "$("]
+    // A path is where a secret lies, or the shell's PWD.
+    let is_marked = ["[REDACTED", "[HASH:", "<", "${", "{{", "%{", "$(", "/"]
         .iter()
         .any(|start| text.starts_with(start));
     let is_blank = text

@@ -18,6 +18,8 @@ pub(super) enum When {
     Has(&'static [&'static str]),
     /// An `@`.
     At,
+    /// A `~`.
+    Tilde,
     /// Digits in a row, with blanks or dashes between them, as many as a card has.
     DigitRun,
     /// Capital letters, digits and blanks in a row, as many as an account number has.
@@ -141,11 +143,13 @@ static DETECTORS: [Detector; 29] = [
         &["sig="],
         r"[?&]sig=(?P<s>[A-Za-z0-9%/+]{40,}(?:%3[Dd]|=))",
     ),
-    secret(
-        "azure_client_secret",
-        &["Q~"],
-        r"\b[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",
-    ),
+    Detector {
+        name: "azure_client_secret",
+        group: Group::Secrets,
+        when: When::Tilde,
+        expression: r"\b[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}",
+        check: checks::always,
+    },
     secret(
         "github_token",
         &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
@@ -173,7 +177,7 @@ static DETECTORS: [Detector; 29] = [
     ),
     secret(
         "openai_key",
-        &["sk-"],
+        &["T3BlbkFJ"],
         r"\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}",
     ),
     secret("anthropic_key", &["sk-ant-"], r"\bsk-ant-[A-Za-z0-9_-]{20,}"),

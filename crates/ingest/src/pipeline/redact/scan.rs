@@ -1,10 +1,10 @@
 //! Looks for secrets: first whether there can be any, by what costs little, then where they are.
 
 use ::regex::{Regex, RegexBuilder};
-use aho_corasick::{AhoCorasick, MatchKind};
-use memchr::memmem;
+use aho_corasick::AhoCorasick;
 
 use super::detectors::{Detector, SECRET_KEYS, When};
+use super::hints::Hints;
 use super::{OwnPattern, checks};
 use crate::limits::PIPELINE_REGEX_BYTES;
 
@@ -28,9 +28,12 @@ pub(super) struct Found<'s> {
 pub(super) struct Scan {
     kinds: Vec<Kind>,
     own: Vec<(String, Regex)>,
-    needles: Option<AhoCorasick>,
-    /// Whether some kind asks for it.
-    has_at: bool,
+    hints: Hints,
+    /// All needles, and of each whose it is.
+    needles: AhoCorasick,
+    kinds_of_needles: Vec<usize>,
+    /// Which byte some kind asks for: `@`, `~`.
+    has_signs: bool,
     has_digits: bool,
     has_capitals: bool,
     has_keys: bool,
@@ -55,28 +58,22 @@ impl Scan {
             Ok::<_, String>(Kind { detector, expression })
         });
         let kinds: Vec<Kind> = kinds.collect::<Result<_, _>>()?;
-        let needles: Vec<&str> = kinds
-            .iter()
-            .flat_map(|kind| match kind.detector.when {
-                When::Has(needles) => needles,
-                _ => &[],
-            })
-            .copied()
-            .collect();
+        let (mut needles, mut kinds_of_needles) = (Vec::new(), Vec::new());
+        for (place, kind) in kinds.iter().enumerate() {
+            if let When::Has(of_kind) = kind.detector.when {
+                needles.extend_from_slice(of_kind);
+                kinds_of_needles.resize(needles.len(), place);
+            }
+        }
         let has = |when: fn(When) -> bool| kinds.iter().any(|kind| when(kind.detector.when));
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(&needles);
         Ok(Self {
-            has_at: has(|when| matches!(when, When::At)),
+            has_signs: has(|when| matches!(when, When::At | When::Tilde)),
             has_digits: has(|when| matches!(when, When::DigitRun)),
             has_capitals: has(|when| matches!(when, When::CapitalRun)),
             has_keys: kinds.iter().any(|kind| kind.detector.name == KEY_VALUE),
-            needles: if needles.is_empty() {
-                None
-            } else {
-                Some(automaton.map_err(|error| error.to_string())?)
-            },
+            hints: Hints::new(&needles)?,
+            needles: AhoCorasick::new(&needles).map_err(|error| error.to_string())?,
+            kinds_of_needles,
             own: patterns
                 .iter()
                 .map(|own| (own.name.clone(), own.expression.0.clone()))
@@ -92,10 +89,8 @@ impl Scan {
     /// Whether a text may hold something. Never wrong when it says no.
     pub(super) fn may_find(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
-        self.needles
-            .as_ref()
-            .is_some_and(|needles| needles.is_match(bytes))
-            || (self.has_at && memchr::memchr(b'@', bytes).is_some())
+        self.hints.is_match(bytes)
+            || (self.has_signs && memchr::memchr2(b'@', b'~', bytes).is_some())
             || (self.has_digits && has_digit_run(bytes))
             || (self.has_capitals && has_capital_run(bytes))
             || self.own.iter().any(|(_, expression)| expression.is_match(text))
@@ -117,8 +112,15 @@ impl Scan {
                 kind: KEY_VALUE,
             }];
         }
-        for kind in &self.kinds {
-            if may_be_in(kind.detector, text) {
+        let mut has_needle = vec![false; self.kinds.len()];
+        for needle in self.needles.find_overlapping_iter(text) {
+            let kind = self.kinds_of_needles.get(needle.pattern().as_usize());
+            if let Some(has) = kind.and_then(|kind| has_needle.get_mut(*kind)) {
+                *has = true;
+            }
+        }
+        for (kind, has_needle) in self.kinds.iter().zip(has_needle) {
+            if has_needle || may_be_in(kind.detector, text) {
                 find_one(
                     &kind.expression,
                     kind.detector.name,
@@ -175,12 +177,12 @@ fn find_one<'s>(
     }
 }
 
+/// Whether a text has what a kind without needles asks for.
 fn may_be_in(detector: &Detector, text: &str) -> bool {
     let bytes = text.as_bytes();
     match detector.when {
-        When::Has(needles) => needles
-            .iter()
-            .any(|needle| memmem::find(bytes, needle.as_bytes()).is_some()),
+        When::Has(_) => false,
+        When::Tilde => memchr::memchr(b'~', bytes).is_some(),
         When::At => memchr::memchr(b'@', bytes).is_some(),
         When::DigitRun => has_digit_run(bytes),
         When::CapitalRun => has_capital_run(bytes),

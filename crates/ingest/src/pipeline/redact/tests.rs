@@ -153,6 +153,7 @@ fn what_is_no_secret_stays() {
         "password=${DB_PASSWORD} token=<none>",
         "-----BEGIN CERTIFICATE----- MIIE",
         "authorization: Basic realm",
+        "env PWD=/root/x token=/run/secrets/token",
     ] {
         assert_eq!(redact.redacted("", text, true), None, "{text}");
     }
