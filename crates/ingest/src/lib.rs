@@ -27,6 +27,7 @@ pub mod scrape;
 pub mod self_scrape;
 pub mod series_cache;
 pub mod statsd;
+pub mod syslog;
 pub mod telemetry;
 
 pub use config::{GlobalConfig, ScrapeConfig};
@@ -40,4 +41,5 @@ pub use scrape::{Scraper, ScraperDeps};
 pub use self_scrape::SelfScrape;
 pub use series_cache::SeriesRefused;
 pub use statsd::{Statsd, StatsdTelemetry};
+pub use syslog::{Syslog, SyslogTelemetry};
 pub use telemetry::{PushTelemetry, Telemetry};

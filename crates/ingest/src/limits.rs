@@ -222,6 +222,23 @@ pub const LOG_LEVEL_BYTES_LOOKED_AT: usize = 1024;
 pub const LOG_TAIL_BATCHES: usize = 1024;
 /// Bytes of batches that live tails may hold together; more are dropped and told as a gap.
 pub const LOG_TAIL_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one document of Elasticsearch's bulk protocol.
+pub const ELASTIC_DOCUMENT_BYTES_MAX: usize = 4 << 20;
+/// Fields of one document; of one with more, the whole document becomes the line.
+pub const ELASTIC_FIELDS_MAX: usize = 1024;
+
+/// Bytes of one syslog message over a connection; one that has more ends it.
+pub const SYSLOG_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of syslog messages that wait to be stored; connections wait for room, packets are dropped.
+pub const SYSLOG_WAITING_BYTES_MAX: usize = 32 << 20;
+/// Syslog connections at a time, on each port; more are closed at once and counted.
+pub const SYSLOG_CONNECTIONS_MAX: usize = 1024;
+/// Bytes of syslog packets that the system is asked to hold while they wait to be read.
+pub const SYSLOG_RECEIVE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
+/// A syslog connection that sends nothing for so long is closed; senders open another one.
+pub const SYSLOG_IDLE_MAX: Duration = Duration::from_hours(1);
+/// A client has this long to agree on TLS.
+pub const SYSLOG_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// Pipelines that the configuration may name.
 pub const PIPELINES_MAX: usize = 256;

@@ -10,9 +10,11 @@
 pub(crate) mod births;
 pub(crate) mod buffers;
 pub mod compression;
+pub mod elastic;
 pub mod ha;
 pub mod influx;
 pub mod known;
+pub mod lines;
 pub mod loki;
 pub mod otlp;
 pub(crate) mod policy;

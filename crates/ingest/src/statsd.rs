@@ -9,7 +9,7 @@
 
 mod config;
 mod distinct;
-mod kernel;
+pub(crate) mod kernel;
 pub mod line;
 mod listener;
 mod metric;

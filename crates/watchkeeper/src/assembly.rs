@@ -47,7 +47,10 @@ struct Engines {
 struct Services {
     host: Option<Arc<collect::Host>>,
     push: Arc<ingest::Push>,
+    /// None where no log lines are kept.
+    logs: Option<web::LogStores>,
     statsd: Option<Arc<ingest::Statsd>>,
+    syslog: Option<Arc<ingest::Syslog>>,
     scraper: Arc<ingest::Scraper>,
     alerting: Arc<alerting::Alerting>,
 }
@@ -77,6 +80,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let mut services = build_services(&loaded, &engines, &outlets, &clock, address, &mut registry)?;
     services.push.load_elections(&elections_path(&data_dir))?;
     services.statsd = listen_to_statsd(&loaded, &services.push, &clock, &mut registry).await?;
+    services.syslog = listen_to_syslog(&loaded, services.logs.as_ref(), &clock, &mut registry).await?;
     let web_telemetry = web::Telemetry::default();
     web_telemetry.register(&mut registry);
     let mut tasks = Supervisor::default();
@@ -104,7 +108,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
-        logs: None,
+        logs: services.logs.clone(),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),
@@ -290,7 +294,9 @@ fn build_services(
     Ok(Services {
         host: host.transpose()?,
         push,
+        logs: None,
         statsd: None,
+        syslog: None,
         scraper,
         alerting,
     })
@@ -312,6 +318,28 @@ async fn listen_to_statsd(
     let statsd = ingest::Statsd::bind(config, Arc::clone(push), Arc::clone(clock), telemetry).await?;
     info!(udp = ?statsd.udp_address(), tcp = ?statsd.tcp_address(), "listening to statsd");
     Ok(Some(statsd))
+}
+
+/// Opens the sockets of syslog, where the configuration names any.
+async fn listen_to_syslog(
+    loaded: &Loaded,
+    logs: Option<&web::LogStores>,
+    clock: &SharedClock,
+    registry: &mut Registry,
+) -> anyhow::Result<Option<Arc<ingest::Syslog>>> {
+    let config = loaded.file.syslog.clone();
+    if !config.is_on() {
+        return Ok(None);
+    }
+    let Some(logs) = logs else {
+        anyhow::bail!("syslog: no log lines are kept here, so that none can be heard; remove the section");
+    };
+    let telemetry = ingest::SyslogTelemetry::default();
+    telemetry.register(registry);
+    let syslog =
+        ingest::Syslog::bind(config, Arc::clone(&logs.intake), Arc::clone(clock), telemetry).await?;
+    info!(udp = ?syslog.udp_address(), tcp = ?syslog.tcp_address(), tls = ?syslog.tls_address(), "listening to syslog");
+    Ok(Some(syslog))
 }
 
 /// What is stored goes on to the endpoints of `remote_write`.
@@ -338,6 +366,12 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
         let (statsd, token) = (Arc::clone(statsd), stop.clone());
         tasks.watch("statsd", stop.clone(), move || {
             Arc::clone(&statsd).run(token.clone())
+        });
+    }
+    if let Some(syslog) = &services.syslog {
+        let (syslog, token) = (Arc::clone(syslog), stop.clone());
+        tasks.watch("syslog", stop.clone(), move || {
+            Arc::clone(&syslog).run(token.clone())
         });
     }
     let (scraper, token) = (Arc::clone(&services.scraper), stop.clone());
@@ -383,6 +417,7 @@ fn control_parts(
         rooms: Reloadable {
             scraper: Arc::clone(&services.scraper),
             push: Arc::clone(&services.push),
+            logs: services.logs.as_ref().map(|logs| Arc::clone(&logs.intake)),
             series: engines.db.clone(),
             forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),

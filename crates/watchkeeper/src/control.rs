@@ -21,6 +21,8 @@ use crate::store_watch::StoreWatch;
 pub(crate) struct Reloadable {
     pub(crate) scraper: Arc<ingest::Scraper>,
     pub(crate) push: Arc<ingest::Push>,
+    /// None where no log lines are kept.
+    pub(crate) logs: Option<Arc<ingest::Logs>>,
     pub(crate) series: tsdb::Db,
     pub(crate) forwarder: Arc<ingest::Forwarder>,
     pub(crate) alerting: Arc<alerting::Alerting>,
@@ -51,6 +53,9 @@ impl Reloadable {
         let endpoints = self.forwarder.prepare(&file.remote_write, &external_labels)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
         self.push.configure(&file.push, &file.multi_tenancy, &file.limits);
+        if let Some(logs) = &self.logs {
+            logs.configure(&file.logs, &file.multi_tenancy, &file.limits);
+        }
         self.series.limit_tenants(series_limits);
         self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);
@@ -129,6 +134,7 @@ struct FixedAtStart {
     server: web::Config,
     collect: collect::Config,
     statsd: ingest::statsd::Config,
+    syslog: ingest::syslog::Config,
     storage: config::Storage,
 }
 
@@ -138,6 +144,7 @@ impl FixedAtStart {
             server: file.server.clone(),
             collect: file.collect.clone(),
             statsd: file.statsd.clone(),
+            syslog: file.syslog.clone(),
             storage: file.storage.clone(),
         }
     }
@@ -148,6 +155,7 @@ impl FixedAtStart {
             ("server", self.server == new.server),
             ("collect", self.collect == new.collect),
             ("statsd", self.statsd == new.statsd),
+            ("syslog", self.syslog == new.syslog),
             ("storage", self.storage == new.storage),
         ];
         sections

@@ -35,6 +35,41 @@ pub struct LogsConfig {
     pub service_name_labels: Vec<String>,
     /// How attributes of OTLP become labels.
     pub otlp: OtlpLogsConfig,
+    /// How documents of Elasticsearch's bulk protocol become lines.
+    pub elasticsearch: ElasticsearchConfig,
+}
+
+/// How documents of Elasticsearch's bulk protocol become lines. Fields within objects are named with dots.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ElasticsearchConfig {
+    /// The first of these fields that is a text becomes the line; the whole document where there is none.
+    pub message_fields: Vec<String>,
+    /// The first of these fields that is a time becomes that of the line; the time of arrival where there is none.
+    pub time_fields: Vec<String>,
+    /// Fields that become labels of the stream, beside the name of the index.
+    pub index_fields: Vec<String>,
+}
+
+impl Default for ElasticsearchConfig {
+    fn default() -> Self {
+        let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Self {
+            message_fields: own(&["message", "msg", "log"]),
+            time_fields: own(&["@timestamp", "timestamp", "time"]),
+            index_fields: own(&[
+                "service.name",
+                "host.name",
+                "container.name",
+                "kubernetes.namespace",
+                "kubernetes.pod.name",
+                "kubernetes.container.name",
+                "kubernetes.namespace_name",
+                "kubernetes.pod_name",
+                "kubernetes.container_name",
+            ]),
+        }
+    }
 }
 
 /// How attributes of OTLP become labels.
@@ -77,6 +112,7 @@ impl Default for LogsConfig {
                 "k8s_job_name",
             ]),
             otlp: OtlpLogsConfig::default(),
+            elasticsearch: ElasticsearchConfig::default(),
         }
     }
 }
@@ -143,6 +179,9 @@ impl LogsConfig {
             ("service_name_labels", &self.service_name_labels),
             ("otlp.index_attributes", &self.otlp.index_attributes),
             ("otlp.drop_attributes", &self.otlp.drop_attributes),
+            ("elasticsearch.message_fields", &self.elasticsearch.message_fields),
+            ("elasticsearch.time_fields", &self.elasticsearch.time_fields),
+            ("elasticsearch.index_fields", &self.elasticsearch.index_fields),
         ] {
             add(
                 names.len() > LOG_NAMES_LISTED_MAX,

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::known::Stream;
 use super::{Logs, Settings, level, stream_labels};
+use crate::config::logs::LogsConfig;
 use crate::limits::{LOG_BATCH_BYTES_MAX, LOG_LINES_MAX, PUSH_FAULTS_TOLD};
 use crate::push::{Origin, PushError};
 
@@ -39,8 +40,8 @@ pub(crate) struct Gather<'l> {
     pub(super) outcome: LogOutcome,
     /// The stream that lines go to; none where it was refused.
     stream: Option<Arc<Stream>>,
-    /// Whether the last line was taken.
-    pub(crate) is_last_taken: bool,
+    /// Why the last line was refused; none where it was taken.
+    pub(crate) last_refusal: Option<LogRefusal>,
 }
 
 impl LogOutcome {
@@ -82,7 +83,7 @@ impl<'l> Gather<'l> {
             rows: LogRows::new(origin.tenant),
             outcome: LogOutcome::default(),
             stream: None,
-            is_last_taken: false,
+            last_refusal: None,
         }
     }
 
@@ -110,12 +111,12 @@ impl<'l> Gather<'l> {
     pub(crate) fn begin(&mut self, alias: &[u8], labels: impl FnOnce() -> Result<Labels, String>) {
         let alias = xxh3_128_with_seed(alias, self.settings.seed);
         // Apart from the match, whose arms take the lock again.
+        let before = self.stream.take();
         let known = self.logs.known.read().find(alias);
         if known.is_some() {
             self.stream = known;
         } else {
             self.logs.telemetry.streams_parsed.inc();
-            self.stream = None;
             match labels().and_then(|labels| self.settings.stream(labels)) {
                 Ok(stream) => {
                     let stream = Arc::new(stream);
@@ -125,7 +126,9 @@ impl<'l> Gather<'l> {
                 Err(fault) => self.stream_refused(fault),
             }
         }
-        if let Some(stream) = &self.stream {
+        if let Some(stream) = &self.stream
+            && before.is_none_or(|before| !Arc::ptr_eq(&before, stream))
+        {
             self.rows.begin_stream(stream.labels.clone());
         }
     }
@@ -147,13 +150,15 @@ impl<'l> Gather<'l> {
         line: &str,
         metadata: &mut Vec<Pair<'_>>,
     ) -> Result<(), PushError> {
-        self.is_last_taken = false;
+        self.last_refusal = None;
         let Some(stream) = &self.stream else {
+            self.last_refusal = Some(LogRefusal::BadLabels);
             self.outcome.accepted.refuse(LogRefusal::BadLabels, 1);
             return Ok(());
         };
         let (settings, outcome) = (&*self.settings, &mut self.outcome);
         let Some(line) = settings.fitting(line) else {
+            self.last_refusal = Some(LogRefusal::LineTooLong);
             outcome.refuse(LogRefusal::LineTooLong, || {
                 format!(
                     "Max entry size '{}' bytes exceeded for stream '{}' while adding an entry with length '{}' bytes; send shorter \
@@ -167,6 +172,7 @@ impl<'l> Gather<'l> {
         };
         if !metadata.is_empty() {
             if let Err(fault) = settings.check_metadata(metadata) {
+                self.last_refusal = Some(LogRefusal::TooMuchMetadata);
                 outcome.refuse(LogRefusal::TooMuchMetadata, || {
                     format!("stream '{}' has {fault}", stream.labels)
                 });
@@ -193,7 +199,6 @@ impl<'l> Gather<'l> {
                 max: LOG_LINES_MAX,
             });
         }
-        self.is_last_taken = true;
         Ok(())
     }
 
@@ -211,6 +216,16 @@ impl<'l> Gather<'l> {
                 String::from_utf8_lossy(bytes)
             }
         }
+    }
+
+    /// The `logs` section.
+    pub(crate) fn config(&self) -> &LogsConfig {
+        &self.settings.config
+    }
+
+    /// Whether a line may have so much metadata.
+    pub(crate) fn fits_metadata(&self, metadata: &[Pair<'_>]) -> bool {
+        self.settings.check_metadata(metadata).is_ok()
     }
 
     /// Whether a resource attribute becomes a label of the stream.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use model::Labels;
 
-use super::gather::{Pair, SERVICE_NAME, SERVICE_UNKNOWN};
+use super::gather::{Pair, SERVICE_NAME, SERVICE_UNKNOWN, label_name};
 use super::known::Stream;
 use super::level;
 use crate::config::logs::LogsConfig;
@@ -14,6 +14,8 @@ use crate::config::logs::LogsConfig;
 pub(crate) struct Settings {
     pub(super) config: LogsConfig,
     pub(super) line_bytes_max: usize,
+    /// Names of labels and metadata that may hold a level.
+    level_names: Vec<String>,
     /// What senders' names of streams are hashed with: another one for every configuration, whose streams may differ.
     pub(super) seed: u64,
 }
@@ -22,6 +24,7 @@ impl Settings {
     pub(super) fn new(config: &LogsConfig, seed: u64) -> Self {
         Self {
             line_bytes_max: usize::try_from(config.line_size_max.0).unwrap_or(usize::MAX),
+            level_names: level_names(&config.level_fields),
             config: config.clone(),
             seed,
         }
@@ -50,10 +53,9 @@ impl Settings {
             }
         }
         let level = self
-            .config
-            .level_fields
+            .level_names
             .iter()
-            .find_map(|field| labels.get(field))
+            .find_map(|name| labels.get(name))
             .map(|value| level::normal(value).into());
         let labels = self.with_service_name(labels);
         if labels.is_empty() {
@@ -112,7 +114,7 @@ impl Settings {
         }
         let mut number = None;
         for (name, value) in metadata {
-            if self.config.level_fields.iter().any(|field| **field == **name) {
+            if self.level_names.iter().any(|known| **known == **name) {
                 return Cow::Owned(level::normal(value).to_owned());
             }
             if name == "severity_number" {
@@ -122,4 +124,11 @@ impl Settings {
         let level = number.unwrap_or_else(|| level::of_line(line, &self.config.level_fields));
         Cow::Borrowed(level)
     }
+}
+
+/// Fields as they are called once they are labels or metadata.
+fn level_names(fields: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = fields.iter().map(|field| label_name(field)).collect();
+    names.dedup();
+    names
 }

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 /// Remembers the count, so that only what is new is told.
 #[derive(Debug, Default)]
-pub(super) struct Drops {
+pub(crate) struct Drops {
     last: u64,
 }
 
 impl Drops {
     /// Packets to the socket at `address` that were dropped since the last call; none where the system does not say.
-    pub(super) fn since_last(&mut self, address: SocketAddr) -> u64 {
+    pub(crate) fn since_last(&mut self, address: SocketAddr) -> u64 {
         let table = if address.is_ipv4() {
             "/proc/net/udp"
         } else {

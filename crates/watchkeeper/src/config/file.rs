@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use ingest::config::logs::LogsConfig;
 use ingest::config::{Limits, MultiTenancy, OtlpConfig, PushConfig, RemoteRead, RemoteWrite, TracingConfig};
 use ingest::{IngestError, PipelineConfig, PipelineTelemetry, Pipelines, RedactConfig};
 use serde::{Deserialize, Deserializer};
@@ -40,6 +41,9 @@ pub(crate) struct ConfigFile {
     /// Where statsd is heard, and what is made of it.
     #[serde(deserialize_with = "or_default")]
     pub(crate) statsd: ingest::statsd::Config,
+    /// Where syslog is heard.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) syslog: ingest::syslog::Config,
     /// Files with further jobs; patterns may stand for many.
     #[serde(deserialize_with = "or_default")]
     pub(super) scrape_config_files: Vec<Spanned<String>>,
@@ -52,6 +56,9 @@ pub(crate) struct ConfigFile {
     /// What becomes of series that others send.
     #[serde(deserialize_with = "or_default")]
     pub(crate) push: PushConfig,
+    /// What becomes of log lines.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) logs: LogsConfig,
     /// Whose series there are.
     #[serde(deserialize_with = "or_default")]
     pub(crate) multi_tenancy: MultiTenancy,
@@ -107,6 +114,7 @@ impl ConfigFile {
     pub(super) fn resolve_paths(&mut self, base: &Path) {
         self.global.resolve_paths(base);
         self.alerting.resolve_paths(base);
+        self.syslog.resolve_paths(base);
         for config in &mut self.scrape_configs {
             config.resolve_paths(base);
         }
@@ -137,7 +145,9 @@ impl ConfigFile {
         messages.extend(ingest::config::validate(&self.global, &self.scrape_configs));
         messages.extend(self.remote_faults());
         messages.extend(self.statsd.validate());
+        messages.extend(self.syslog.validate());
         messages.extend(self.push.validate());
+        messages.extend(self.logs.validate());
         messages.extend(ingest::config::validate_tenants(
             &self.multi_tenancy,
             &self.limits,

@@ -6,7 +6,9 @@
 //! Not here: what a body means (`ingest::push`).
 //! Start at: [`routes`].
 
+mod elastic;
 mod influx;
+mod lines;
 mod loki;
 pub(crate) mod otlp;
 mod remote_write;
@@ -40,7 +42,9 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/write", post(remote_write::write))
+        .merge(elastic::routes())
         .merge(influx::routes())
+        .merge(lines::routes())
         .merge(loki::routes())
         .merge(otlp::routes())
 }

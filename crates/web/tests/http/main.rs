@@ -9,6 +9,7 @@
 )]
 
 mod alerts;
+mod elastic;
 mod explain;
 mod federate;
 mod grafana;
