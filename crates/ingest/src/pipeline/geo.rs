@@ -134,3 +134,6 @@ impl Stage for Geo {
         Flow::On
     }
 }
+
+#[cfg(test)]
+mod tests;
