@@ -47,7 +47,10 @@ impl Stage for AccessLog {
             ("remote_user", own(access.remote_user)),
             ("time_local", own(access.time_local)),
             ("status", own(access.status)),
-            ("body_bytes_sent", own(access.body_bytes_sent).filter(|bytes| !bytes.is_empty())),
+            (
+                "body_bytes_sent",
+                own(access.body_bytes_sent).filter(|bytes| !bytes.is_empty()),
+            ),
             ("http_referer", access.referer),
             ("http_user_agent", access.user_agent),
             ("rest", own(access.rest).filter(|rest| !rest.is_empty())),

@@ -90,7 +90,9 @@ impl Stage for Trace {
 }
 
 fn in_text(line: &str) -> (Option<String>, Option<String>) {
-    let may_hold = ["race", "RACE", "00-"].iter().any(|part| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some());
+    let may_hold = ["race", "RACE", "00-"]
+        .iter()
+        .any(|part| memchr::memmem::find(line.as_bytes(), part.as_bytes()).is_some());
     if !may_hold {
         return (None, None);
     }

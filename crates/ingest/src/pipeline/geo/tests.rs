@@ -65,7 +65,11 @@ fn database(kind: &str, record: &Value<'_>) -> Vec<u8> {
         // The first octet is 00000001: seven times to the left, then to the right.
         let found = NODES + 16;
         let next = if node + 1 < NODES { node + 1 } else { found };
-        let (left, right) = if node + 1 < NODES { (next, NODES) } else { (NODES, found) };
+        let (left, right) = if node + 1 < NODES {
+            (next, NODES)
+        } else {
+            (NODES, found)
+        };
         for side in [left, right] {
             out.extend_from_slice(&side.to_be_bytes()[1..]);
         }
@@ -103,7 +107,10 @@ fn found(database: &[u8], address: &str) -> (Flow, Vec<String>) {
     let mut entry = Entry::new(&stream, 0, "", [("ip", address)]);
     let flow = geo.apply(&mut entry, 0);
     let pairs = entry.metadata.iter().skip(1);
-    (flow, pairs.map(|(name, value)| format!("{name}={value}")).collect())
+    (
+        flow,
+        pairs.map(|(name, value)| format!("{name}={value}")).collect(),
+    )
 }
 
 fn names(english: &'static str) -> (&'static str, Value<'static>) {
@@ -115,9 +122,21 @@ fn places_are_found() {
     let place = Value::Map(vec![
         ("city", Value::Map(vec![names("Bonn")])),
         ("continent", Value::Map(vec![("code", Value::Text("EU"))])),
-        ("country", Value::Map(vec![("iso_code", Value::Text("DE")), names("Germany")])),
-        ("location", Value::Map(vec![("latitude", Value::Double(50.5)), ("time_zone", Value::Text("Europe/Berlin"))])),
-        ("subdivisions", Value::List(vec![Value::Map(vec![("iso_code", Value::Text("NW"))])])),
+        (
+            "country",
+            Value::Map(vec![("iso_code", Value::Text("DE")), names("Germany")]),
+        ),
+        (
+            "location",
+            Value::Map(vec![
+                ("latitude", Value::Double(50.5)),
+                ("time_zone", Value::Text("Europe/Berlin")),
+            ]),
+        ),
+        (
+            "subdivisions",
+            Value::List(vec![Value::Map(vec![("iso_code", Value::Text("NW"))])]),
+        ),
     ]);
     let database = database("Test-City", &place);
     let expected = [

@@ -4,16 +4,73 @@
 //! faster as long as it looks for few short texts. So each needle is represented by a short text within it, shared where that is possible;
 //! what holds none of these holds no needle.
 
-use aho_corasick::packed::{Config, MatchKind, Searcher};
 use aho_corasick::AhoCorasick;
+use aho_corasick::packed::{Config, MatchKind, Searcher};
 
 /// Short texts that stand for needles. Three letters at least; they are rare in logs as far as the needles allow.
 const HINTS: &[&str] = &[
-    "VATE KEY", "AKIA", "ASIA", "ABIA", "ACCA", "AIza", "ya29", "tKey=", "sig=", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_",
-    "lpat-", "ldt-", "lrt-", "xapp-", "slack.com", "_live_", "_test_", "hsec_", "T3Bl", "k-ant-", "npm_", "pypi-", "_v1_", "hvs.",
-    "hvb.", "earer ", "EARER ", "asic ", "ASIC ", "assw", "ASSW", "assphr", "ecret", "ECRET", "oken", "OKEN", "pi_key", "pikey",
-    "piKey", "pi-key", "pi-Key", "PI_KEY", "PIKEY", "s_key", "sKey", "S_KEY", "te_key", "teKey", "TE_KEY", "edential", "xox", "shp",
-    "hf_", "SG.", "eyJ", "pwd", "PWD",
+    "VATE KEY",
+    "AKIA",
+    "ASIA",
+    "ABIA",
+    "ACCA",
+    "AIza",
+    "ya29",
+    "tKey=",
+    "sig=",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "_pat_",
+    "lpat-",
+    "ldt-",
+    "lrt-",
+    "xapp-",
+    "slack.com",
+    "_live_",
+    "_test_",
+    "hsec_",
+    "T3Bl",
+    "k-ant-",
+    "npm_",
+    "pypi-",
+    "_v1_",
+    "hvs.",
+    "hvb.",
+    "earer ",
+    "EARER ",
+    "asic ",
+    "ASIC ",
+    "assw",
+    "ASSW",
+    "assphr",
+    "ecret",
+    "ECRET",
+    "oken",
+    "OKEN",
+    "pi_key",
+    "pikey",
+    "piKey",
+    "pi-key",
+    "pi-Key",
+    "PI_KEY",
+    "PIKEY",
+    "s_key",
+    "sKey",
+    "S_KEY",
+    "te_key",
+    "teKey",
+    "TE_KEY",
+    "edential",
+    "xox",
+    "shp",
+    "hf_",
+    "SG.",
+    "eyJ",
+    "pwd",
+    "PWD",
 ];
 
 /// A vectorised searcher has so many buckets, and gives the texts to them in turn.
@@ -49,9 +106,9 @@ impl Hints {
     pub(super) fn is_match(&self, text: &[u8]) -> bool {
         match self {
             Self::Packed(searcher) => searcher.find(text).is_some(),
-            Self::Automaton(automaton) => {
-                automaton.as_ref().is_some_and(|automaton| automaton.is_match(text))
-            }
+            Self::Automaton(automaton) => automaton
+                .as_ref()
+                .is_some_and(|automaton| automaton.is_match(text)),
         }
     }
 }
@@ -70,7 +127,11 @@ fn alike_in_a_bucket(mut hints: Vec<&str>) -> Vec<&str> {
 
 /// The text that stands for a needle; the needle itself where there is none.
 fn hint_of(needle: &str) -> &str {
-    HINTS.iter().find(|hint| needle.contains(**hint)).copied().unwrap_or(needle)
+    HINTS
+        .iter()
+        .find(|hint| needle.contains(**hint))
+        .copied()
+        .unwrap_or(needle)
 }
 
 #[cfg(test)]
