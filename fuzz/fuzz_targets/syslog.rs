@@ -12,7 +12,7 @@ fn messages(bytes: &[u8], piece: usize) -> Option<Vec<String>> {
     for piece in bytes.chunks(piece) {
         frames.buffer().extend_from_slice(piece);
         loop {
-            match frames.next() {
+            match frames.next_message() {
                 Ok(Some(message)) => all.push(String::from_utf8_lossy(message).into_owned()),
                 Ok(None) => break,
                 Err(_) => return None,

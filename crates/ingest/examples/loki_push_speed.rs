@@ -58,15 +58,28 @@ fn line(kind: &str, number: usize) -> String {
     let mut line = match kind {
         "json" => format!(
             r#"{{"ts":"2023-11-15T01:09:{:02}.{:03}Z","caller":"handler.go:{}","level":"{level}","trace":"{hash:016x}","path":"/api/v1/carts/{}","status":200,"took_ms":{},"msg":"request was served by the upstream and its answer passed on"#,
-            number % 60, number % 1000, number % 400, hash % 100_000, hash % 977
+            number % 60,
+            number % 1000,
+            number % 400,
+            hash % 100_000,
+            hash % 977
         ),
         "logfmt" => format!(
             "ts=2023-11-15T01:09:{:02}.{:03}Z caller=handler.go:{} level={level} trace={hash:016x} path=/api/v1/carts/{} status=200 took_ms={} msg=\"request was served by the upstream and its answer passed on",
-            number % 60, number % 1000, number % 400, hash % 100_000, hash % 977
+            number % 60,
+            number % 1000,
+            number % 400,
+            hash % 100_000,
+            hash % 977
         ),
         _ => format!(
             "10.{}.{}.{} - - [15/Nov/2023:01:09:{:02} +0000] \"GET /api/v1/carts/{} HTTP/1.1\" 200 {} \"https://shop.example.org/start\" \"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/119.0\" {hash:016x}",
-            hash % 256, hash >> 8 & 255, hash >> 16 & 255, number % 60, hash % 100_000, hash % 9_770
+            hash % 256,
+            hash >> 8 & 255,
+            hash >> 16 & 255,
+            number % 60,
+            hash % 100_000,
+            hash % 9_770
         ),
     };
     let end = if kind == "json" { "\"}" } else { "\"" };

@@ -1,13 +1,13 @@
-//! Hears: scrapes Prometheus targets, parses what they expose and writes it through the door to the series.
+//! Hears: scrapes Prometheus targets, takes what is pushed, and writes it through the doors to the series and the log lines.
 //!
-//! In: `scrape_configs` from the roof, exposition text from targets.  Out: samples, staleness markers and metadata to
-//! [`model::SeriesWrite`]; [`TargetNews`] to whoever listens.
+//! In: `scrape_configs` from the roof, exposition text from targets, bodies and packets of senders.  Out: samples, staleness markers and metadata to
+//! [`model::SeriesWrite`], lines to [`model::LogWrite`]; [`TargetNews`] and [`logs::Stored`] to whoever listens.
 //! Owns: one task per target while [`Scraper::run`] lives, and nothing on disk.
 //! Invariants: an unchanged target is not disturbed by a reload and a removed one ends stale (`tests/reload.rs`);
 //! a series that vanishes from a target ends stale, all of them when the scrape fails (`tests/scrape_life.rs`);
 //! no body can make the process hold more than its limit (`tests/scrape_limits.rs`).
 //! Not here: storing (`tsdb`), this machine's own vitals (`collect`), HTTP pages about targets (`web`).
-//! Start at: [`Scraper::apply`].
+//! Start at: [`Scraper::apply`], [`Push`] and [`Logs`].
 
 pub mod client;
 pub mod config;

@@ -126,12 +126,9 @@ impl Logs {
         }
         self.admit(origin, rows.line_bytes() as u64)?;
         rows.key = key;
-        let stored = self
-            .writer
-            .append(&rows, now_ns)
-            .inspect_err(|_| {
-                self.telemetry.write_failures.inc();
-            })?;
+        let stored = self.writer.append(&rows, now_ns).inspect_err(|_| {
+            self.telemetry.write_failures.inc();
+        })?;
         for (reason, count) in stored.refused {
             self.telemetry.count_refused(reason.as_str(), count);
             outcome.accepted.refuse(reason, count);

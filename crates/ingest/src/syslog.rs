@@ -250,7 +250,11 @@ impl Syslog {
         };
         let message = message::read(&text, &received);
         let peer = heard.peer.to_string();
-        let host = if message.host.is_empty() { peer.as_str() } else { message.host };
+        let host = if message.host.is_empty() {
+            peer.as_str()
+        } else {
+            message.host
+        };
         let facility = facility_name(message.facility);
         let alias = format!("syslog\0{host}\0{}\0{facility}", message.app);
         out.begin(alias.as_bytes(), || {

@@ -23,7 +23,12 @@ fn logs() -> (Arc<MemoryLogs>, Logs) {
 }
 
 fn bulk(logs: &Logs, body: &str) -> Result<BulkOutcome, PushError> {
-    logs.elastic_bulk(body.as_bytes(), Encoding::Identity, Some("of-path"), Origin::alone(NOW_MS))
+    logs.elastic_bulk(
+        body.as_bytes(),
+        Encoding::Identity,
+        Some("of-path"),
+        Origin::alone(NOW_MS),
+    )
 }
 
 fn dump(store: &MemoryLogs) -> Vec<String> {
@@ -64,13 +69,19 @@ const BODY: &str = r#"{"create":{"_index":"filebeat-8"}}
 fn documents_become_lines_with_labels_and_metadata() {
     let (store, logs) = logs();
     let outcome = bulk(&logs, BODY).unwrap();
-    assert!(outcome.items.iter().all(|item| item.fault.is_none()), "{outcome:?}");
+    assert!(
+        outcome.items.iter().all(|item| item.fault.is_none()),
+        "{outcome:?}"
+    );
     let named: Vec<(&str, &str)> = outcome
         .items
         .iter()
         .map(|item| (item.action.as_str(), item.index.as_str()))
         .collect();
-    assert_eq!(named, [("create", "filebeat-8"), ("index", "of-path"), ("index", "i")]);
+    assert_eq!(
+        named,
+        [("create", "filebeat-8"), ("index", "of-path"), ("index", "i")]
+    );
     assert_eq!(outcome.items[1].id, "x1");
     assert_ne!(outcome.items[0].id, outcome.items[2].id);
     assert_eq!(
@@ -87,23 +98,29 @@ fn documents_become_lines_with_labels_and_metadata() {
 fn each_fault_is_told_where_it_is_and_the_rest_is_stored() {
     let (store, logs) = logs();
     let long = "x".repeat(300_000);
-    let body = format!(
-        "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n",
+    let long = format!(r#"{{"message":"{long}"}}"#);
+    let body = [
         r#"{"index":{}}"#,
         "no json",
         r#"{"delete":{"_id":"1"}}"#,
         r#"{"update":{"_id":"1"}}"#,
         r#"{"doc":{}}"#,
         r#"{"create":{}}"#,
-        format!(r#"{{"message":"{long}"}}"#),
+        &long,
         r#"{"create":{}}"#,
-        r#"{"message":"good"}"#
-    );
+        r#"{"message":"good"}"#,
+    ]
+    .join("\n");
     let outcome = bulk(&logs, &body).unwrap();
     let statuses: Vec<(Action, Option<(u16, &str)>)> = outcome
         .items
         .iter()
-        .map(|item| (item.action, item.fault.as_ref().map(|fault| (fault.status, fault.kind))))
+        .map(|item| {
+            (
+                item.action,
+                item.fault.as_ref().map(|fault| (fault.status, fault.kind)),
+            )
+        })
         .collect();
     assert_eq!(
         statuses,
@@ -120,7 +137,10 @@ fn each_fault_is_told_where_it_is_and_the_rest_is_stored() {
         let fault = bulk(&logs, body).unwrap_err().to_string();
         assert!(fault.contains(part), "{body}: {fault}");
     };
-    refused("{\"index\":{}}\n{}\nx\n{}", "line 3: Malformed action/metadata line");
+    refused(
+        "{\"index\":{}}\n{}\nx\n{}",
+        "line 3: Malformed action/metadata line",
+    );
     refused("{\"index\":{}}", "line 1: the document of this action is missing");
     let nameless = logs.elastic_bulk(
         b"{\"index\":{}}\n{\"message\":\"x\"}\n",
@@ -128,7 +148,14 @@ fn each_fault_is_told_where_it_is_and_the_rest_is_stored() {
         None,
         Origin::alone(NOW_MS),
     );
-    assert!(nameless.unwrap().items[0].fault.as_ref().unwrap().reason.contains("index is missing"));
+    assert!(
+        nameless.unwrap().items[0]
+            .fault
+            .as_ref()
+            .unwrap()
+            .reason
+            .contains("index is missing")
+    );
 }
 
 #[test]
@@ -161,7 +188,8 @@ fn plain_lines_are_one_stream() {
     let labels = [("app".to_owned(), "a".to_owned())];
     let take = |labels: &[(String, String)]| {
         let body = b"one\r\n\ntwo error\nlast";
-        logs.text_lines(body, Encoding::Identity, labels, Origin::alone(NOW_MS)).unwrap()
+        logs.text_lines(body, Encoding::Identity, labels, Origin::alone(NOW_MS))
+            .unwrap()
     };
     assert_eq!(take(&labels).complaint(), None);
     let lines: Vec<String> = dump(&store)
@@ -170,10 +198,17 @@ fn plain_lines_are_one_stream() {
         .collect();
     assert_eq!(
         lines,
-        ["one | detected_level=unknown", "two error | detected_level=error", "last | detected_level=unknown"]
+        [
+            "one | detected_level=unknown",
+            "two error | detected_level=error",
+            "last | detected_level=unknown"
+        ]
     );
     let bad = take(&[("a b".to_owned(), "x".to_owned())]);
-    assert!(bad.complaint().unwrap().contains("\"a b\" cannot name a label"), "{bad:?}");
+    assert!(
+        bad.complaint().unwrap().contains("\"a b\" cannot name a label"),
+        "{bad:?}"
+    );
 }
 
 proptest! {

@@ -23,8 +23,8 @@ use model::{
     Direction, LogAccepted, LogFlow, LogRead, LogRefusal, LogRows, LogSelection, LogWrite, MemoryLogs,
     TenantId, WriteError,
 };
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 use stdx::outlet::News;
 
 #[derive(Clone, PartialEq, Message)]
@@ -209,10 +209,7 @@ fn a_stream_is_the_same_whether_parsed_or_known_and_labels_may_come_last() {
         .iter()
         .map(|line| line.split(" 17").next().unwrap().to_owned())
         .collect();
-    assert_eq!(
-        streams,
-        [r#"{a="1", b="2", service_name="unknown_service"}"#; 3]
-    );
+    assert_eq!(streams, [r#"{a="1", b="2", service_name="unknown_service"}"#; 3]);
 }
 
 #[test]
@@ -277,11 +274,7 @@ fn what_is_too_much_is_refused_by_line_and_told() {
             entry(AT_NS, "bytes", &[("a", "12345678901234567890")]),
         ],
     );
-    for labels in [
-        r#"{a="1",b="2",c="3"}"#,
-        r#"{a="123456789"}"#,
-        "{a=}",
-    ] {
+    for labels in [r#"{a="1",b="2",c="3"}"#, r#"{a="123456789"}"#, "{a=}"] {
         message.streams.push(Stream {
             labels: labels.to_owned(),
             entries: vec![entry(AT_NS, "good", &[]), entry(AT_NS, "good", &[])],
@@ -313,9 +306,8 @@ fn what_is_too_much_is_refused_by_line_and_told() {
 
 #[test]
 fn long_lines_are_cut_where_that_is_wanted() {
-    let (store, logs) = configured(
-        "{line_size_max: 4, cut_long_lines: true, detect_level: false, service_name_labels: []}",
-    );
+    let (store, logs) =
+        configured("{line_size_max: 4, cut_long_lines: true, detect_level: false, service_name_labels: []}");
     push_protobuf(&logs, &request(r#"{a="1"}"#, vec![entry(AT_NS, "abcé", &[])]));
     assert_eq!(dump(&store), [format!("{{a=\"1\"}} {AT_NS} abc []")]);
     let nameless = push_protobuf(&logs, &request("{}", vec![entry(AT_NS, "x", &[])]));
@@ -345,7 +337,11 @@ fn bytes_that_are_no_utf8_are_replaced_and_the_line_is_kept() {
     let mut broken = entry(AT_NS, "", &[]);
     broken.line = b"caf\xe9 error".to_vec();
     push_protobuf(&logs, &request(r#"{a="1"}"#, vec![broken]));
-    assert!(dump(&store)[0].contains("caf\u{fffd} error"), "{:?}", dump(&store));
+    assert!(
+        dump(&store)[0].contains("caf\u{fffd} error"),
+        "{:?}",
+        dump(&store)
+    );
 }
 
 #[test]
@@ -364,8 +360,11 @@ fn json_that_is_no_push_is_refused_with_its_place() {
         "invalid length 1",
     );
     let (store, logs) = logs();
-    let outcome =
-        push_json(&logs, r#"{"streams":[{"stream":{"a b":"1"},"values":[["1","x"]]}]}"#).unwrap();
+    let outcome = push_json(
+        &logs,
+        r#"{"streams":[{"stream":{"a b":"1"},"values":[["1","x"]]}]}"#,
+    )
+    .unwrap();
     assert_eq!(outcome.accepted.refused, [(LogRefusal::BadLabels, 1)]);
     assert!(outcome.faults[0].contains("\"a b\" cannot name a label"));
     assert_eq!(push_json(&logs, "{}").unwrap(), LogOutcome::default());
@@ -444,7 +443,10 @@ fn conformance_loki_push() {
             passed += 1;
         }
     }
-    println!("conformance {area}: {cases} cases, {passed} passed, {} failed", cases - passed);
+    println!(
+        "conformance {area}: {cases} cases, {passed} passed, {} failed",
+        cases - passed
+    );
     assert!(cases >= 2 && passed == cases);
 }
 

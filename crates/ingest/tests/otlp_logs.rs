@@ -13,9 +13,7 @@ use ingest::config::tenants::{Limits, MultiTenancy};
 use ingest::push::otlp::Format;
 use ingest::push::{Encoding, Origin, PushError};
 use ingest::{LogOutcome, Logs, LogsTelemetry};
-use model::{
-    Direction, LogFlow, LogRead, LogRefusal, LogSelection, MemoryLogs, TenantId,
-};
+use model::{Direction, LogFlow, LogRead, LogRefusal, LogSelection, MemoryLogs, TenantId};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use proptest::prelude::*;
 use prost::Message;
@@ -81,7 +79,8 @@ fn dump(store: &MemoryLogs) -> Vec<String> {
     lines
 }
 
-const AROUND: &str = r#"host_arch=arm64 process_pid=7 process_args=["-v",true] on=true scope_name=lib scope_version=1.2"#;
+const AROUND: &str =
+    r#"host_arch=arm64 process_pid=7 process_args=["-v",true] on=true scope_name=lib scope_version=1.2"#;
 
 #[test]
 fn both_encodings_are_the_same_lines_and_attributes_go_where_loki_puts_them() {
@@ -106,7 +105,8 @@ fn both_encodings_are_the_same_lines_and_attributes_go_where_loki_puts_them() {
                 "{stream} 1700010599000000003 {} | severity_number=10 {AROUND} detected_level=info",
                 r#"{"a":"x","b":1.5}"#
             ),
-            r#"{service_name="unknown_service"} 1700010600000000000 no time | detected_level=unknown"#.to_owned(),
+            r#"{service_name="unknown_service"} 1700010600000000000 no time | detected_level=unknown"#
+                .to_owned(),
         ]
     );
 }
@@ -147,7 +147,10 @@ fn index_attributes_are_those_of_the_configuration_and_dropped_ones_are_nowhere(
 #[test]
 fn severities_may_be_names() {
     let (store, logs) = logs();
-    for (place, name) in ["SEVERITY_NUMBER_WARN", "SEVERITY_NUMBER_FATAL3", "13", "x"].iter().enumerate() {
+    for (place, name) in ["SEVERITY_NUMBER_WARN", "SEVERITY_NUMBER_FATAL3", "13", "x"]
+        .iter()
+        .enumerate()
+    {
         let text = format!(
             r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"timeUnixNano":{place},"severityNumber":"{name}","body":{{"stringValue":"x"}}}}]}}]}}]}}"#
         );
@@ -171,7 +174,13 @@ fn a_resource_repeated_for_many_records_does_not_fill_the_memory() {
     );
     let refused = push(&logs, text.as_bytes(), Format::Json);
     assert!(
-        matches!(refused, Err(PushError::TooMany { what: "bytes of lines and metadata", .. })),
+        matches!(
+            refused,
+            Err(PushError::TooMany {
+                what: "bytes of lines and metadata",
+                ..
+            })
+        ),
         "{refused:?}"
     );
 }

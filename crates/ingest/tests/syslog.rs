@@ -18,7 +18,8 @@ use ingest::syslog::{Config, Syslog, SyslogTelemetry};
 use ingest::telemetry::Reason;
 use ingest::{IngestError, Logs, LogsTelemetry};
 use model::{
-    Direction, LogAccepted, LogFlow, LogRead, LogRows, LogSelection, LogWrite, MemoryLogs, TenantId, WriteError,
+    Direction, LogAccepted, LogFlow, LogRead, LogRows, LogSelection, LogWrite, MemoryLogs, TenantId,
+    WriteError,
 };
 use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
@@ -53,7 +54,9 @@ struct Gated {
 impl LogWrite for Gated {
     fn append(&self, rows: &LogRows, now_ns: i64) -> Result<LogAccepted, WriteError> {
         let mut is_closed = self.gate.is_closed.lock();
-        self.gate.opened.wait_while(&mut is_closed, |is_closed| *is_closed);
+        self.gate
+            .opened
+            .wait_while(&mut is_closed, |is_closed| *is_closed);
         drop(is_closed);
         self.store.append(rows, now_ns)
     }
@@ -142,7 +145,9 @@ impl Rig {
                     labels: batch.stream.clone(),
                     at_ns: *at_ns,
                     text: batch.lines.get(place).to_owned(),
-                    metadata: pairs.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                    metadata: pairs
+                        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+                        .collect(),
                 });
             }
             LogFlow::More
@@ -169,7 +174,10 @@ impl Rig {
 
     async fn end(self) {
         self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(20), self.task).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(20), self.task)
+            .await
+            .unwrap()
+            .unwrap();
     }
 }
 
@@ -196,11 +204,17 @@ async fn conformance_syslog_logger() {
             }
         }
         let expect = &case["expect"];
-        let messages = expect["messages"].as_array().cloned().unwrap_or_else(|| vec![expect["message"].clone()]);
+        let messages = expect["messages"]
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![expect["message"].clone()]);
         let mut lines = rig.until(messages.len()).await;
         lines.sort_by_key(|line| line.at_ns);
         let fits = lines.len() == messages.len()
-            && lines.iter().zip(&messages).all(|(line, message)| is_as_expected(line, message, expect));
+            && lines
+                .iter()
+                .zip(&messages)
+                .all(|(line, message)| is_as_expected(line, message, expect));
         if fits {
             passed += 1;
         } else {
@@ -208,7 +222,11 @@ async fn conformance_syslog_logger() {
         }
         rig.end().await;
     }
-    println!("conformance {area}: {} cases, {passed} passed, {} failed", cases.len(), cases.len() - passed);
+    println!(
+        "conformance {area}: {} cases, {passed} passed, {} failed",
+        cases.len(),
+        cases.len() - passed
+    );
     assert!(cases.len() >= 8 && passed == cases.len());
 }
 
@@ -239,7 +257,9 @@ fn is_as_expected(line: &Line, message: &Value, expect: &Value) -> bool {
 async fn a_message_has_its_labels_level_and_sender() {
     let rig = Rig::start("").await;
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.send_to(b"<35>kernel: caf\xe9 is closed\n\0", rig.udp()).unwrap();
+    socket
+        .send_to(b"<35>kernel: caf\xe9 is closed\n\0", rig.udp())
+        .unwrap();
     let line = rig.until(1).await.remove(0);
     assert_eq!(
         line.labels.to_string(),
@@ -248,8 +268,12 @@ async fn a_message_has_its_labels_level_and_sender() {
     assert_eq!(line.text, "caf\u{fffd} is closed");
     assert_eq!(
         line.metadata,
-        [("severity", "err"), ("peer", "127.0.0.1"), ("detected_level", "error")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        [
+            ("severity", "err"),
+            ("peer", "127.0.0.1"),
+            ("detected_level", "error")
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
     );
     rig.end().await;
 }
@@ -360,7 +384,9 @@ async fn what_was_sent_before_the_end_is_stored() {
     let rig = Rig::start("").await;
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     for number in 0..50 {
-        socket.send_to(format!("<13>app: {number}").as_bytes(), rig.udp()).unwrap();
+        socket
+            .send_to(format!("<13>app: {number}").as_bytes(), rig.udp())
+            .unwrap();
     }
     let store = Arc::clone(&rig.store);
     rig.end().await;
@@ -378,13 +404,27 @@ async fn what_cannot_be_used_is_named() {
     let logs = Arc::new(Logs::new(MemoryLogs::new(), LogsTelemetry::default()));
     let bind = async |yaml: &str| {
         let config: Config = stdx::yaml::read(yaml).unwrap();
-        let bound = Syslog::bind(config, Arc::clone(&logs), SystemClock::shared(), SyslogTelemetry::default());
+        let bound = Syslog::bind(
+            config,
+            Arc::clone(&logs),
+            SystemClock::shared(),
+            SyslogTelemetry::default(),
+        );
         bound.await.unwrap_err()
     };
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let error = bind(&format!("listen_udp: '{address}'")).await;
-    assert!(matches!(error, IngestError::Listen { key: "syslog.listen_udp", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            IngestError::Listen {
+                key: "syslog.listen_udp",
+                ..
+            }
+        ),
+        "{error}"
+    );
     let manifest = format!("{}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
     let error = bind(&format!(
         "{{listen_tls: '127.0.0.1:0', tls: {{cert_file: '{manifest}', key_file: '{manifest}'}}}}"

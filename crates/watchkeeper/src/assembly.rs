@@ -336,8 +336,7 @@ async fn listen_to_syslog(
     };
     let telemetry = ingest::SyslogTelemetry::default();
     telemetry.register(registry);
-    let syslog =
-        ingest::Syslog::bind(config, Arc::clone(&logs.intake), Arc::clone(clock), telemetry).await?;
+    let syslog = ingest::Syslog::bind(config, Arc::clone(&logs.intake), Arc::clone(clock), telemetry).await?;
     info!(udp = ?syslog.udp_address(), tcp = ?syslog.tcp_address(), tls = ?syslog.tls_address(), "listening to syslog");
     Ok(Some(syslog))
 }

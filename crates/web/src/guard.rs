@@ -236,7 +236,10 @@ mod tests {
         ));
         assert!(check(Method::GET, &[(SEC_FETCH_SITE, "cross-site")]));
         assert!(check(Method::GET, &[(header::UPGRADE, "websocket")]));
-        for foreign in [(SEC_FETCH_SITE, "cross-site"), (header::ORIGIN, "http://evil.example")] {
+        for foreign in [
+            (SEC_FETCH_SITE, "cross-site"),
+            (header::ORIGIN, "http://evil.example"),
+        ] {
             assert!(!check(Method::GET, &[(header::UPGRADE, "websocket"), foreign]));
         }
         for site in ["cross-site", "same-site", "\u{1}"] {

@@ -94,7 +94,14 @@ impl Default for LogsConfig {
             metadata_pairs_max: LOG_METADATA_PAIRS,
             metadata_size_max: HumanBytes(LOG_METADATA_BYTES),
             detect_level: true,
-            level_fields: own(&["level", "severity", "lvl", "severity_text", "SeverityText", "log.level"]),
+            level_fields: own(&[
+                "level",
+                "severity",
+                "lvl",
+                "severity_text",
+                "SeverityText",
+                "log.level",
+            ]),
             // Loki's `discover_service_name`.
             service_name_labels: own(&[
                 "service",
@@ -172,7 +179,8 @@ impl LogsConfig {
         }
         add(
             self.labels_per_stream_max == 0,
-            "labels_per_stream_max is 0, so that nothing would be taken; write a number such as 32".to_owned(),
+            "labels_per_stream_max is 0, so that nothing would be taken; write a number such as 32"
+                .to_owned(),
         );
         for (key, names) in [
             ("level_fields", &self.level_fields),
@@ -185,7 +193,10 @@ impl LogsConfig {
         ] {
             add(
                 names.len() > LOG_NAMES_LISTED_MAX,
-                format!("{key} has {} names, the limit is {LOG_NAMES_LISTED_MAX}", names.len()),
+                format!(
+                    "{key} has {} names, the limit is {LOG_NAMES_LISTED_MAX}",
+                    names.len()
+                ),
             );
             add(
                 names.iter().any(String::is_empty),

@@ -126,7 +126,10 @@ fn first_word(line: &[u8]) -> Option<&'static str> {
     for (at, &byte) in line.iter().enumerate() {
         if FIRST_LETTERS[usize::from(byte)] && !before.is_ascii_alphanumeric() {
             let rest = line.get(at..).unwrap_or_default();
-            let letters = rest.iter().take(14).take_while(|byte| byte.is_ascii_alphanumeric());
+            let letters = rest
+                .iter()
+                .take(14)
+                .take_while(|byte| byte.is_ascii_alphanumeric());
             let word = rest.get(..letters.count()).unwrap_or_default();
             // No name of a level is shorter than "err" or longer than "informational".
             if (3..14).contains(&word.len())

@@ -192,13 +192,11 @@ mod tests {
 
     #[test]
     fn labels_are_read_as_loki_reads_them() {
-        let check = |text: &str, printed: &str| assert_eq!(read(text).unwrap().to_string(), printed, "{text}");
+        let check =
+            |text: &str, printed: &str| assert_eq!(read(text).unwrap().to_string(), printed, "{text}");
         check("{}", "{}");
         check(r#"{app="shop"}"#, r#"{app="shop"}"#);
-        check(
-            r#" { b = "2" ,a="1", c=`x\n` ,} "#,
-            r#"{a="1", b="2", c="x\\n"}"#,
-        );
+        check(r#" { b = "2" ,a="1", c=`x\n` ,} "#, r#"{a="1", b="2", c="x\\n"}"#);
         check(r#"{a="\"q\" \u00e9\n\x41\101"}"#, r#"{a="\"q\" é\nAA"}"#);
         check(r#"{a=""}"#, "{}");
         let fault = |text: &str, part: &str| {

@@ -60,9 +60,7 @@ impl Tail {
         }
         let (lines, bytes) = (rows.line_count() as u64, rows.bytes());
         let fits = |held: usize| (held + bytes <= LOG_TAIL_BYTES_MAX).then_some(held + bytes);
-        let taken = self
-            .held
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
+        let taken = self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
         if taken.is_err() {
             telemetry.tail_lines_dropped.inc_by(lines);
             self.outlet.offer(Stored::Dropped(lines));
@@ -100,10 +98,7 @@ mod tests {
             panic!("the first batch fits");
         };
         assert_eq!(first.rows.line_count(), 1);
-        assert!(matches!(
-            inlet.next().await,
-            Some(News::Item(Stored::Dropped(1)))
-        ));
+        assert!(matches!(inlet.next().await, Some(News::Item(Stored::Dropped(1)))));
         drop(first);
         tail.offer(rows(10), &telemetry);
         assert!(matches!(inlet.next().await, Some(News::Item(Stored::Rows(_)))));

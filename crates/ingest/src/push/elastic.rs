@@ -261,7 +261,9 @@ fn refused(refusal: LogRefusal) -> Fault {
     let reason = match refusal {
         LogRefusal::LineTooLong => "the line is longer than logs.line_size_max",
         LogRefusal::TooMuchMetadata => "the document has more fields than logs.metadata_pairs_max",
-        LogRefusal::BadLabels => "the labels of the stream have more or longer ones than the logs section allows",
+        LogRefusal::BadLabels => {
+            "the labels of the stream have more or longer ones than the logs section allows"
+        }
         LogRefusal::TooOld | LogRefusal::TooFarInFuture | LogRefusal::TooManyStreams => refusal.as_str(),
     };
     Fault {

@@ -108,7 +108,9 @@ impl Config {
         for name in self.labels.keys() {
             add(
                 !is_legacy_label_name(name),
-                format!("labels has {name:?}, which cannot name a label; use letters, digits and underscores"),
+                format!(
+                    "labels has {name:?}, which cannot name a label; use letters, digits and underscores"
+                ),
             );
         }
         faults

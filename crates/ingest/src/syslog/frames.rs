@@ -28,7 +28,7 @@ impl Frames {
     ///
     /// # Errors
     /// What is there can never become a message; the connection is of no use any more.
-    pub fn next(&mut self) -> Result<Option<&[u8]>, TooLong> {
+    pub fn next_message(&mut self) -> Result<Option<&[u8]>, TooLong> {
         let (start, end) = loop {
             let rest = self.buffer.get(self.start..).unwrap_or_default();
             let Some((skip, length)) = cut(rest)? else {
@@ -65,7 +65,11 @@ pub fn trimmed(message: &[u8]) -> &[u8] {
 
 /// How many bytes stand before a message, and how many it has.
 fn cut(rest: &[u8]) -> Result<Option<(usize, usize)>, TooLong> {
-    let digits = rest.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = rest
+        .iter()
+        .take(10)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     // A count does not begin with 0, and a blank follows it.
     let is_counted = digits > 0 && rest.first() != Some(&b'0');
     match rest.get(digits) {
@@ -104,7 +108,7 @@ mod tests {
         let text = |message: &[u8]| String::from_utf8_lossy(message).into_owned();
         for piece in bytes.chunks(piece) {
             frames.buffer().extend_from_slice(piece);
-            while let Some(message) = frames.next()? {
+            while let Some(message) = frames.next_message()? {
                 all.push(text(message));
             }
         }

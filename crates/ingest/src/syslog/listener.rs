@@ -86,11 +86,7 @@ fn permits(message: &[u8]) -> u32 {
     (message.len() / PERMIT_BYTES + 1) as u32
 }
 
-pub(super) async fn hear_connections(
-    syslog: Arc<Syslog>,
-    tls: Option<TlsAcceptor>,
-    stop: CancellationToken,
-) {
+pub(super) async fn hear_connections(syslog: Arc<Syslog>, tls: Option<TlsAcceptor>, stop: CancellationToken) {
     let listener = if tls.is_some() { &syslog.tls } else { &syslog.tcp };
     let Some(listener) = listener else { return };
     let places = Arc::new(Semaphore::new(SYSLOG_CONNECTIONS_MAX));
@@ -174,11 +170,13 @@ async fn hear_stream(
             _ => break,
         }
         loop {
-            match frames.next() {
+            match frames.next_message() {
                 Ok(Some(message)) => {
                     syslog.telemetry.count_message(transport);
                     // A sender waits where there is no room; what it has sent is heard, even at the end.
-                    let Some(share) = room(syslog, message).await else { return };
+                    let Some(share) = room(syslog, message).await else {
+                        return;
+                    };
                     syslog.heard(Heard::new(message, peer, share));
                 }
                 Ok(None) => break,
@@ -200,5 +198,8 @@ async fn hear_stream(
 
 async fn room(syslog: &Syslog, message: &[u8]) -> Option<OwnedSemaphorePermit> {
     // The semaphore is never closed.
-    Arc::clone(&syslog.room).acquire_many_owned(permits(message)).await.ok()
+    Arc::clone(&syslog.room)
+        .acquire_many_owned(permits(message))
+        .await
+        .ok()
 }

@@ -109,13 +109,12 @@ fn read_5424<'a>(rest: &'a str, message: &mut Message<'a>) -> Option<()> {
 }
 
 /// Reads `[element name="value" …]…`; what follows.
-fn read_data<'a>(
-    mut rest: &'a str,
-    data: &mut Vec<(&'a str, &'a str, Cow<'a, str>)>,
-) -> Option<&'a str> {
+fn read_data<'a>(mut rest: &'a str, data: &mut Vec<(&'a str, &'a str, Cow<'a, str>)>) -> Option<&'a str> {
     while let Some(inner) = rest.strip_prefix('[') {
         let end = inner.find([' ', ']'])?;
-        let element = inner.get(..end).filter(|name| name.len() <= DATA_NAME_BYTES_MAX)?;
+        let element = inner
+            .get(..end)
+            .filter(|name| name.len() <= DATA_NAME_BYTES_MAX)?;
         rest = inner.get(end..)?;
         while let Some(param) = rest.strip_prefix(' ') {
             let (name, value) = param.split_once("=\"")?;
@@ -223,7 +222,10 @@ fn bsd_time<'a>(text: &'a str, received: &Received<'_>) -> Option<(i64, &'a str)
     let month = MONTHS.iter().position(|name| time.get(..3) == Some(name))?;
     let number = |range: std::ops::Range<usize>| time.get(range)?.trim_start().parse::<i8>().ok();
     let (day, hour, minute, second) = (number(4..6)?, number(7..9)?, number(10..12)?, number(13..15)?);
-    let signs: Vec<u8> = [3, 6, 9, 12].iter().filter_map(|at| time.as_bytes().get(*at).copied()).collect();
+    let signs: Vec<u8> = [3, 6, 9, 12]
+        .iter()
+        .filter_map(|at| time.as_bytes().get(*at).copied())
+        .collect();
     if signs != b"  ::" {
         return None;
     }
@@ -253,8 +255,9 @@ fn rfc_3339(text: &str) -> Option<i64> {
 /// The name of a facility (RFC 5424, table 1; names as `logger` has them).
 pub fn facility_name(facility: u8) -> &'static str {
     const NAMES: [&str; 24] = [
-        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
-        "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+        "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5",
+        "local6", "local7",
     ];
     NAMES.get(usize::from(facility)).copied().unwrap_or("user")
 }
@@ -283,7 +286,9 @@ mod tests {
             zone: &zone,
         };
         let m = read(text, &received);
-        let time = m.at_ns.map(|at_ns| Timestamp::from_nanosecond(i128::from(at_ns)).unwrap().to_string());
+        let time = m
+            .at_ns
+            .map(|at_ns| Timestamp::from_nanosecond(i128::from(at_ns)).unwrap().to_string());
         let got = format!(
             "{}.{} {} host={} app={} process={} kind={} {:?} | {}",
             facility_name(m.facility),
@@ -323,10 +328,19 @@ mod tests {
             "<13>2026-11-22T04:00:00.5+00:00 m app/x: forwarded",
             "user.notice 2026-11-22T04:00:00.5Z host=m app=app/x process= kind= [] | forwarded",
         );
-        check("<13>only a text", "user.notice  host= app= process= kind= [] | only a text");
-        check("no priority: x", "user.notice  host= app= process= kind= [] | no priority: x");
+        check(
+            "<13>only a text",
+            "user.notice  host= app= process= kind= [] | only a text",
+        );
+        check(
+            "no priority: x",
+            "user.notice  host= app= process= kind= [] | no priority: x",
+        );
         check("<999>x", "user.notice  host= app= process= kind= [] | <999>x");
-        check("<14>1 broken", "user.info  host= app= process= kind= [] | 1 broken");
+        check(
+            "<14>1 broken",
+            "user.info  host= app= process= kind= [] | 1 broken",
+        );
         check("", "user.notice  host= app= process= kind= [] | ");
     }
 

@@ -14,13 +14,10 @@ use crate::error::IngestError;
 
 /// What connections are taken with.
 pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, IngestError> {
-    let (cert_file, key_file) = match (&files.cert_file, &files.key_file) {
-        (Some(cert_file), Some(key_file)) => (cert_file, key_file),
-        _ => {
-            return Err(IngestError::InvalidConfig {
-                messages: vec!["syslog.listen_tls needs tls.cert_file and tls.key_file".to_owned()],
-            });
-        }
+    let (Some(cert_file), Some(key_file)) = (&files.cert_file, &files.key_file) else {
+        return Err(IngestError::InvalidConfig {
+            messages: vec!["syslog.listen_tls needs tls.cert_file and tls.key_file".to_owned()],
+        });
     };
     let chain = certificates(cert_file)?;
     let key = PrivateKeyDer::from_pem_slice(&read(key_file)?)

@@ -61,7 +61,11 @@ pub(super) struct OutLine {
 }
 
 /// Puts streams with the same labels together, their lines in order.
-pub(super) fn out_streams(streams: Vec<LogStream>, direction: Direction, categories: Categories) -> Vec<OutStream> {
+pub(super) fn out_streams(
+    streams: Vec<LogStream>,
+    direction: Direction,
+    categories: Categories,
+) -> Vec<OutStream> {
     let mut places: FxHashMap<LabelSet, usize> = FxHashMap::default();
     let mut out: Vec<OutStream> = Vec::new();
     for stream in streams {
@@ -143,9 +147,7 @@ impl AnswerBody {
             (Parts::Streams(_), Categories::Apart) => format!("\"encodingFlags\":[\"{CATEGORIZE}\"],"),
             _ => String::new(),
         };
-        let head = format!(
-            r#"{{"status":"success","data":{{"resultType":"{kind}",{flags}"result":"#
-        );
+        let head = format!(r#"{{"status":"success","data":{{"resultType":"{kind}",{flags}"result":"#);
         let mut tail = Vec::new();
         write_member(
             &mut tail,

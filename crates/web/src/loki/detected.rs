@@ -149,7 +149,10 @@ async fn look(app: &Arc<App>, params: &Params) -> Result<Fields, LokiError> {
         };
         for stream in read(&with(&log, logfmt))? {
             // What is JSON has been read as JSON, and would be nonsense here.
-            let is_json = stream.lines.iter().all(|line| line.line.trim_start().starts_with('{'));
+            let is_json = stream
+                .lines
+                .iter()
+                .all(|line| line.line.trim_start().starts_with('{'));
             if !is_json && stream.parsed.get("__error__").is_none() {
                 note_all(&mut fields, &stream, Some("logfmt"));
             }
@@ -167,14 +170,7 @@ fn streams(
     lines: usize,
     options: &Options,
 ) -> Result<Vec<LogStream>, EvalError> {
-    let answer = logql::lines(
-        log,
-        store,
-        (from_ns, to_ns),
-        Direction::Backward,
-        lines,
-        options,
-    )?;
+    let answer = logql::lines(log, store, (from_ns, to_ns), Direction::Backward, lines, options)?;
     match answer.value {
         Value::Streams(streams) => Ok(streams),
         _ => Ok(Vec::new()),

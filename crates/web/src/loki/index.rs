@@ -22,9 +22,8 @@ use crate::prometheus::answer::json_response;
 /// `/loki/api/v1/index/stats`
 pub(super) async fn stats(State(app): State<Arc<App>>, params: Params) -> Result<Response, LokiError> {
     let selection = selection(&app, &params, query_selector(&params)?)?;
-    let question = move |store: &dyn LogRead, _: &logql::Options| {
-        store.streams(&selection).map_err(EvalError::Storage)
-    };
+    let question =
+        move |store: &dyn LogRead, _: &logql::Options| store.streams(&selection).map_err(EvalError::Storage);
     let (streams, _) = ask(&app, params.tenant(), question).await?;
     let sum = |of: fn(&StreamExtent) -> u64| streams.iter().map(of).sum::<u64>();
     let body = json!({
@@ -49,11 +48,13 @@ pub(super) async fn volume(State(app): State<Arc<App>>, params: Params) -> Resul
     let mut volumes: Vec<(Labels, u64)> = volumes.into_iter().collect();
     volumes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     volumes.truncate(limit);
-    let elements = volumes.into_iter().map(|(labels, bytes)| {
-        json!({"metric": metric(labels), "value": [seconds(to_ns), bytes.to_string()]})
-    });
+    let elements = volumes.into_iter().map(
+        |(labels, bytes)| json!({"metric": metric(labels), "value": [seconds(to_ns), bytes.to_string()]}),
+    );
     let result: Vec<Value> = elements.collect();
-    Ok(Success::response(json!({"resultType": "vector", "result": result})))
+    Ok(Success::response(
+        json!({"resultType": "vector", "result": result}),
+    ))
 }
 
 /// `/loki/api/v1/index/volume_range`
@@ -102,7 +103,9 @@ pub(super) async fn volume_range(State(app): State<Arc<App>>, params: Params) ->
             json!({"metric": metric(labels), "values": values})
         })
         .collect();
-    Ok(Success::response(json!({"resultType": "matrix", "result": result})))
+    Ok(Success::response(
+        json!({"resultType": "matrix", "result": result}),
+    ))
 }
 
 /// Names and values that volumes are added up by.
@@ -129,20 +132,17 @@ impl By {
             }
         };
         let named = params.get("targetLabels").split(',').map(str::trim);
-        let mut targets: Vec<String> = named
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let mut targets: Vec<String> = named.filter(|name| !name.is_empty()).map(str::to_owned).collect();
         if targets.is_empty() && !label_names {
             // Sets of labels are those that the selector names, as with Loki.
             let selectors = query_selector(params)?;
-            let named = selectors.iter().flatten().map(|matcher| matcher.name().to_owned());
+            let named = selectors
+                .iter()
+                .flatten()
+                .map(|matcher| matcher.name().to_owned());
             targets = named.collect();
         }
-        Ok(Self {
-            label_names,
-            targets,
-        })
+        Ok(Self { label_names, targets })
     }
 
     fn volumes(
@@ -176,7 +176,10 @@ impl By {
 /// Whether the question is still worth an answer.
 fn check(options: &logql::Options) -> Result<(), EvalError> {
     use std::sync::atomic::Ordering;
-    if options.deadline.is_some_and(|deadline| std::time::Instant::now() >= deadline) {
+    if options
+        .deadline
+        .is_some_and(|deadline| std::time::Instant::now() >= deadline)
+    {
         return Err(EvalError::Timeout);
     }
     match &options.cancel {

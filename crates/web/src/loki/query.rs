@@ -36,8 +36,7 @@ pub(super) async fn instant(
             "log queries are not supported as an instant query type, please change your query to a range query type",
         ));
     }
-    let question =
-        move |store: &dyn LogRead, options: &Options| logql::instant(&expr, store, at_ns, options);
+    let question = move |store: &dyn LogRead, options: &Options| logql::instant(&expr, store, at_ns, options);
     let (answer, took) = ask(&app, params.tenant(), question).await?;
     Ok(respond(answer, took, Direction::Backward, &headers))
 }
@@ -107,10 +106,16 @@ fn spaced_lines(
             options,
         )?;
         add(&mut statistics, &page.statistics);
-        let Value::Streams(streams) = page.value else { break };
+        let Value::Streams(streams) = page.value else {
+            break;
+        };
         let mut lines: Vec<(i64, usize, usize)> = Vec::new();
         for (stream, found) in streams.iter().enumerate() {
-            lines.extend((0_usize..).zip(&found.lines).map(|(place, line)| (line.at_ns, stream, place)));
+            lines.extend(
+                (0_usize..)
+                    .zip(&found.lines)
+                    .map(|(place, line)| (line.at_ns, stream, place)),
+            );
         }
         let is_last_page = lines.len() < LOKI_INTERVAL_PAGE_LINES;
         lines.sort_unstable();

@@ -87,5 +87,8 @@ fn cache() -> Value {
         "labelResult",
         "instantMetricResult",
     ];
-    kinds.iter().map(|kind| ((*kind).to_owned(), none.clone())).collect()
+    kinds
+        .iter()
+        .map(|kind| ((*kind).to_owned(), none.clone()))
+        .collect()
 }

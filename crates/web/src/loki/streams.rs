@@ -49,12 +49,11 @@ pub(super) async fn series(State(app): State<Arc<App>>, params: Params) -> Resul
     let mut any_of = Vec::new();
     for text in params.all("match[]").chain(params.all("match")) {
         // Grafana sends `{}` for all streams.
-        if !is_everything(text) {
-            any_of.push(logql::parse_selector(text)?);
-        } else {
+        if is_everything(text) {
             any_of.clear();
             break;
         }
+        any_of.push(logql::parse_selector(text)?);
     }
     let selection = selection(&app, &params, any_of)?;
     let question = move |store: &dyn LogRead, _: &logql::Options| {

@@ -32,8 +32,8 @@ use super::query::now_ns;
 use super::times::{self, Bounds, SECOND_NS};
 use crate::app::App;
 use crate::limits::{
-    TAIL_BYTES_WAITING, TAIL_DELAY_SECONDS_MAX, TAIL_DURATION_MAX, TAIL_FRAMES_WAITING, TAIL_MESSAGE_BYTES_MAX,
-    TAIL_PING_EVERY, TAIL_SEND_MAX, TAILS_MAX,
+    TAIL_BYTES_WAITING, TAIL_DELAY_SECONDS_MAX, TAIL_DURATION_MAX, TAIL_FRAMES_WAITING,
+    TAIL_MESSAGE_BYTES_MAX, TAIL_PING_EVERY, TAIL_SEND_MAX, TAILS_MAX,
 };
 use crate::params::Params;
 use rows::Rows;
@@ -92,9 +92,9 @@ fn delay(params: &Params) -> Result<Duration, LokiError> {
     let text = params.get("delay_for");
     let seconds = match text {
         "" => 0,
-        text => text
-            .parse()
-            .map_err(|_| LokiError::bad_parameter("delay_for", format!("{text:?} is no number of seconds")))?,
+        text => text.parse().map_err(|_| {
+            LokiError::bad_parameter("delay_for", format!("{text:?} is no number of seconds"))
+        })?,
     };
     if seconds > TAIL_DELAY_SECONDS_MAX {
         return Err(LokiError::bad_request(format!(
@@ -122,7 +122,8 @@ struct Waiting {
 impl Waiting {
     /// Adds a frame. Where there is no room, its lines are dropped, and it says so.
     fn push(&mut self, mut frame: Frame) {
-        let is_full = self.frames.len() >= TAIL_FRAMES_WAITING || self.bytes + frame.bytes() > TAIL_BYTES_WAITING;
+        let is_full =
+            self.frames.len() >= TAIL_FRAMES_WAITING || self.bytes + frame.bytes() > TAIL_BYTES_WAITING;
         if is_full {
             frame.streams.clear();
             frame.dropped = true;
@@ -333,8 +334,15 @@ async fn send(
 /// A frame as Loki writes it, the oldest line of each stream first. Which lines were dropped is not known, only that there were some.
 fn frame(streams: Vec<LogStream>, dropped: bool, categories: Categories, now_ns: i64) -> String {
     let mut out = b"{\"streams\":[".to_vec();
-    for (index, stream) in out_streams(streams, Direction::Forward, categories).iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"{\"stream\":" } else { b",{\"stream\":" });
+    for (index, stream) in out_streams(streams, Direction::Forward, categories)
+        .iter()
+        .enumerate()
+    {
+        out.extend_from_slice(if index == 0 {
+            b"{\"stream\":"
+        } else {
+            b",{\"stream\":"
+        });
         write_label_set(&mut out, &stream.labels);
         out.extend_from_slice(b",\"values\":[");
         for (index, line) in stream.lines.iter().enumerate() {

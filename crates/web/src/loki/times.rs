@@ -25,7 +25,11 @@ pub(super) fn parse_time_ns(text: &str) -> Result<i64, String> {
         // Milliseconds are what a float of this size tells apart.
         let at_ms = (seconds * 1000.0).round();
         let fits = at_ms.is_finite() && at_ms.abs() < i64::MAX as f64 / 1e6;
-        return if fits { Ok(at_ms as i64 * 1_000_000) } else { Err(bad()) };
+        return if fits {
+            Ok(at_ms as i64 * 1_000_000)
+        } else {
+            Err(bad())
+        };
     }
     if let Ok(number) = text.parse::<i64>() {
         let is_seconds = text.len() <= 10;
@@ -154,7 +158,10 @@ mod tests {
     fn bounds_follow_from_what_is_there() {
         let of = |query: &str| {
             let bounds = bounds(&Params::decode(b"", query), NOW_NS, 3600 * SECOND_NS).unwrap();
-            ((bounds.from_ns - NOW_NS) / SECOND_NS, (bounds.to_ns - NOW_NS) / SECOND_NS)
+            (
+                (bounds.from_ns - NOW_NS) / SECOND_NS,
+                (bounds.to_ns - NOW_NS) / SECOND_NS,
+            )
         };
         assert_eq!(of(""), (-3600, 0));
         assert_eq!(of("since=10m"), (-600, 0));

@@ -114,7 +114,11 @@ async fn xpack() -> Response {
 }
 
 async fn health(State(app): State<Arc<App>>) -> Response {
-    let status = if app.deps.control.is_ready() { "green" } else { "red" };
+    let status = if app.deps.control.is_ready() {
+        "green"
+    } else {
+        "red"
+    };
     let body = json!({
         "cluster_name": "watchkeeper",
         "status": status,
@@ -133,7 +137,10 @@ async fn health(State(app): State<Arc<App>>) -> Response {
 
 /// No further node: clients that look for some go on with the address they have.
 async fn nodes() -> Response {
-    json_response(StatusCode::OK, &json!({"cluster_name": "watchkeeper", "nodes": {}}))
+    json_response(
+        StatusCode::OK,
+        &json!({"cluster_name": "watchkeeper", "nodes": {}}),
+    )
 }
 
 /// Templates, policies, pipelines and indices: there is nothing to set up, so what is asked for is there, and what is set is set.
@@ -161,11 +168,7 @@ async fn bulk(State(app): State<Arc<App>>, request: Request) -> Response {
     take_bulk(&app, request, None).await
 }
 
-async fn bulk_of_index(
-    State(app): State<Arc<App>>,
-    Path(index): Path<String>,
-    request: Request,
-) -> Response {
+async fn bulk_of_index(State(app): State<Arc<App>>, Path(index): Path<String>, request: Request) -> Response {
     take_bulk(&app, request, Some(index)).await
 }
 

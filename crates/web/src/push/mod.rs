@@ -125,7 +125,8 @@ pub(crate) async fn receive(app: &App, request: Request) -> Result<Received, Pus
         .map_or(Ok(""), |value| value.to_str().map_err(|_| ()));
     let encoding = named.ok().and_then(Encoding::parse).ok_or_else(|| PushRefusal {
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        message: "this Content-Encoding is not known; known are snappy, zstd, gzip, deflate and identity".to_owned(),
+        message: "this Content-Encoding is not known; known are snappy, zstd, gzip, deflate and identity"
+            .to_owned(),
     })?;
     let announced = parts
         .headers

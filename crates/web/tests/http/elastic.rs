@@ -27,24 +27,54 @@ async fn clients_find_what_they_ask_for_before_they_send() {
         assert_eq!(response.headers()["x-elastic-product"], "Elasticsearch", "{path}");
         let info: Value = response.json().await.unwrap();
         assert_eq!(info["tagline"], "You Know, for Search");
-        let head = server.client.head(format!("{}{path}", server.url)).send().await.unwrap();
+        let head = server
+            .client
+            .head(format!("{}{path}", server.url))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(head.status(), 200);
     }
     let license = server.json("/elasticsearch/_license?human=false").await;
     assert_eq!(license["license"]["status"], "active");
     let health = server.json("/elasticsearch/_cluster/health").await;
     assert_eq!(health["status"], "green");
-    for path in ["_index_template/filebeat-8", "_ilm/policy/filebeat", "_ingest/pipeline/x", "filebeat-8"] {
+    for path in [
+        "_index_template/filebeat-8",
+        "_ilm/policy/filebeat",
+        "_ingest/pipeline/x",
+        "filebeat-8",
+    ] {
         let url = format!("{}/elasticsearch/{path}", server.url);
         let head = server.client.head(&url).send().await.unwrap();
         assert_eq!(head.status(), 200, "{path}");
-        let put: Value = server.client.put(&url).body("{}").send().await.unwrap().json().await.unwrap();
+        let put: Value = server
+            .client
+            .put(&url)
+            .body("{}")
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
         assert_eq!(put["acknowledged"], true, "{path}");
     }
-    let search = server.post("/elasticsearch/logs/_search").body("{}").send().await.unwrap();
-    assert_eq!((search.status().as_u16(), &search.headers()["x-elastic-product"]), (404, &"Elasticsearch".parse().unwrap()));
+    let search = server
+        .post("/elasticsearch/logs/_search")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (search.status().as_u16(), &search.headers()["x-elastic-product"]),
+        (404, &"Elasticsearch".parse().unwrap())
+    );
     let fault: Value = search.json().await.unwrap();
-    assert!(fault["error"]["reason"].as_str().unwrap().contains("_bulk"), "{fault}");
+    assert!(
+        fault["error"]["reason"].as_str().unwrap().contains("_bulk"),
+        "{fault}"
+    );
     server.end().await;
 }
 
@@ -63,7 +93,10 @@ async fn a_bulk_is_answered_item_by_item() {
         let answer: Value = response.json().await.unwrap();
         assert_eq!(answer["errors"], true);
         let items = &answer["items"];
-        assert_eq!((&items[0]["create"]["status"], &items[0]["create"]["result"]), (&json!(201), &json!("created")));
+        assert_eq!(
+            (&items[0]["create"]["status"], &items[0]["create"]["result"]),
+            (&json!(201), &json!("created"))
+        );
         assert_eq!(
             (&items[1]["create"]["_id"], &items[1]["create"]["error"]["type"]),
             (&json!("7"), &json!("document_parsing_exception"))
@@ -73,7 +106,10 @@ async fn a_bulk_is_answered_item_by_item() {
     let refused = server.post("/_bulk").body("no action\n").send().await.unwrap();
     assert_eq!(refused.status(), 400);
     let fault: Value = refused.json().await.unwrap();
-    assert_eq!((&fault["status"], &fault["error"]["type"]), (&json!(400), &json!("illegal_argument_exception")));
+    assert_eq!(
+        (&fault["status"], &fault["error"]["type"]),
+        (&json!(400), &json!("illegal_argument_exception"))
+    );
     let one = server
         .post("/elasticsearch/a/_doc")
         .body("{\"message\":\n\"of many lines\"}")
@@ -123,7 +159,9 @@ assert client.index(index="logs-a", document={"message": "alone"})["result"] == 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_official_python_client_is_served() {
     let Ok(python) = std::env::var("WATCHKEEPER_ELASTICSEARCH_PYTHON") else {
-        println!("skipped: WATCHKEEPER_ELASTICSEARCH_PYTHON names no Python that has the package elasticsearch");
+        println!(
+            "skipped: WATCHKEEPER_ELASTICSEARCH_PYTHON names no Python that has the package elasticsearch"
+        );
         return;
     };
     let server = Server::start().await;

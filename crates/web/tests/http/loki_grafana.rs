@@ -11,9 +11,8 @@ const SECOND_NS: i64 = 1_000_000_000;
 
 /// A shop that logs logfmt with metadata, a database that logs JSON, and one that logs plain text.
 fn fill(server: &Server) {
-    let stream = |app: &str, pod: &str| {
-        Labels::from_pairs([("app", app), ("pod", pod), ("service_name", app)])
-    };
+    let stream =
+        |app: &str, pod: &str| Labels::from_pairs([("app", app), ("pod", pod), ("service_name", app)]);
     for i in 0..60 {
         let at_ns = NOW_NS - (60 - i) * 10 * SECOND_NS;
         let level = if i % 10 == 0 { "error" } else { "info" };
@@ -21,8 +20,13 @@ fn fill(server: &Server) {
         let trace = format!("{i:032x}");
         let metadata = [("trace_id", trace.as_str()), ("detected_level", level)];
         let metadata = if i % 2 == 0 { &metadata[..] } else { &metadata[1..] };
-        server.lines.add(&stream("shop", "shop-1"), at_ns, &line, metadata);
-        let line = format!(r#"{{"level":"{level}","rows":{i},"ok":true,"user":{{"name":"u{}"}}}}"#, i % 3);
+        server
+            .lines
+            .add(&stream("shop", "shop-1"), at_ns, &line, metadata);
+        let line = format!(
+            r#"{{"level":"{level}","rows":{i},"ok":true,"user":{{"name":"u{}"}}}}"#,
+            i % 3
+        );
         server.lines.add(&stream("db", "db-1"), at_ns, &line, &[]);
     }
     server
@@ -129,7 +133,10 @@ async fn lines_are_asked_for_in_explore() {
     );
     let summary = &data["stats"]["summary"];
     assert_eq!(summary["totalEntriesReturned"], 2);
-    assert!(summary["totalLinesProcessed"].as_u64().unwrap() >= 60, "{summary}");
+    assert!(
+        summary["totalLinesProcessed"].as_u64().unwrap() >= 60,
+        "{summary}"
+    );
     // Without Grafana's header, all labels are one set.
     let plain = post(&server, "/loki/api/v1/query_range", params).await;
     assert!(plain["data"]["encodingFlags"].is_null());
@@ -137,11 +144,22 @@ async fn lines_are_asked_for_in_explore() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| (one["stream"]["took"].as_str().unwrap(), one["values"][0].as_array().unwrap().len()))
+        .map(|one| {
+            (
+                one["stream"]["took"].as_str().unwrap(),
+                one["values"][0].as_array().unwrap().len(),
+            )
+        })
         .collect();
     taken.sort_unstable();
     assert_eq!(taken, [("40ms", 2), ("50ms", 2)]);
-    // Forward, from the oldest on; times in other forms.
+    server.end().await;
+}
+
+#[tokio::test]
+async fn times_are_taken_in_loki_s_other_forms() {
+    let server = Server::start().await;
+    fill(&server);
     let start = format!("{}.5", NOW_MS / 1000 - 600);
     let forward = json_of(
         &server,
@@ -155,7 +173,8 @@ async fn lines_are_asked_for_in_explore() {
         ],
     )
     .await;
-    assert_eq!(forward["data"]["result"][0]["values"][0][0], at(1));
+    let first = (NOW_NS - 59 * 10 * SECOND_NS).to_string();
+    assert_eq!(forward["data"]["result"][0]["values"][0][0], first);
     server.end().await;
 }
 
@@ -212,14 +231,20 @@ async fn numbers_are_asked_for_by_dashboards_and_the_histogram_of_levels() {
     let series = answer["data"]["result"].as_array().unwrap();
     assert_eq!(
         series.iter().map(|one| &one["metric"]).collect::<Vec<_>>(),
-        [&json!({"detected_level": "error"}), &json!({"detected_level": "info"})]
+        [
+            &json!({"detected_level": "error"}),
+            &json!({"detected_level": "info"})
+        ]
     );
     // The lines of exactly ten minutes ago lie before the window.
     let now = (NOW_MS / 1000).to_string();
     let instant = post(
         &server,
         "/loki/api/v1/query",
-        &[("query", r#"sum(count_over_time({app=~"shop|db"}[10m]))"#), ("time", &now)],
+        &[
+            ("query", r#"sum(count_over_time({app=~"shop|db"}[10m]))"#),
+            ("time", &now),
+        ],
     )
     .await;
     assert_eq!(
@@ -242,7 +267,11 @@ async fn labels_values_and_series_fill_the_builder() {
     let params = with_range!(range, ("query", r#"{app=~"db|shop"}"#));
     let values = json_of(&server, "/loki/api/v1/label/pod/values", params).await;
     assert_eq!(values["data"], json!(["db-1", "shop-1"]));
-    let params = with_range!(range, ("match[]", r#"{app="db"}"#), ("match[]", r#"{app="mail"}"#));
+    let params = with_range!(
+        range,
+        ("match[]", r#"{app="db"}"#),
+        ("match[]", r#"{app="mail"}"#)
+    );
     let series = post(&server, "/loki/api/v1/series", params).await;
     assert_eq!(
         series["data"],
@@ -250,7 +279,12 @@ async fn labels_values_and_series_fill_the_builder() {
             {"app": "db", "pod": "db-1", "service_name": "db"},
             {"app": "mail", "pod": "17", "service_name": "mail"}])
     );
-    let all = json_of(&server, "/loki/api/v1/series", with_range!(range, ("match[]", "{}"))).await;
+    let all = json_of(
+        &server,
+        "/loki/api/v1/series",
+        with_range!(range, ("match[]", "{}")),
+    )
+    .await;
     assert_eq!(all["data"].as_array().unwrap().len(), 3);
     // Before everything there is nothing.
     let none = json_of(&server, "/loki/api/v1/labels", &[("start", "1"), ("end", "2")]).await;
@@ -311,7 +345,11 @@ async fn fields_and_labels_are_detected_for_drilldown() {
     let answer = json_of(&server, "/loki/api/v1/detected_fields", params).await;
     let field = |name: &str| {
         let fields = answer["fields"].as_array().unwrap();
-        fields.iter().find(|field| field["label"] == name).cloned().unwrap_or_default()
+        fields
+            .iter()
+            .find(|field| field["label"] == name)
+            .cloned()
+            .unwrap_or_default()
     };
     assert_eq!(
         field("took"),
@@ -326,7 +364,10 @@ async fn fields_and_labels_are_detected_for_drilldown() {
         (&json!("boolean"), &json!(3))
     );
     assert_eq!(
-        (&field("trace_id")["parsers"], &field("detected_level")["cardinality"]),
+        (
+            &field("trace_id")["parsers"],
+            &field("detected_level")["cardinality"]
+        ),
         (&Value::Null, &json!(2))
     );
     assert_eq!(field("level")["parsers"], json!(["json", "logfmt"]));
@@ -336,36 +377,54 @@ async fn fields_and_labels_are_detected_for_drilldown() {
     server.end().await;
 }
 
+/// A path, its query, further parameters; the status and a part of the text.
+type Fault<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+
 #[tokio::test]
 async fn faults_are_told_in_loki_s_words_and_plain_text() {
     let server = Server::start().await;
     fill(&server);
-    let check = async |path: &str, params: &[(&str, &str)], expected: u16, part: &str| {
-        let (status, text) = ask(&server, path, params).await;
+    let (range, instant, of_a) = ("query_range", "query", r#"{a="b"}"#);
+    let count = r#"count_over_time({a="b"}[1m])"#;
+    let unwrap = r#"sum by (app) (rate({app="shop"} | logfmt | unwrap path [10m]))"#;
+    let faults: [Fault<'_>; 13] = [
+        (range, "{", &[], 400, "parse error at line 1, col "),
+        (range, of_a, &[("start", "x")], 400, "invalid parameter \"start\""),
+        (range, of_a, &[("start", "9"), ("end", "8")], 400, "end timestamp"),
+        (range, of_a, &[("limit", "9999")], 400, "max entries limit"),
+        (range, of_a, &[("direction", "up")], 400, "invalid direction 'up'"),
+        (range, count, &[("step", "0")], 400, "zero or negative"),
+        (range, count, &[("step", "100ms"), ("since", "1h")], 400, "11000"),
+        (
+            instant,
+            of_a,
+            &[],
+            400,
+            "log queries are not supported as an instant",
+        ),
+        (instant, unwrap, &[], 400, "pipeline error"),
+        ("labels", "{a}", &[], 400, "parse error"),
+        ("nothing", "", &[], 404, "there is no /loki/api/v1/nothing"),
+        ("tail", of_a, &[], 400, "WebSocket"),
+        ("detected_fields", count, &[], 400, "only log queries"),
+    ];
+    for (path, query, more, expected, part) in faults {
+        let params = [&[("query", query)], more].concat();
+        let (status, text) = ask(&server, &format!("/loki/api/v1/{path}"), &params).await;
         assert_eq!(status, expected, "{path} {params:?}: {text}");
         assert!(text.contains(part), "{path} {params:?}: {text}");
-    };
-    let range = "/loki/api/v1/query_range";
-    check(range, &[("query", "{")], 400, "parse error at line 1, col ").await;
-    check(range, &[("query", r#"{a="b"}"#), ("start", "x")], 400, "invalid parameter \"start\"").await;
-    check(range, &[("query", r#"{a="b"}"#), ("start", "9"), ("end", "8")], 400, "end timestamp").await;
-    check(range, &[("query", r#"{a="b"}"#), ("limit", "9999")], 400, "max entries limit").await;
-    check(range, &[("query", r#"{a="b"}"#), ("direction", "up")], 400, "invalid direction 'up'").await;
-    let query = r#"count_over_time({a="b"}[1m])"#;
-    check(range, &[("query", query), ("step", "0")], 400, "zero or negative").await;
-    check(range, &[("query", query), ("step", "100ms"), ("since", "1h")], 400, "11000").await;
-    let instant = "/loki/api/v1/query";
-    check(instant, &[("query", r#"{a="b"}"#)], 400, "log queries are not supported as an instant query").await;
-    let query = r#"sum_over_time({app="mail"} | unwrap x | __error__="" [10m]) / 0 * sum by (app) (rate({app="shop"} | logfmt | unwrap path [10m]))"#;
-    check(instant, &[("query", query)], 400, "pipeline error").await;
-    check("/loki/api/v1/labels", &[("query", "{a}")], 400, "parse error").await;
-    check("/loki/api/v1/nothing", &[], 404, "there is no /loki/api/v1/nothing").await;
-    check("/loki/api/v1/tail", &[("query", r#"{a="b"}"#)], 400, "WebSocket").await;
-    check("/loki/api/v1/detected_fields", &[("query", query)], 400, "only log queries").await;
-    let formatted = post(&server, "/loki/api/v1/format_query", &[("query", r#"{ a = "b" }|="x""#)]).await;
+    }
+    let query = [("query", r#"{ a = "b" }|="x""#)];
+    let formatted = post(&server, "/loki/api/v1/format_query", &query).await;
     assert_eq!(formatted["data"], r#"{a="b"} |= "x""#);
-    server.control.ready.store(false, std::sync::atomic::Ordering::SeqCst);
-    check(instant, &[("query", "vector(1)")], 503, "starting").await;
-    check("/ready", &[], 503, "starting").await;
+    let ready = &server.control.ready;
+    ready.store(false, std::sync::atomic::Ordering::SeqCst);
+    for path in ["/loki/api/v1/query", "/ready"] {
+        let (status, text) = ask(&server, path, &[("query", "vector(1)")]).await;
+        assert!(
+            status == 503 && text.contains("starting"),
+            "{path}: {status} {text}"
+        );
+    }
     server.end().await;
 }

@@ -36,7 +36,10 @@ async fn a_push_is_taken_and_read_back() {
         .send()
         .await
         .unwrap();
-    assert_eq!((pushed.status().as_u16(), pushed.text().await.unwrap().as_str()), (204, ""));
+    assert_eq!(
+        (pushed.status().as_u16(), pushed.text().await.unwrap().as_str()),
+        (204, "")
+    );
     let end = (NOW_MS * 1_000_000 + 1).to_string();
     let path = format!("/loki/api/v1/query_range?query=%7Bapp%3D%22shop%22%7D&end={end}");
     let answer = server.json(&path).await;
@@ -54,12 +57,18 @@ async fn refusals_have_loki_s_status() {
         (response.status().as_u16(), response.text().await.unwrap())
     };
     let (status, text) = send("application/json", b"{".to_vec()).await;
-    assert!(status == 400 && text.contains("Loki push request"), "{status} {text}");
+    assert!(
+        status == 400 && text.contains("Loki push request"),
+        "{status} {text}"
+    );
     let (status, text) = send("application/x-protobuf", b"no snappy".to_vec()).await;
     assert!(status == 400 && text.contains("snappy"), "{status} {text}");
     let long = push(&"x".repeat(300_000)).to_string().into_bytes();
     let (status, text) = send("application/json; charset=utf-8", long).await;
-    assert!(status == 400 && text.contains("Max entry size '262144'"), "{status} {text}");
+    assert!(
+        status == 400 && text.contains("Max entry size '262144'"),
+        "{status} {text}"
+    );
     let limits: ingest::config::tenants::Limits =
         stdx::yaml::read("default: {log_bytes_per_second: 1}").unwrap();
     server.logs.configure(
@@ -68,8 +77,15 @@ async fn refusals_have_loki_s_status() {
         &limits,
     );
     let statuses = [
-        send("application/json", push("a long line to begin with").to_string().into_bytes()).await.0,
-        send("application/json", push("b").to_string().into_bytes()).await.0,
+        send(
+            "application/json",
+            push("a long line to begin with").to_string().into_bytes(),
+        )
+        .await
+        .0,
+        send("application/json", push("b").to_string().into_bytes())
+            .await
+            .0,
     ];
     assert_eq!(statuses, [204, 429]);
     assert_eq!(stored(&server), 1);
@@ -79,9 +95,7 @@ async fn refusals_have_loki_s_status() {
 fn request(lines: &[&str]) -> ExportLogsServiceRequest {
     let records: Vec<Value> = lines
         .iter()
-        .map(|line| {
-            json!({"timeUnixNano": (NOW_MS * 1_000_000).to_string(), "body": {"stringValue": line}})
-        })
+        .map(|line| json!({"timeUnixNano": (NOW_MS * 1_000_000).to_string(), "body": {"stringValue": line}}))
         .collect();
     let resource = json!({"attributes": [{"key": "service.name", "value": {"stringValue": "cart"}}]});
     serde_json::from_value(json!({"resourceLogs": [
@@ -114,7 +128,10 @@ async fn otlp_logs_are_taken_on_every_path_and_in_every_encoding() {
                         "zstd" => zstd::stream::encode_all(&*body, 1).unwrap(),
                         _ => body,
                     };
-                    let request = server.client.post(format!("{url}{path}")).header("content-type", kind);
+                    let request = server
+                        .client
+                        .post(format!("{url}{path}"))
+                        .header("content-type", kind);
                     let request = match packing {
                         "" => request,
                         packing => request.header("content-encoding", packing),
@@ -157,7 +174,11 @@ async fn what_is_left_out_of_otlp_logs_is_told() {
         .unwrap();
     assert_eq!(answer["partialSuccess"]["rejectedLogRecords"], "1");
 
-    let channel = Channel::from_shared(server.grpc_url.clone()).unwrap().connect().await.unwrap();
+    let channel = Channel::from_shared(server.grpc_url.clone())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
     let mut client = LogsServiceClient::new(channel).send_compressed(CompressionEncoding::Gzip);
     let partial = client
         .export(request(&["by grpc", &long]))

@@ -22,7 +22,10 @@ fn url(server: &Server, params: &str) -> String {
 }
 
 async fn open(server: &Server, params: &str) -> Socket {
-    tokio_tungstenite::connect_async(url(server, params)).await.unwrap().0
+    tokio_tungstenite::connect_async(url(server, params))
+        .await
+        .unwrap()
+        .0
 }
 
 /// The next frame of text.
@@ -78,13 +81,19 @@ async fn a_tail_can_be_held_back_and_tells_where_labels_come_from() {
     let server = Server::start().await;
     let mut request = url(&server, "&delay_for=1").into_client_request().unwrap();
     let flag = "categorize-labels".parse().unwrap();
-    request.headers_mut().insert("X-Loki-Response-Encoding-Flags", flag);
+    request
+        .headers_mut()
+        .insert("X-Loki-Response-Encoding-Flags", flag);
     let mut tail = tokio_tungstenite::connect_async(request).await.unwrap().0;
     // The tail listens from before it has answered.
     let sent = std::time::Instant::now();
     push(&server, "shop", NOW_NS, "cart info").await;
     let frame = next(&mut tail).await;
-    assert!(sent.elapsed() >= Duration::from_millis(900), "{:?}", sent.elapsed());
+    assert!(
+        sent.elapsed() >= Duration::from_millis(900),
+        "{:?}",
+        sent.elapsed()
+    );
     assert_eq!(frame["encodingFlags"], json!(["categorize-labels"]));
     assert_eq!(
         frame["streams"][0]["values"][0][2],
@@ -99,7 +108,9 @@ async fn a_slow_tail_is_told_that_lines_were_dropped() {
     let mut tail = open(&server, "").await;
     // Far more than the sockets between hold, and than tails may hold together.
     let line = format!("cart {}", "x".repeat(200_000));
-    let values: Vec<Value> = (0..20).map(|place| json!([(NOW_NS + place).to_string(), line])).collect();
+    let values: Vec<Value> = (0..20)
+        .map(|place| json!([(NOW_NS + place).to_string(), line]))
+        .collect();
     for round in 0..40 {
         let stream = json!({"app": "shop", "round": round.to_string()});
         let body = json!({"streams": [{"stream": stream, "values": values}]});

@@ -50,6 +50,18 @@ pub(crate) struct TestControl {
     pub(crate) deleted: Mutex<Vec<String>>,
 }
 
+impl TestControl {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            ready: AtomicBool::new(true),
+            reload_error: Mutex::default(),
+            reloads: AtomicU64::new(0),
+            deleted: Mutex::default(),
+            samples: AtomicU64::new(0),
+        })
+    }
+}
+
 impl Control for TestControl {
     fn is_ready(&self) -> bool {
         self.ready.load(Ordering::SeqCst)
@@ -161,11 +173,7 @@ impl Server {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let store = MemorySeries::new();
-        let lines = MemoryLogs::new();
-        let logs = Arc::new(ingest::Logs::new(
-            Arc::<MemoryLogs>::clone(&lines),
-            ingest::LogsTelemetry::default(),
-        ));
+        let (lines, logs) = new_logs();
         let (alert_news, target_news) = (Outlet::new(16), Outlet::new(16));
         let config_news = Outlet::new(16);
         let alerting = new_alerting(&store, &clock, &folder, alert_news.clone()).await;
@@ -175,15 +183,8 @@ impl Server {
             news: target_news.clone(),
             telemetry: ingest::Telemetry::default(),
         });
-        let control = Arc::new(TestControl {
-            ready: AtomicBool::new(true),
-            reload_error: Mutex::default(),
-            reloads: AtomicU64::new(0),
-            deleted: Mutex::default(),
-            samples: AtomicU64::new(0),
-        });
-        let telemetry = web::Telemetry::default();
-        let mut registry = Registry::default();
+        let control = TestControl::new();
+        let (telemetry, mut registry) = (web::Telemetry::default(), Registry::default());
         telemetry.register(&mut registry);
         let deps = Deps {
             about: about(),
@@ -293,6 +294,13 @@ impl Server {
             async move { alerting.run(stop).await }
         });
     }
+}
+
+fn new_logs() -> (Arc<MemoryLogs>, Arc<ingest::Logs>) {
+    let lines = MemoryLogs::new();
+    let writer = Arc::<MemoryLogs>::clone(&lines);
+    let logs = ingest::Logs::new(writer, ingest::LogsTelemetry::default());
+    (lines, Arc::new(logs))
 }
 
 async fn new_alerting(

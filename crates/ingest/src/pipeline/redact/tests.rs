@@ -15,11 +15,13 @@ fn redact(detectors: &[&str]) -> Redact {
 /// Texts with a secret between `«` and `»`, one for each kind at least. They are put together here so that no scanner of repositories
 /// takes them for real ones.
 fn samples() -> Vec<(&'static str, String)> {
-    let (upper, alnum, hex) = (
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
-        "a1B2c3D4e5F6g7H8i9J0",
-        "0123456789abcdef",
-    );
+    let mut all = samples_of_clouds();
+    all.extend(samples_of_services());
+    all
+}
+
+fn samples_of_clouds() -> Vec<(&'static str, String)> {
+    let (upper, alnum) = ("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "a1B2c3D4e5F6g7H8i9J0");
     let long = alnum.repeat(5);
     vec![
         (
@@ -55,6 +57,13 @@ fn samples() -> Vec<(&'static str, String)> {
             "slack_webhook",
             "https://hooks.slack.com/services/«T00000000/B00000000/abcdefghijklmnop»".to_owned(),
         ),
+    ]
+}
+
+fn samples_of_services() -> Vec<(&'static str, String)> {
+    let (alnum, hex) = ("a1B2c3D4e5F6g7H8i9J0", "0123456789abcdef");
+    let long = alnum.repeat(5);
+    vec![
         ("stripe_key", format!("«sk_live_{}»", &long[..24])),
         ("stripe_key", format!("«whsec_{}»", &long[..32])),
         ("openai_key", format!("«sk-proj-{alnum}T3BlbkFJ{alnum}»")),

@@ -51,7 +51,7 @@ pub(super) fn add(
         .collect();
     // A document without a message, or with more beside it than a line may have, is the line itself.
     match &message {
-        Some((_, (_, line, _))) if is_whole && out.fits_metadata(&metadata) => {
+        Some(((), (_, line, _))) if is_whole && out.fits_metadata(&metadata) => {
             out.line(time_ns, line, &mut metadata)?;
         }
         _ => out.line(time_ns, document, &mut Vec::new())?,
@@ -127,15 +127,12 @@ fn time_ns(text: &str) -> Option<i64> {
         let at_ns = millis * 1e6;
         return (at_ns.abs() < i64::MAX as f64).then_some(at_ns as i64);
     }
-    let moment = text
-        .parse::<jiff::Timestamp>()
-        .ok()
-        .or_else(|| {
-            // Without a zone, times are in UTC.
-            let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-            let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-            Some(zoned.timestamp())
-        })?;
+    let moment = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        // Without a zone, times are in UTC.
+        let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+        let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(zoned.timestamp())
+    })?;
     i64::try_from(moment.as_nanosecond()).ok()
 }
 
@@ -148,7 +145,10 @@ mod tests {
         let second = 1_000_000_000;
         for (text, at_ns) in [
             ("2023-11-15T01:10:00.000Z", 1_700_010_600 * second),
-            ("2023-11-15T03:10:00.123456789+02:00", 1_700_010_600 * second + 123_456_789),
+            (
+                "2023-11-15T03:10:00.123456789+02:00",
+                1_700_010_600 * second + 123_456_789,
+            ),
             ("2023-11-15T01:10:00", 1_700_010_600 * second),
             ("1700010600123", 1_700_010_600 * second + 123_000_000),
             ("1700010600123.5", 1_700_010_600 * second + 123_500_000),

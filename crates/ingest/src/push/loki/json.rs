@@ -7,8 +7,8 @@ use std::fmt;
 
 use model::Labels;
 use model::names::is_legacy_label_name;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::PushError;
@@ -71,9 +71,9 @@ fn labels(text: &str) -> Result<Labels, String> {
         }
     }
     let pairs = pairs.0.into_iter();
-    Ok(Labels::from_pairs(pairs.map(|(name, value)| {
-        (name.into_owned(), value.into_owned())
-    })))
+    Ok(Labels::from_pairs(
+        pairs.map(|(name, value)| (name.into_owned(), value.into_owned())),
+    ))
 }
 
 /// An object of texts, in its order.
@@ -183,13 +183,11 @@ impl<'de> Visitor<'de> for Line<'_, '_, 'de> {
         if parts.next_element_seed(PairsInto(self.metadata))?.is_some() {
             while parts.next_element::<IgnoredAny>()?.is_some() {}
         }
-        self.out
-            .line(at_ns.0, &text.0, self.metadata)
-            .map_err(|error| {
-                let text = error.to_string();
-                *self.failure = Some(error);
-                A::Error::custom(text)
-            })
+        self.out.line(at_ns.0, &text.0, self.metadata).map_err(|error| {
+            let text = error.to_string();
+            *self.failure = Some(error);
+            A::Error::custom(text)
+        })
     }
 }
 

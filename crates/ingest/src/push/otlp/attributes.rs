@@ -14,7 +14,10 @@ use crate::limits::{OTLP_ATTRIBUTE_DEPTH_MAX, OTLP_ATTRIBUTES_MAX};
 const MAP: u32 = 6;
 
 /// Reads a `KeyValue` whose value becomes one text.
-pub(super) fn push_attribute<'a>(value: Value<'a>, attributes: &mut Vec<Attribute<'a>>) -> Result<(), PushError> {
+pub(super) fn push_attribute<'a>(
+    value: Value<'a>,
+    attributes: &mut Vec<Attribute<'a>>,
+) -> Result<(), PushError> {
     if attributes.len() >= OTLP_ATTRIBUTES_MAX {
         return Err(too_many("attributes in one place", OTLP_ATTRIBUTES_MAX));
     }

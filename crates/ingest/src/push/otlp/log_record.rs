@@ -51,7 +51,7 @@ pub(super) struct LogRecord<'a> {
     pub(super) span_id: Cow<'a, [u8]>,
 }
 
-impl<'a> Flat<'a> {
+impl Flat<'_> {
     /// What the pair is called before it is made a label's name.
     pub(super) fn name(&self) -> &str {
         self.path.as_deref().unwrap_or(&self.root)

@@ -108,7 +108,11 @@ impl Records<'_, '_> {
                 metadata.push((name, attribute.value));
             }
         }
-        let observed = if record.time_ns == 0 { 0 } else { record.observed_ns };
+        let observed = if record.time_ns == 0 {
+            0
+        } else {
+            record.observed_ns
+        };
         for (name, value) in [
             ("observed_timestamp", number(observed)),
             ("severity_number", number(record.severity_number)),

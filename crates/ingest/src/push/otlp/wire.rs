@@ -7,13 +7,13 @@ use std::borrow::Cow;
 
 use super::super::PushError;
 use super::super::protobuf::{Fields, Malformed, Value, packed_doubles, packed_varints};
-use super::message::{
-    Exemplar, ExponentialPoint, HistogramPoint, Kind, Metric, NumberPoint, Scope, Side,
-    SummaryPoint, Temporality,
-};
-use super::translate::Translator;
 use super::attributes::{fixed64, push_attribute};
+use super::message::{
+    Exemplar, ExponentialPoint, HistogramPoint, Kind, Metric, NumberPoint, Scope, Side, SummaryPoint,
+    Temporality,
+};
 use super::too_many;
+use super::translate::Translator;
 use crate::limits::{OTLP_BUCKETS_MAX, OTLP_EXEMPLARS_MAX, OTLP_QUANTILES_MAX};
 
 /// Field numbers of `Metric.data`.

@@ -27,7 +27,11 @@ impl LogRead for Rows<'_> {
             return Ok(());
         }
         for (labels, rows) in self.0.streams() {
-            if !selection.matchers.iter().all(|matcher| matcher.matches_labels(labels)) {
+            if !selection
+                .matchers
+                .iter()
+                .all(|matcher| matcher.matches_labels(labels))
+            {
                 continue;
             }
             let mut rows: Vec<LogRow<'_>> = rows
@@ -124,7 +128,10 @@ mod tests {
             .iter()
             .flat_map(|stream| {
                 let user = stream.metadata.get("user");
-                stream.lines.iter().map(move |line| (line.at_ns, line.line.as_str(), user))
+                stream
+                    .lines
+                    .iter()
+                    .map(move |line| (line.at_ns, line.line.as_str(), user))
             })
             .collect();
         lines.sort_unstable();

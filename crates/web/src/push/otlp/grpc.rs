@@ -76,7 +76,12 @@ async fn export(app: Arc<App>, request: Request, signal: Signal) -> Response {
 
 async fn unknown(request: Request) -> Response {
     let path = request.uri().path();
-    into_response(Status::unimplemented(format!("{path} is not served here; {EXPORT_METRICS} and {EXPORT_LOGS} are")).into_http())
+    into_response(
+        Status::unimplemented(format!(
+            "{path} is not served here; {EXPORT_METRICS} and {EXPORT_LOGS} are"
+        ))
+        .into_http(),
+    )
 }
 
 fn into_response(response: http::Response<tonic::body::Body>) -> Response {

@@ -47,8 +47,7 @@ messages! {
 /// Reads a request and hands over its records.
 pub(in super::super) fn walk(body: &[u8], out: &mut Records<'_, '_>) -> Result<(), PushError> {
     check_objects(body)?;
-    let request: LogsRequest =
-        serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
+    let request: LogsRequest = serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
     for resource_logs in request.resource_logs {
         out.begin_resource(&flat(resource_logs.resource.attributes)?);
         for scope_logs in resource_logs.scope_logs {
