@@ -19,6 +19,8 @@ use ingest::pipeline::redact::Redact;
 use ingest::{PipelineConfig, PipelineTelemetry, Pipelines, RedactConfig};
 use model::{Labels, LogRows, TenantId};
 
+const ROUNDS: usize = 15;
+
 fn main() {
     let files: Vec<String> = std::env::args().skip(1).collect();
     for file in &files {
@@ -52,23 +54,11 @@ fn look_through(detectors: &[&str], lines: &[&str]) {
     };
     let telemetry = PipelineTelemetry::default();
     let redact = Redact::new(&config, &telemetry).unwrap();
-    let start = Instant::now();
-    let may = lines
-        .iter()
-        .filter(|line| black_box(redact.may_find(line, std::iter::empty())))
-        .count();
-    let looked_ns = start.elapsed().as_nanos() as f64 / lines.len() as f64;
-    let without: Vec<&&str> = lines
-        .iter()
-        .filter(|line| !redact.may_find(line, std::iter::empty()))
-        .collect();
-    let start = Instant::now();
-    let again = without
-        .iter()
-        .filter(|line| black_box(redact.may_find(line, std::iter::empty())))
-        .count();
-    assert_eq!(again, 0);
-    let without_ns = start.elapsed().as_nanos() as f64 / without.len().max(1) as f64;
+    let may_find = |line: &&str| black_box(redact.may_find(line, std::iter::empty()));
+    let may = lines.iter().filter(|line| may_find(line)).count();
+    let looked_ns = best_ns(lines, may_find);
+    let without: Vec<&str> = lines.iter().copied().filter(|line| !may_find(line)).collect();
+    let without_ns = best_ns(&without, may_find);
     let start = Instant::now();
     let mut found: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for line in lines {
@@ -87,6 +77,16 @@ fn look_through(detectors: &[&str], lines: &[&str]) {
         "  {}: {looked_ns:.0} ns a line to look, {without_ns:.0} ns where nothing may be ({may} may), {all_ns:.0} ns in all; found {found:?}",
         detectors.join("+")
     );
+}
+
+/// Nanoseconds a line in the best of some rounds: others may use the machine too.
+fn best_ns(lines: &[&str], look: impl Fn(&&str) -> bool) -> f64 {
+    let round = |_| {
+        let start = Instant::now();
+        black_box(lines.iter().filter(|line| look(line)).count());
+        start.elapsed().as_nanos() as f64 / lines.len().max(1) as f64
+    };
+    (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min)
 }
 
 fn take_through(stage: &str, lines: &[&str]) {

@@ -101,7 +101,15 @@ impl Pipelines {
         let mut kept = LogRows::new(rows.tenant);
         kept.key = rows.key;
         kept.reserve(rows.line_count(), rows.line_bytes());
-        out.write(&mut kept);
+        let lost = out.write(&mut kept);
+        if lost > 0 {
+            let labels = StageLabels {
+                pipeline: String::new(),
+                stage: "",
+                reason: "batch too large",
+            };
+            self.telemetry.dropped.get_or_create(&labels).inc_by(lost);
+        }
         kept
     }
 
@@ -183,15 +191,18 @@ impl<'r> Streams<'r> {
         }
     }
 
-    fn write(self, out: &mut LogRows) {
+    /// Writes the lines; returns how many did not fit, as lines may have become longer than a batch can hold.
+    fn write(self, out: &mut LogRows) -> u64 {
+        let mut lost = 0;
         for (labels, lines) in self.streams {
             out.begin_stream(labels);
             for (at_ns, line, metadata) in &lines {
                 let pairs = metadata
                     .iter()
                     .map(|(name, value)| (name.as_ref(), value.as_ref()));
-                out.push(*at_ns, line, pairs);
+                lost += u64::from(!out.push(*at_ns, line, pairs));
             }
         }
+        lost
     }
 }

@@ -83,6 +83,20 @@ impl<'r> Entry<'r> {
         fits
     }
 
+    /// Sets fields one by one; tells whether there was room for all.
+    pub(super) fn set_fields<N: Into<Cow<'static, str>>>(
+        &mut self,
+        fields: impl IntoIterator<Item = (N, String)>,
+    ) -> super::Flow {
+        let mut flow = super::Flow::On;
+        for (name, value) in fields {
+            if !self.set_field(name, value) {
+                flow = super::Flow::Missed("too many fields");
+            }
+        }
+        flow
+    }
+
     /// A pair of metadata.
     pub fn metadata(&self, name: &str) -> Option<&str> {
         let found = self.metadata.iter().find(|(known, _)| known == name);

@@ -35,10 +35,7 @@ impl Stage for Json {
         let Some(found) = flat(text, &self.0) else {
             return Flow::Missed("bad JSON");
         };
-        for (name, value) in found {
-            entry.set_field(name, value);
-        }
-        Flow::On
+        entry.set_fields(found)
     }
 }
 

@@ -27,11 +27,9 @@ impl Stage for Logfmt {
         if found.is_empty() {
             return Flow::Missed("no pairs");
         }
-        for (name, value) in found {
-            let name = format!("{}{}", self.0.prefix, sanitized(&name));
-            entry.set_field(name, value);
-        }
-        Flow::On
+        let named =
+            |(name, value): (String, String)| (format!("{}{}", self.0.prefix, sanitized(&name)), value);
+        entry.set_fields(found.into_iter().map(named))
     }
 }
 

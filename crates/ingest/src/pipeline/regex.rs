@@ -84,9 +84,6 @@ impl Stage for Captures {
         let Some(found) = self.found(text) else {
             return Flow::Missed("does not fit");
         };
-        for (name, value) in found {
-            entry.set_field(name, value);
-        }
-        Flow::On
+        entry.set_fields(found)
     }
 }

@@ -43,10 +43,7 @@ impl Stage for Syslog {
         let Some(found) = read(text) else {
             return Flow::Missed("not in a form of syslog");
         };
-        for (name, value) in found {
-            entry.set_field(name, value);
-        }
-        Flow::On
+        entry.set_fields(found)
     }
 }
 

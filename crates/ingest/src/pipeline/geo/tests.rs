@@ -20,8 +20,8 @@ fn write(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Text(text) => {
             match text.len() as u8 {
-                short @ 0..29 => out.push(2 << 5 | short),
-                long => out.extend([2 << 5 | 29, long - 29]),
+                short @ 0..29 => out.push(0x40 | short),
+                long => out.extend([0x40 | 0x1d, long - 29]),
             }
             out.extend_from_slice(text.as_bytes());
         }
@@ -52,7 +52,9 @@ fn write(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::List(values) => {
             // An extended type: 11 - 7.
             out.extend([values.len() as u8, 4]);
-            values.iter().for_each(|value| write(value, out));
+            for value in values {
+                write(value, out);
+            }
         }
     }
 }
