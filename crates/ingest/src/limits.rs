@@ -239,3 +239,30 @@ pub const SYSLOG_RECEIVE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 pub const SYSLOG_IDLE_MAX: Duration = Duration::from_hours(1);
 /// A client has this long to agree on TLS.
 pub const SYSLOG_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// Pipelines that the configuration may name.
+pub const PIPELINES_MAX: usize = 256;
+/// Stages of one pipeline.
+pub const PIPELINE_STAGES_MAX: usize = 64;
+/// Fields that stages may take out of one line; further ones are left out.
+pub const PIPELINE_FIELDS_MAX: usize = 256;
+/// How deep objects of JSON lines are taken apart; what lies deeper is left out.
+pub const PIPELINE_JSON_DEPTH_MAX: usize = 16;
+/// Bytes that one compiled regular expression of a pipeline may take.
+pub const PIPELINE_REGEX_BYTES: usize = 4 << 20;
+/// Values that a label made of a field may have where `values_max` does not say.
+pub const PIPELINE_LABEL_VALUES: usize = 200;
+/// Values that a label made of a field may ever have.
+pub const PIPELINE_LABEL_VALUES_MAX: usize = 100_000;
+/// Values that have a rate of their own in one `limit`; further ones share one.
+pub const PIPELINE_LIMITED_VALUES_MAX: usize = 65_536;
+/// Bytes of a line that a stage puts together.
+pub const PIPELINE_LINE_BYTES_MAX: usize = 1 << 20;
+/// How deep patterns of `grok` may lie within each other.
+pub const PIPELINE_GROK_DEPTH_MAX: usize = 32;
+/// Bytes of the expression that a pattern of `grok` becomes.
+pub const PIPELINE_GROK_BYTES_MAX: usize = 256 << 10;
+/// Bytes of a database of places.
+pub const PIPELINE_GEO_BYTES_MAX: u64 = 1 << 30;
+/// Own patterns of one `redact`.
+pub const REDACT_PATTERNS_MAX: usize = 64;

@@ -4,7 +4,7 @@ use memchr::memmem::Finder;
 
 /// A pattern of texts and captures.
 #[derive(Debug, Clone)]
-pub(crate) struct LinePattern {
+pub struct LinePattern {
     /// Never two captures side by side, nor two texts.
     parts: Vec<Part>,
 }
@@ -18,7 +18,7 @@ enum Part {
 
 impl LinePattern {
     /// Reads the pattern of `| pattern`: named captures, each name once.
-    pub(crate) fn for_parser(pattern: &str) -> Result<Self, String> {
+    pub fn for_parser(pattern: &str) -> Result<Self, String> {
         let read = Self::read(pattern)?;
         let mut names: Vec<&str> = Vec::new();
         for name in read.names() {
@@ -34,7 +34,7 @@ impl LinePattern {
     }
 
     /// Reads the pattern of `|>`: no named captures.
-    pub(crate) fn for_filter(pattern: &str) -> Result<Self, String> {
+    pub fn for_filter(pattern: &str) -> Result<Self, String> {
         let read = Self::read(pattern)?;
         let is_named = read.names().next().is_some();
         if is_named {
@@ -69,7 +69,7 @@ impl LinePattern {
     }
 
     /// The names of the captures, in order.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Capture(Some(name)) => Some(name.as_str()),
             _ => None,
@@ -78,7 +78,7 @@ impl LinePattern {
 
     /// Hands over what the named captures hold, in the order of [`names`](Self::names), as far as the line fits; the capture in
     /// front of a text that does not come holds the rest of the line.
-    pub(crate) fn captures<'t>(&self, line: &'t str, mut found: impl FnMut(usize, &'t str)) {
+    pub fn captures<'t>(&self, line: &'t str, mut found: impl FnMut(usize, &'t str)) {
         let mut rest = line;
         let mut parts = self.parts.iter().peekable();
         if let Some(Part::Text(text)) = parts.peek() {
@@ -105,7 +105,7 @@ impl LinePattern {
     }
 
     /// Whether the whole line fits; no capture is empty.
-    pub(crate) fn fits(&self, line: &str) -> bool {
+    pub fn fits(&self, line: &str) -> bool {
         let mut rest = line;
         let mut behind_capture = false;
         for part in &self.parts {
@@ -131,7 +131,7 @@ impl LinePattern {
     }
 
     /// The texts, all of which a line that fits holds.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Text(text) => std::str::from_utf8(text.needle()).ok(),
             Part::Capture(_) => None,

@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// Play the unit tests of rules, or say everything that is wrong with rule files.
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Try what is done with log lines.
+    #[command(subcommand)]
+    Logs(LogsCommand),
     /// Take in series from elsewhere: Prometheus' blocks, or an OpenMetrics file. Old samples go where they belong; giving the
     /// same twice changes nothing.
     #[command(subcommand)]
@@ -91,6 +94,29 @@ pub(crate) enum Lint {
     DuplicateRules,
     /// Nothing.
     None,
+}
+
+/// What is done with log lines.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogsCommand {
+    /// Say what each stage of the pipelines does to each line of a file, and how it would be stored.
+    TestPipeline(TestPipelineArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestPipelineArgs {
+    /// The lines; `-` is standard input.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) file: PathBuf,
+    /// Configuration file with the pipelines [default: watchkeeper.yaml where it exists, else none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The labels that the lines come with, such as '{app="shop"}'.
+    #[arg(long, value_name = "LABELS", default_value = "{}")]
+    pub(crate) source: String,
+    /// Print an object of JSON for each line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What is taken in.

@@ -14,6 +14,7 @@ mod control;
 mod endpoint;
 mod housekeeping;
 mod logging;
+mod logs;
 mod memory;
 mod offline;
 mod query;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::CheckConfig(args) => check_config(args.file),
         Command::Query(args) => query(&args),
         Command::Rules(command) => return conclude(rules::run(&command)),
+        Command::Logs(command) => logs::run(&command, &SystemClock::new()),
         Command::Import(command) => import(&command),
         Command::Export(command) => export(&command),
         Command::Version => print(&version()),

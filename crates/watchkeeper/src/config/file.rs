@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ingest::config::logs::LogsConfig;
 use ingest::config::{Limits, MultiTenancy, OtlpConfig, PushConfig, RemoteRead, RemoteWrite, TracingConfig};
+use ingest::{IngestError, PipelineConfig, PipelineTelemetry, Pipelines, RedactConfig};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
@@ -64,6 +65,12 @@ pub(crate) struct ConfigFile {
     /// How much each tenant may send.
     #[serde(deserialize_with = "or_default")]
     pub(crate) limits: Limits,
+    /// What log lines go through before they are stored.
+    #[serde(deserialize_with = "entries")]
+    pub(crate) pipelines: Vec<PipelineConfig>,
+    /// What is hidden in all of them.
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) redaction: RedactConfig,
     /// How OpenTelemetry metrics become series.
     pub(crate) otlp: Option<OtlpConfig>,
     /// Where Prometheus sends spans of its own.
@@ -117,9 +124,17 @@ impl ConfigFile {
         for config in &mut self.remote_read {
             config.resolve_paths(base);
         }
+        for config in &mut self.pipelines {
+            config.resolve_paths(base);
+        }
         if let Some(tracing) = &mut self.tracing {
             tracing.resolve_paths(base);
         }
+    }
+
+    /// The pipelines of log lines, with the files they name open.
+    pub(crate) fn log_pipelines(&self, telemetry: PipelineTelemetry) -> Result<Pipelines, IngestError> {
+        Pipelines::new(&self.pipelines, &self.redaction, telemetry)
     }
 
     /// What the sections say about themselves beyond their form.
@@ -137,6 +152,13 @@ impl ConfigFile {
             &self.multi_tenancy,
             &self.limits,
         ));
+        match self.log_pipelines(PipelineTelemetry::default()) {
+            Ok(_) => {}
+            Err(IngestError::InvalidConfig {
+                messages: of_pipelines,
+            }) => messages.extend(of_pipelines),
+            Err(error) => messages.push(chain(&error)),
+        }
         // Channels can be tried only where their settings are sound.
         let alerting = self
             .alerting

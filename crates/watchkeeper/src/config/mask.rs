@@ -4,7 +4,7 @@
 const MASK: &str = "<secret>";
 
 /// Keys whose value is a secret wherever they stand.
-const SECRET_KEYS: [&str; 17] = [
+const SECRET_KEYS: [&str; 18] = [
     "password",
     "secret",
     "secrets",
@@ -22,6 +22,7 @@ const SECRET_KEYS: [&str; 17] = [
     "bot_token",
     "webhook_url",
     "auth_password",
+    "hash_key",
 ];
 
 /// Masks the values of secret keys in a YAML text, block values and flow style included, and passwords in addresses.

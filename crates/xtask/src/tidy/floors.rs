@@ -48,7 +48,7 @@ const fn room(name: &'static str, floor: Floor) -> Room {
 }
 
 /// The rooms, in the order of ARCHITECTURE.md. On the ground floor a room may depend on those above it in this table.
-pub const ROOMS: [Room; 17] = [
+pub const ROOMS: [Room; 18] = [
     room("stdx", Floor::Ground),
     room("model", Floor::Ground),
     room("disk", Floor::Ground),
@@ -68,6 +68,7 @@ pub const ROOMS: [Room; 17] = [
     room("ingest", Floor::Services),
     room("collect", Floor::Services),
     room("alerting", Floor::Services),
+    room("insights", Floor::Services),
     room("web", Floor::Doors),
     room("watchkeeper", Floor::Roof),
     room("testkit", Floor::Beside),

@@ -1,0 +1,78 @@
+//! How many lines a second one core finds the patterns of.
+//!
+//!     cargo run --release -p insights --example patterns_speed -- FILE…
+//!
+//! Each file is read into memory and its lines are taken in three times, by one state. Without files, lines are made up: JSON as
+//! applications write it, access logs, and plain texts.
+
+#![allow(clippy::print_stdout, reason = "a measuring program prints what it measured")]
+
+use std::time::Instant;
+
+use insights::Patterns;
+
+fn main() -> std::io::Result<()> {
+    let files: Vec<String> = std::env::args().skip(1).collect();
+    for file in &files {
+        let text = String::from_utf8_lossy(&std::fs::read(file)?).into_owned();
+        measure(file, &text);
+    }
+    if files.is_empty() {
+        measure("made-up", &made_up(200_000));
+    }
+    Ok(())
+}
+
+fn measure(name: &str, text: &str) {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut patterns = Patterns::default();
+    for round in 1..=3 {
+        let start = Instant::now();
+        for line in &lines {
+            patterns.step(line);
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        println!(
+            "{name}: round {round}: {:.2} million lines/s, {:.0} MB/s, {} templates, {} evicted",
+            lines.len() as f64 / seconds / 1e6,
+            text.len() as f64 / seconds / 1e6,
+            patterns.len(),
+            patterns.evicted()
+        );
+    }
+}
+
+fn made_up(count: usize) -> String {
+    let mut text = String::new();
+    for number in 0..count {
+        let line = match number % 10 {
+            0..6 => format!(
+                "{{\"ts\":\"2026-01-01T00:{:02}:00.{:06}Z\",\"level\":\"info\",\"msg\":\"order placed\",\"order_id\":{number},\
+                 \"duration_ms\":{}.{},\"trace_id\":\"{:032x}\",\"user\":\"u{}\",\"route\":\"/api/v1/orders/{number}\"}}\n",
+                number % 60,
+                number,
+                number % 97,
+                number % 10,
+                number * 7919,
+                number % 1000
+            ),
+            6..9 => format!(
+                "10.0.{}.{} - - [01/Jan/2026:00:00:{:02} +0000] \"GET /api/items/{number}?page={} HTTP/1.1\" 200 {} \"-\" \
+                 \"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36\"\n",
+                number % 256,
+                number % 199,
+                number % 60,
+                number % 7,
+                number * 31 % 9999
+            ),
+            _ => format!(
+                "connection from 10.1.2.{}:{} closed after {} ms\n",
+                number % 256,
+                number % 65536,
+                number % 999
+            ),
+        };
+        text.push_str(&line);
+    }
+    text
+}
