@@ -65,6 +65,7 @@ fn dump(store: &MemoryLogs) -> Vec<String> {
         holds: Vec::new(),
         needs_lines: true,
         holds_decides: false,
+        json_fields: None,
         metadata: None,
     };
     let mut lines = Vec::new();

@@ -42,6 +42,7 @@ fn lines(store: &MemoryLogs) -> Vec<String> {
         holds: Vec::new(),
         needs_lines: true,
         holds_decides: false,
+        json_fields: None,
         metadata: None,
     };
     let mut lines = Vec::new();

@@ -107,6 +107,7 @@ fn search(lake: &Lake, count: f64) {
             },
             needs_lines,
             holds_decides: false,
+            json_fields: None,
             metadata: None,
         };
         let started = Instant::now();

@@ -10,6 +10,7 @@
 pub(crate) mod builder;
 pub(crate) mod contents;
 pub(crate) mod find;
+pub(crate) mod json;
 pub(crate) mod needle;
 pub(crate) mod reader;
 pub(crate) mod rows;

@@ -136,6 +136,7 @@ fn check(dir: &Path, acknowledged: i64) {
         holds: Vec::new(),
         needs_lines: true,
         holds_decides: false,
+        json_fields: None,
         metadata: None,
     };
     let mut counts: HashMap<String, usize> = HashMap::new();

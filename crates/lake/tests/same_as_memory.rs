@@ -123,6 +123,7 @@ fn selection(random: &mut Random) -> LogSelection {
             .collect(),
         needs_lines: true,
         holds_decides: random.chance(30),
+        json_fields: None,
         metadata: None,
     }
 }

@@ -61,6 +61,7 @@ impl LogRead for Store {
                         offsets: &batch.pair_offsets,
                     },
                     is_decided: false,
+                    is_reduced: false,
                 });
                 if flow == LogFlow::Stop {
                     return Ok(());

@@ -99,6 +99,10 @@ pub struct LogSelection {
     /// Whether lines are looked at for [`holds`](Self::holds) alone. A store that hands over no line but those that hold the texts may leave
     /// the lines themselves out, where it says so with [`LogBatch::is_decided`].
     pub holds_decides: bool,
+    /// Lines that hold the texts are only read as JSON, for the fields with these names at their top; `None`: they are looked at as they are.
+    /// Of a line that is an object a store may hand over one with these fields alone, where it says so with
+    /// [`LogBatch::is_reduced`]; fields whose names are not only letters, digits and underscores must stay.
+    pub json_fields: Option<Vec<String>>,
     /// Names of metadata that are looked at; `None`: all. A store may leave out what has other names.
     pub metadata: Option<Vec<String>>,
 }
@@ -138,6 +142,8 @@ pub struct LogBatch<'a> {
     pub metadata: MetadataColumn<'a>,
     /// Whether every line holds what [`LogSelection::holds`] asks for, so that who looks for nothing else need not look.
     pub is_decided: bool,
+    /// Whether lines may be without fields that nobody asked for ([`LogSelection::json_fields`]); then every line holds the texts.
+    pub is_reduced: bool,
 }
 
 /// Texts one behind the other, and where each begins.

@@ -173,6 +173,7 @@ fn hand_over(stream: &Labels, entries: &[&Entry], take: &mut dyn FnMut(&LogBatch
             offsets: &metadata_offsets,
         },
         is_decided: false,
+        is_reduced: false,
     })
 }
 
@@ -191,6 +192,7 @@ mod tests {
             holds: Vec::new(),
             needs_lines: true,
             holds_decides: false,
+            json_fields: None,
             metadata: None,
         };
         let mut lines = Vec::new();

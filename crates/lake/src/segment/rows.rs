@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::ReadError;
 
 use super::contents::{TableMeta, TablesMeta, names_of};
+use super::json;
 use super::reader::Segment;
 use crate::column::decode::{Page, Style, Texts};
 use crate::column::encode::ColumnMeta;
@@ -29,6 +30,8 @@ pub(crate) struct RowReader<'s> {
     tables: Vec<Option<TableReader<'s>>>,
     /// Names of pairs that are looked at; `None`: all.
     names: Option<Vec<String>>,
+    /// Fields of lines that are objects; `None`: lines are whole.
+    fields: Option<Arc<[String]>>,
 }
 
 /// A table and the pages of it that were asked for last.
@@ -38,6 +41,10 @@ pub(crate) struct TableReader<'s> {
     meta: &'s TableMeta,
     /// What does not change from row to row, and the columns that do.
     pub(crate) pieces: Vec<Piece>,
+    /// Fields that are looked at, where lines need not be whole.
+    fields: Option<Arc<[String]>>,
+    /// The pieces of what is written of lines that are not whole.
+    written: Option<Vec<Piece>>,
     columns: Vec<ColumnReader<'s>>,
     /// Of a table of pairs the columns that are looked at, and their names.
     names: Vec<(usize, &'s str)>,
@@ -149,7 +156,13 @@ impl<'s> RowReader<'s> {
             places: HashMap::new(),
             tables: meta.tables.iter().map(|_| None).collect(),
             names: None,
+            fields: None,
         }
+    }
+
+    /// Of lines that are JSON objects only these fields are looked at, where that is known to be enough. `None`: lines are whole.
+    pub(crate) fn keep_fields(&mut self, fields: Option<&[String]>) {
+        self.fields = fields.map(Arc::from);
     }
 
     /// Looks at pairs with these names only; tells whether there are any. `None`: all.
@@ -203,7 +216,9 @@ impl<'s> RowReader<'s> {
             return Err(missing(segment));
         };
         if place.is_none() {
-            *place = Some(TableReader::new(segment, meta, id, self.names.as_deref()));
+            let mut reader = TableReader::new(segment, meta, id, self.names.as_deref());
+            reader.fields.clone_from(&self.fields);
+            *place = Some(reader);
         }
         place.as_mut().ok_or_else(|| missing(segment))
     }
@@ -248,6 +263,8 @@ impl<'s> TableReader<'s> {
             segment,
             meta,
             pieces: pieces(meta, id),
+            fields: None,
+            written: None,
             columns: columns.collect(),
             names,
         }
@@ -271,7 +288,10 @@ impl<'s> TableReader<'s> {
     /// Appends the line of a row.
     #[inline]
     pub(crate) fn write_line(&mut self, local: usize, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        for piece in &self.pieces {
+        if let Some(fields) = self.fields.take() {
+            self.written = json::with_fields(self, &fields)?;
+        }
+        for piece in self.written.as_ref().unwrap_or(&self.pieces) {
             match piece {
                 Piece::Fixed(bytes) => out.extend_from_slice(bytes),
                 Piece::Column(column) => {

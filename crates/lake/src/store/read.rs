@@ -51,6 +51,8 @@ pub(super) struct Columns {
     pub(super) pair_ends: Vec<i32>,
     /// Whether all lines hold what is asked for.
     pub(super) is_decided: bool,
+    /// Whether lines may be less than whole.
+    pub(super) is_reduced: bool,
 }
 
 impl<'r> Reading<'r> {
@@ -108,6 +110,7 @@ impl Columns {
         self.pair_ends.clear();
         self.pair_ends.push(0);
         self.is_decided = false;
+        self.is_reduced = false;
     }
 
     /// Lends the rows of a stream to `take`.
@@ -134,6 +137,7 @@ impl Columns {
                 offsets: if pairs.is_empty() { &[] } else { &self.pair_ends },
             },
             is_decided: self.is_decided,
+            is_reduced: self.is_reduced,
         }))
     }
 

@@ -50,6 +50,7 @@ impl Reading<'_> {
             pairs: self.pairs_of(segment),
             columns: Columns::default(),
         };
+        opened.lines.keep_fields(self.selection.json_fields.as_deref());
         let groups: Vec<Vec<Needle<'_>>> = (self.selection.holds.iter())
             .map(|group| group.iter().map(|text| Needle::new(text)).collect())
             .collect();
@@ -109,6 +110,7 @@ impl Reading<'_> {
             let is_decided = self.selection.holds_decides;
             opened.read(&batch, self.selection.needs_lines && !is_decided)?;
             opened.columns.is_decided = is_decided;
+            opened.columns.is_reduced = self.selection.json_fields.is_some();
             self.hand_over(&stream.labels, &mut opened.columns)?;
             batch_rows = (batch_rows * 4).min(BATCH_ROWS);
         }

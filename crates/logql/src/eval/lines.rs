@@ -61,6 +61,7 @@ impl Evaluator<'_> {
             holds: pipeline::holds(&log.stages),
             needs_lines: true,
             holds_decides: false,
+            json_fields: None,
             metadata: None,
         };
         let store = self.store;

@@ -19,6 +19,8 @@ struct Reading<'e, 'a> {
     evaluator: &'e mut Evaluator<'a>,
     fields: Fields,
     pipeline: Pipeline,
+    /// The stages for lines that are without fields that nobody asked for.
+    reduced: Option<Pipeline>,
     unwrapped: Option<Unwrapped>,
     series: SeriesTable,
     windows: Box<dyn Windows>,
@@ -61,6 +63,10 @@ impl Evaluator<'_> {
             None => None,
         };
         fields.wanted = pipeline::wanted(&stages, range.unwrap.as_ref(), grouping, &mut fields);
+        let reduced = match pipeline::of_json_alone(&stages).filter(|_| !counts_bytes) {
+            Some(stages) => Some(Pipeline::new(&stages, &mut fields, self.now_ns).map_err(EvalError::Stage)?),
+            None => None,
+        };
         let series = SeriesTable::new(grouping, unwrapped.as_ref().map(Unwrapped::label), &mut fields);
         let selection = LogSelection {
             tenant: self.options.tenant,
@@ -75,12 +81,14 @@ impl Evaluator<'_> {
             holds: pipeline::holds(&stages),
             needs_lines,
             holds_decides: !counts_bytes && range.unwrap.is_none() && pipeline::holds_decide(&stages),
+            json_fields: reduced.as_ref().and_then(|_| fields.wanted_names()),
             metadata: fields.wanted_names(),
         };
         let mut reading = Reading {
             evaluator: self,
             fields,
             pipeline,
+            reduced,
             unwrapped,
             series,
             windows: windows(aggregation, grid),
@@ -132,7 +140,8 @@ impl Reading<'_, '_> {
             if place.is_multiple_of(limits::CHECK_EVERY) {
                 self.check()?;
             }
-            self.line(*at_ns, batch.lines.get(place), batch.metadata.get(place))?;
+            let (line, metadata) = (batch.lines.get(place), batch.metadata.get(place));
+            self.line(*at_ns, line, metadata, batch.is_reduced)?;
         }
         self.check()
     }
@@ -158,10 +167,20 @@ impl Reading<'_, '_> {
         super::check_names(&self.fields)
     }
 
-    fn line(&mut self, at_ns: i64, line: &str, metadata: &[(&str, &str)]) -> Result<(), EvalError> {
+    fn line(
+        &mut self,
+        at_ns: i64,
+        line: &str,
+        metadata: &[(&str, &str)],
+        is_reduced: bool,
+    ) -> Result<(), EvalError> {
         let fields = &mut self.fields;
         fields.start_line(metadata);
-        let Some(line) = self.pipeline.run(at_ns, line, fields) else {
+        let pipeline = match &mut self.reduced {
+            Some(reduced) if is_reduced => reduced,
+            _ => &mut self.pipeline,
+        };
+        let Some(line) = pipeline.run(at_ns, line, fields) else {
             return Ok(());
         };
         let value = match &self.unwrapped {

@@ -221,6 +221,21 @@ pub(crate) fn holds_decide(stages: &[ast::Stage]) -> bool {
     !stages.is_empty() && stages.iter().all(is_decided)
 }
 
+/// The stages without filters on the line, where [`holds`] is all that these ask and the line is otherwise only read as JSON, once.
+pub(crate) fn of_json_alone(stages: &[ast::Stage]) -> Option<Vec<ast::Stage>> {
+    let mut parsers = 0;
+    for stage in stages {
+        match stage {
+            ast::Stage::LineFilter(filter) if line_filter::is_decided_by_holds(filter) => {}
+            ast::Stage::Json(extractions) if extractions.is_empty() => parsers += 1,
+            ast::Stage::LabelFilter(_) | ast::Stage::Drop(_) | ast::Stage::Keep(_) => {}
+            _ => return None,
+        }
+    }
+    let is_filter = |stage: &&ast::Stage| matches!(stage, ast::Stage::LineFilter(_));
+    (parsers == 1).then(|| stages.iter().filter(|stage| !is_filter(stage)).cloned().collect())
+}
+
 /// The stages without those at the end that only change a line nobody looks at, and whether any of the others looks at it.
 pub(crate) fn without_idle(stages: &[ast::Stage]) -> (Vec<ast::Stage>, bool) {
     let mut kept = Vec::new();

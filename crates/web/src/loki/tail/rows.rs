@@ -96,6 +96,7 @@ fn hand_over(
             offsets: &pair_offsets,
         },
         is_decided: false,
+        is_reduced: false,
     })
 }
 
