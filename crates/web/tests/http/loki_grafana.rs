@@ -432,7 +432,6 @@ async fn faults_are_told_in_loki_s_words_and_plain_text() {
 /// Lines that are long to look at, and an expression that looks at them so many times.
 fn busy(server: &Server, lines: i64, times: usize) -> String {
     let stream = Labels::from_pairs([("app", "busy")]);
-    let line = "abl".repeat(700);
     for i in (0..lines).rev() {
         let at_ns = NOW_NS - i * 1_000_000;
         server
