@@ -4,7 +4,7 @@
 use model::Labels;
 use serde_json::{Value, json};
 
-use crate::support::{NOW_MS, Server};
+use crate::support::{NOW_MS, Server, until};
 
 const NOW_NS: i64 = NOW_MS * 1_000_000;
 const SECOND_NS: i64 = 1_000_000_000;
@@ -429,6 +429,20 @@ async fn faults_are_told_in_loki_s_words_and_plain_text() {
     server.end().await;
 }
 
+/// Lines that are long to look at, and an expression that looks at them so many times.
+fn busy(server: &Server, lines: i64, times: usize) -> String {
+    let stream = Labels::from_pairs([("app", "busy")]);
+    for i in (0..lines).rev() {
+        let at_ns = NOW_NS - i * 1_000_000;
+        server
+            .lines
+            .add(&stream, at_ns, "a line that is looked at again and again", &[]);
+    }
+    let regexes = vec![r#"!~ "[ab][bl][la][x-z]""#; 20].join(" ");
+    let count = format!("count_over_time({{app=\"busy\"}} {regexes} [1m])");
+    vec![count; times].join(" + ")
+}
+
 #[tokio::test]
 async fn a_query_ends_at_its_timeout() {
     let config = web::Config {
@@ -436,18 +450,24 @@ async fn a_query_ends_at_its_timeout() {
         ..web::Config::default()
     };
     let server = Server::start_with(config, testkit::FakeClock::new(NOW_MS)).await;
-    let stream = Labels::from_pairs([("app", "busy")]);
-    for i in (0..20_000).rev() {
-        server.lines.add(
-            &stream,
-            NOW_NS - i * 1_000_000,
-            "a line that is looked at again and again",
-            &[],
-        );
-    }
-    let regexes = vec![r#"!~ "(a|b|l)+z.*[0-9]+$""#; 20].join(" ");
-    let query = format!("count_over_time({{app=\"busy\"}} {regexes} [1m])");
+    let query = busy(&server, 20_000, 1);
     let (status, text) = ask(&server, "/loki/api/v1/query", &[("query", &query)]).await;
     assert!(status == 504 && text.contains("timed out"), "{status} {text}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_cancels_its_query() {
+    let server = Server::start().await;
+    // Many seconds of work, were it not cancelled.
+    let query = busy(&server, 50_000, 19);
+    let request = server.post("/loki/api/v1/query").form(&[("query", &query)]);
+    let waiting = tokio::spawn(request.send());
+    let running = async || server.metric("watchkeeper_web_queries_running").await;
+    until(|| async { (running().await > 0.0).then_some(()) }).await;
+    waiting.abort();
+    let left = std::time::Instant::now();
+    until(|| async { (running().await == 0.0).then_some(()) }).await;
+    assert!(left.elapsed().as_secs() < 3, "{:?}", left.elapsed());
     server.end().await;
 }
