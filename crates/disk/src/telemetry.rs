@@ -19,8 +19,13 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Makes the counters visible.
+    /// Makes the counters visible as `watchkeeper_disk_log_…`.
     pub fn register(&self, registry: &mut Registry) {
+        self.register_in(registry.sub_registry_with_prefix("watchkeeper_disk_log"));
+    }
+
+    /// Makes the counters visible, each under its bare name.
+    pub fn register_in(&self, registry: &mut Registry) {
         let counters = [
             ("records", "Records acknowledged by the log", &self.records),
             ("bytes", "Bytes written to the log", &self.bytes),
@@ -37,7 +42,7 @@ impl Telemetry {
             ),
         ];
         for (name, help, counter) in counters {
-            registry.register(format!("watchkeeper_disk_log_{name}"), help, counter.clone());
+            registry.register(name, help, counter.clone());
         }
     }
 }

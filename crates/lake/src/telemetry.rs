@@ -102,6 +102,6 @@ impl Telemetry {
             "Runs of maintenance that failed",
             self.maintenance_failures.clone(),
         );
-        self.log.register(lake.sub_registry_with_prefix("log"));
+        self.log.register_in(lake.sub_registry_with_prefix("log"));
     }
 }

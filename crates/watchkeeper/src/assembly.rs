@@ -292,7 +292,10 @@ fn build_services(
     telemetry.register(registry);
     let logs = web::LogStores {
         reader: Arc::new(engines.logs.clone()),
-        intake: Arc::new(ingest::Logs::new(Arc::new(engines.logs.clone()), telemetry)),
+        intake: Arc::new(ingest::Logs::new(
+            engines.watch.for_lines(Arc::new(engines.logs.clone())),
+            telemetry,
+        )),
     };
     let telemetry = ingest::Telemetry::default();
     telemetry.register(registry);

@@ -1,6 +1,6 @@
-//! Stands before the store: remembers why writing fails, and keeps some of the disk free.
+//! Stands before the stores: remembers why writing fails, and keeps some of the disk free.
 //!
-//! What comes from outside (scrapes, pushes) is refused while less than a little space is left. With that little
+//! What comes from outside (scrapes, pushes, log lines) is refused while less than a little space is left. With that little
 //! the vitals of this machine, the own metrics and the decisions about alerts go on, so that somebody is told; and blocks
 //! can still be written, which is what makes the log shorter.
 
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    Accepted, Backfill, MetricMetadata, Refusal, Series, SeriesBatch, SeriesNumber, SeriesWrite, TenantId,
-    WriteError,
+    Accepted, Backfill, LogAccepted, LogRows, LogWrite, MetricMetadata, Refusal, Series, SeriesBatch,
+    SeriesNumber, SeriesWrite, TenantId, WriteError,
 };
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
@@ -38,8 +38,11 @@ pub(crate) struct StoreWatch {
     space: Mutex<Space>,
     /// Why the last write failed, if it did.
     failing: Mutex<Option<String>>,
+    /// Why the last write of log lines failed, if it did.
+    lines_failing: Mutex<Option<String>>,
     low: Gauge,
     samples_refused: Counter,
+    lines_refused: Counter,
 }
 
 /// What the filesystem said last.
@@ -61,8 +64,10 @@ impl StoreWatch {
             free_bytes_min,
             space: Mutex::default(),
             failing: Mutex::default(),
+            lines_failing: Mutex::default(),
             low: Gauge::default(),
             samples_refused: Counter::default(),
+            lines_refused: Counter::default(),
         })
     }
 
@@ -79,6 +84,11 @@ impl StoreWatch {
             "Samples from outside that were refused because the disk is nearly full",
             self.samples_refused.clone(),
         );
+        room.register(
+            "lines_refused_for_space",
+            "Log lines that were refused because the disk is nearly full",
+            self.lines_refused.clone(),
+        );
     }
 
     /// A way into `store` for what comes from outside; it is closed while there is too little space.
@@ -89,6 +99,12 @@ impl StoreWatch {
     /// A way into `store` for what this process says itself, which goes on to the last byte.
     pub(crate) fn for_own(self: &Arc<Self>, store: Arc<dyn SeriesWrite>) -> Arc<dyn SeriesWrite> {
         self.watched(store, false)
+    }
+
+    /// A way into `store` for log lines, all of which come from outside.
+    pub(crate) fn for_lines(self: &Arc<Self>, store: Arc<dyn LogWrite>) -> Arc<dyn LogWrite> {
+        let watch = Arc::clone(self);
+        Arc::new(WatchedLines { store, watch })
     }
 
     fn watched(self: &Arc<Self>, store: Arc<dyn SeriesWrite>, leaves_space: bool) -> Arc<dyn SeriesWrite> {
@@ -102,7 +118,9 @@ impl StoreWatch {
 
     /// Why samples are not taken, for people; `None` where they are.
     pub(crate) fn fault(&self) -> Option<String> {
-        self.low_space().or_else(|| self.failing.lock().clone())
+        self.low_space()
+            .or_else(|| self.failing.lock().clone())
+            .or_else(|| self.lines_failing.lock().clone())
     }
 
     /// What is wrong with the space on disk.
@@ -116,8 +134,8 @@ impl StoreWatch {
             space.fault = self.look();
             self.low.set(i64::from(space.fault.is_some()));
             match &space.fault {
-                Some(fault) if !before => tracing::error!(fault, "samples are refused"),
-                None if before => tracing::warn!("there is space again, samples are taken"),
+                Some(fault) if !before => tracing::error!(fault, "samples and log lines are refused"),
+                None if before => tracing::warn!("there is space again, samples and log lines are taken"),
                 _ => {}
             }
         }
@@ -140,18 +158,19 @@ impl StoreWatch {
             )
         })
     }
+}
 
-    fn note(&self, result: &Result<Accepted, WriteError>) {
-        match result {
-            Ok(_) => {
-                let mut failing = self.failing.lock();
-                if failing.is_some() {
-                    *failing = None;
-                }
+/// Remembers how a write ended.
+fn note<T>(failing: &Mutex<Option<String>>, result: &Result<T, WriteError>) {
+    match result {
+        Ok(_) => {
+            let mut failing = failing.lock();
+            if failing.is_some() {
+                *failing = None;
             }
-            Err(error @ WriteError::Log { .. }) => *self.failing.lock() = Some(error.to_string()),
-            Err(_) => {}
         }
+        Err(error @ WriteError::Log { .. }) => *failing.lock() = Some(error.to_string()),
+        Err(_) => {}
     }
 }
 
@@ -171,7 +190,7 @@ impl SeriesWrite for Watched {
             return Err(WriteError::Log { reason });
         }
         let result = self.store.append(batch, now_ms);
-        self.watch.note(&result);
+        note(&self.watch.failing, &result);
         result
     }
 
@@ -189,6 +208,25 @@ impl SeriesWrite for Watched {
 
     fn describe(&self, tenant: TenantId, metadata: &[MetricMetadata]) -> Result<(), WriteError> {
         self.store.describe(tenant, metadata)
+    }
+}
+
+/// A way into the store of log lines.
+#[derive(Debug)]
+struct WatchedLines {
+    store: Arc<dyn LogWrite>,
+    watch: Arc<StoreWatch>,
+}
+
+impl LogWrite for WatchedLines {
+    fn append(&self, rows: &LogRows, now_ns: i64) -> Result<LogAccepted, WriteError> {
+        if let Some(reason) = self.watch.low_space() {
+            self.watch.lines_refused.inc_by(rows.line_count() as u64);
+            return Err(WriteError::Log { reason });
+        }
+        let result = self.store.append(rows, now_ns);
+        note(&self.watch.lines_failing, &result);
+        result
     }
 }
 
@@ -229,7 +267,16 @@ mod tests {
         assert!(low.fault().unwrap().contains("make room"));
         assert_eq!((low.low.get(), low.samples_refused.get()), (1, 1));
 
+        let mut rows = LogRows::new(TenantId::DEFAULT);
+        rows.begin_stream(Labels::from_pairs([("app", "a")]));
+        rows.push(1, "a line", []);
+        let lines: Arc<dyn LogWrite> = model::MemoryLogs::new();
+        let error = low.for_lines(Arc::clone(&lines)).append(&rows, 1).unwrap_err();
+        assert!(error.to_string().contains("storage.free_space_min"), "{error}");
+        assert_eq!(low.lines_refused.get(), 1);
+
         let enough = watch(Some(0));
+        assert_eq!(enough.for_lines(lines).append(&rows, 1).unwrap().stored, 1);
         assert_eq!(enough.for_others(db).append(&batch(), 1_000).unwrap().stored, 1);
         assert_eq!((enough.fault(), enough.low.get()), (None, 0));
     }
