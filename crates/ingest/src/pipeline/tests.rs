@@ -369,3 +369,39 @@ fn every_stage_is_in_the_table_and_documented() {
     let all: Vec<&str> = stages::all().iter().map(|kind| kind.name).collect();
     assert_eq!(names, all);
 }
+
+const ALL_THAT_READ: &str = r"
+- name: all
+  stages:
+    - json: {}
+    - logfmt: { prefix: l_ }
+    - syslog: {}
+    - access_log: {}
+    - cri: {}
+    - docker: {}
+    - regex: { expression: '(?P<r>\w+)=(?P<s>\S*)' }
+    - grok: { patterns: ['%{COMBINEDAPACHELOG}', '%{SYSLOGLINE}', '%{TIMESTAMP_ISO8601:timestamp} %{LOGLEVEL:level}'] }
+    - pattern: { expression: '<p> - <_> [<q>]' }
+    - timestamp: { source: timestamp, formats: [rfc3339, rfc2822, rfc3164, common, unix, unix_ms] }
+    - level: { label: level }
+    - trace: {}
+    - labels: { from: { r: , s: }, values_max: 2 }
+    - metadata: { all_fields: true }
+    - line: { format: '{line} {p}' }
+    - limit: { rate: 1000000 }
+";
+
+proptest::proptest! {
+    #[test]
+    fn any_line_goes_through(
+        lines in proptest::collection::vec(
+            "[ -~]{0,60}|\\PC{0,30}|<[0-9]{1,3}>1? ?[A-Z][a-z]{2} [ 0-9:]{0,16}[ -~]{0,20}|\\{\"[a-z]{1,3}\":[ -~]{0,20}\\}|[0-9.]{1,12} - - \\[[ -~]{0,30}\\] \"[ -~]{0,20}\" [0-9]{3} -",
+            1..20,
+        ),
+    ) {
+        let pipelines = pipelines(ALL_THAT_READ);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let kept = pipelines.apply(batch(&[(&[("a", "b")], &lines)]), NOW_NS);
+        proptest::prop_assert_eq!(kept.line_count(), lines.len());
+    }
+}
