@@ -35,6 +35,7 @@ use crate::config::logs::LogsConfig;
 use crate::config::push::PushConfig;
 use crate::config::tenants::{Limits, MultiTenancy};
 use crate::limits::PUSH_FAULTS_TOLD;
+use crate::pipeline::Pipelines;
 use crate::push::buffers::Buffers;
 use crate::push::policy::{Policy, Rates};
 use crate::push::{Encoding, Origin, PushError};
@@ -53,6 +54,8 @@ pub struct Logs {
     rates: Rates,
     buffers: Buffers,
     tail: Tail,
+    /// What becomes of lines before they are stored.
+    pipelines: RwLock<Arc<Pipelines>>,
     seed: u64,
 }
 
@@ -71,8 +74,14 @@ impl Logs {
             rates: Rates::default(),
             buffers: Buffers::default(),
             tail: Tail::default(),
+            pipelines: RwLock::default(),
             seed,
         }
+    }
+
+    /// Takes over pipelines; batches that are under way go through those that they met.
+    pub fn take_pipelines(&self, pipelines: Pipelines) {
+        *self.pipelines.write() = Arc::new(pipelines);
     }
 
     /// Takes over the sections that concern lines. Requests that are under way end by the rules that they began with.
@@ -117,7 +126,7 @@ impl Logs {
         key: Option<u128>,
     ) -> Result<LogOutcome, PushError> {
         let now_ns = gathered.now_ns();
-        let (mut rows, mut outcome, origin) = (gathered.rows, gathered.outcome, gathered.origin);
+        let (rows, mut outcome, origin) = (gathered.rows, gathered.outcome, gathered.origin);
         for (reason, count) in &outcome.accepted.refused {
             self.telemetry.count_refused(reason.as_str(), *count);
         }
@@ -125,6 +134,12 @@ impl Logs {
             return Ok(outcome);
         }
         self.admit(origin, rows.line_bytes() as u64)?;
+        let pipelines = Arc::clone(&self.pipelines.read());
+        let mut rows = pipelines.apply(rows, now_ns);
+        // What pipelines drop is dropped as it was told, and counted there.
+        if rows.is_empty() {
+            return Ok(outcome);
+        }
         rows.key = key;
         let stored = self.writer.append(&rows, now_ns).inspect_err(|_| {
             self.telemetry.write_failures.inc();

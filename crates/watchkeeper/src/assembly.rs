@@ -49,6 +49,7 @@ struct Services {
     host: Option<Arc<collect::Host>>,
     push: Arc<ingest::Push>,
     logs: web::LogStores,
+    pipeline_telemetry: ingest::PipelineTelemetry,
     statsd: Option<Arc<ingest::Statsd>>,
     syslog: Option<Arc<ingest::Syslog>>,
     scraper: Arc<ingest::Scraper>,
@@ -297,6 +298,8 @@ fn build_services(
             telemetry,
         )),
     };
+    let pipeline_telemetry = ingest::PipelineTelemetry::default();
+    pipeline_telemetry.register(registry);
     let telemetry = ingest::Telemetry::default();
     telemetry.register(registry);
     let scraper = ingest::Scraper::new(ingest::ScraperDeps {
@@ -327,6 +330,7 @@ fn build_services(
         host: host.transpose()?,
         push,
         logs,
+        pipeline_telemetry,
         statsd: None,
         syslog: None,
         scraper,
@@ -446,6 +450,7 @@ fn control_parts(
             scraper: Arc::clone(&services.scraper),
             push: Arc::clone(&services.push),
             logs: Arc::clone(&services.logs.intake),
+            pipeline_telemetry: services.pipeline_telemetry.clone(),
             series: engines.db.clone(),
             forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),

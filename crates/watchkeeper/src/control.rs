@@ -22,6 +22,7 @@ pub(crate) struct Reloadable {
     pub(crate) scraper: Arc<ingest::Scraper>,
     pub(crate) push: Arc<ingest::Push>,
     pub(crate) logs: Arc<ingest::Logs>,
+    pub(crate) pipeline_telemetry: ingest::PipelineTelemetry,
     pub(crate) series: tsdb::Db,
     pub(crate) forwarder: Arc<ingest::Forwarder>,
     pub(crate) alerting: Arc<alerting::Alerting>,
@@ -37,6 +38,7 @@ impl Reloadable {
     /// Why a room refuses it; then nothing has changed in any of them.
     pub(crate) fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
         let file = loaded.file;
+        let pipelines = file.log_pipelines(self.pipeline_telemetry.clone())?;
         let series_limits = series_limits(&file);
         let external_labels = Labels::from_pairs(file.global.external_labels.clone());
         let setup = alerting::Setup {
@@ -47,12 +49,13 @@ impl Reloadable {
             external_labels: external_labels.clone(),
             expects_vitals: self.takes_vitals,
         };
-        // Two rooms prepare and the third applies, and only then is the prepared taken, which does not depend on the file.
+        // Some rooms prepare and another one applies, and only then is the prepared taken, which does not depend on the file.
         let prepared = self.alerting.prepare(setup)?;
         let endpoints = self.forwarder.prepare(&file.remote_write, &external_labels)?;
         self.scraper.apply(&file.global, file.scrape_configs)?;
         self.push.configure(&file.push, &file.multi_tenancy, &file.limits);
         self.logs.configure(&file.logs, &file.multi_tenancy, &file.limits);
+        self.logs.take_pipelines(pipelines);
         self.series.limit_tenants(series_limits);
         self.push.configure_otlp(&file.otlp.unwrap_or_default());
         self.alerting.apply(prepared);
