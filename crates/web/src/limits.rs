@@ -118,3 +118,10 @@ pub(crate) const TAIL_MESSAGE_BYTES_MAX: usize = 64 << 10;
 pub(crate) const TAIL_SEND_MAX: Duration = Duration::from_secs(30);
 /// A silent live tail is asked this often whether anybody is there.
 pub(crate) const TAIL_PING_EVERY: Duration = Duration::from_secs(15);
+
+/// Patterns are those of so many of the newest lines.
+pub(crate) const LOKI_PATTERN_LINES_MAX: usize = 500_000;
+/// So many templates are kept apart while patterns are looked for.
+pub(crate) const LOKI_PATTERN_TEMPLATES_MAX: usize = 10_000;
+/// So many patterns are answered, those seen most often.
+pub(crate) const LOKI_PATTERNS_MAX: usize = 300;

@@ -19,31 +19,26 @@ pub(super) struct Took {
     pub(super) worked: Duration,
 }
 
-/// What came of a question, and how long that took; nothing where it was only tried and took too long for that.
-type Answered<T> = Option<Result<(T, Took), EvalError>>;
+/// What came of a question, and how long that took.
+type Answered<T> = Result<(T, Took), EvalError>;
 
-/// Asks the store on a worker. What is done in some milliseconds is done on the thread that asks: for questions that look at their
-/// deadline.
+/// Asks the store on a worker, on a thread of its own: a store may read a while before it has a line to show.
 pub(super) async fn ask<T: Send + 'static>(
     app: &Arc<App>,
     tenant: TenantId,
     question: impl Fn(&dyn LogRead, &Options) -> Result<T, EvalError> + Send + 'static,
 ) -> Result<(T, Took), LokiError> {
     let work = work(app, tenant, question)?;
-    let timeout = app.config.query_timeout.0;
-    settled(app, app.workers.run_here_first(timeout, work).await?)
+    settled(app, app.workers.run(app.config.query_timeout.0, work).await?)
 }
 
-/// The same for questions about streams, which the store answers without looking at the time: always on a thread of its own.
-pub(super) async fn ask_apart<T: Send + 'static>(
+/// The same, where nobody asks how long it took.
+pub(super) async fn ask_answer<T: Send + 'static>(
     app: &Arc<App>,
     tenant: TenantId,
     question: impl Fn(&dyn LogRead, &Options) -> Result<T, EvalError> + Send + 'static,
 ) -> Result<T, LokiError> {
-    let work = work(app, tenant, question)?;
-    let done = app.workers.run(app.config.query_timeout.0, work).await?;
-    let done = done.unwrap_or(Err(EvalError::Timeout));
-    settled(app, done).map(|(answer, _)| answer)
+    ask(app, tenant, question).await.map(|(answer, _)| answer)
 }
 
 fn settled<T>(app: &App, answer: Result<T, EvalError>) -> Result<T, LokiError> {
@@ -54,7 +49,7 @@ fn settled<T>(app: &App, answer: Result<T, EvalError>) -> Result<T, LokiError> {
     })
 }
 
-/// A question as a worker carries it out; none is its answer where it was only tried.
+/// A question as a worker carries it out.
 fn work<T>(
     app: &App,
     tenant: TenantId,
@@ -76,15 +71,12 @@ fn work<T>(
             now_ns: Some(now_ns),
             ..Options::default()
         };
-        let answer = match question(&*reader, &options) {
-            Err(EvalError::Timeout) if task.is_tried => return None,
-            answer => answer,
-        };
+        let answer = question(&*reader, &options)?;
         let took = Took {
             queued: task.queued,
             worked: started.elapsed(),
         };
-        Some(answer.map(|answer| (answer, took)))
+        Ok((answer, took))
     })
 }
 

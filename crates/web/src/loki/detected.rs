@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::answer::LokiError;
-use super::ask::{ask, ask_apart, log_expression};
+use super::ask::{ask, ask_answer, log_expression};
 use super::field_values::{Kind, is_identifier};
 use super::query::now_ns;
 use super::streams::{query_selector, selection};
@@ -42,7 +42,7 @@ pub(super) async fn labels(State(app): State<Arc<App>>, params: Params) -> Resul
         }
         Ok(values)
     };
-    let values = ask_apart(&app, params.tenant(), question).await?;
+    let values = ask_answer(&app, params.tenant(), question).await?;
     let labels: Vec<serde_json::Value> = values
         .iter()
         .filter(|(name, values)| {

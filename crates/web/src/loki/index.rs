@@ -11,7 +11,7 @@ use model::{LogRead, ReadError, StreamExtent, StreamSelection};
 use serde_json::{Value, json};
 
 use super::answer::{LokiError, Success};
-use super::ask::ask_apart;
+use super::ask::ask_answer;
 use super::streams::{query_selector, selection};
 use super::times::{self, Bounds};
 use crate::app::App;
@@ -24,7 +24,7 @@ pub(super) async fn stats(State(app): State<Arc<App>>, params: Params) -> Result
     let selection = selection(&app, &params, query_selector(&params)?)?;
     let question =
         move |store: &dyn LogRead, _: &logql::Options| store.streams(&selection).map_err(EvalError::Storage);
-    let streams = ask_apart(&app, params.tenant(), question).await?;
+    let streams = ask_answer(&app, params.tenant(), question).await?;
     let sum = |of: fn(&StreamExtent) -> u64| streams.iter().map(of).sum::<u64>();
     let body = json!({
         "streams": streams.len(),
@@ -44,7 +44,7 @@ pub(super) async fn volume(State(app): State<Arc<App>>, params: Params) -> Resul
     let question = move |store: &dyn LogRead, _: &logql::Options| {
         by.volumes(store, &selection).map_err(EvalError::Storage)
     };
-    let volumes = ask_apart(&app, params.tenant(), question).await?;
+    let volumes = ask_answer(&app, params.tenant(), question).await?;
     let mut volumes: Vec<(Labels, u64)> = volumes.into_iter().collect();
     volumes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     volumes.truncate(limit);
@@ -88,7 +88,7 @@ pub(super) async fn volume_range(State(app): State<Arc<App>>, params: Params) ->
         }
         Ok(series)
     };
-    let series = ask_apart(&app, params.tenant(), question).await?;
+    let series = ask_answer(&app, params.tenant(), question).await?;
     let all = |steps: &[(i64, u64)]| steps.iter().map(|(_, bytes)| bytes).sum::<u64>();
     let mut series: Vec<(Labels, Vec<(i64, u64)>)> = series.into_iter().collect();
     series.sort_by(|a, b| all(&b.1).cmp(&all(&a.1)).then_with(|| a.0.cmp(&b.0)));
@@ -174,7 +174,7 @@ impl By {
 }
 
 /// Whether the question is still worth an answer.
-fn check(options: &logql::Options) -> Result<(), EvalError> {
+pub(super) fn check(options: &logql::Options) -> Result<(), EvalError> {
     use std::sync::atomic::Ordering;
     if options
         .deadline

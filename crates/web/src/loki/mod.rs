@@ -13,6 +13,7 @@ mod body;
 mod detected;
 mod field_values;
 mod index;
+mod patterns;
 mod query;
 mod statistics;
 mod status;
@@ -56,6 +57,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
             "/detected_field/{name}/values",
             get(detected::field_values).post(detected::field_values),
         )
+        .route("/patterns", get(patterns::patterns).post(patterns::patterns))
         .route("/tail", get(tail::tail))
         .route("/drilldown-limits", get(status::drilldown_limits))
         .route_layer(from_fn_with_state(Arc::clone(app), only_when_ready));

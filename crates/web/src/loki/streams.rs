@@ -9,7 +9,7 @@ use model::{LogRead, Matcher, StreamSelection};
 use serde_json::Value;
 
 use super::answer::{LokiError, Success};
-use super::ask::ask_apart;
+use super::ask::ask_answer;
 use super::query::now_ns;
 use super::times::{self, Bounds, SECOND_NS};
 use crate::app::App;
@@ -25,7 +25,7 @@ pub(super) async fn label_names(State(app): State<Arc<App>>, params: Params) -> 
     let question = move |store: &dyn LogRead, _: &logql::Options| {
         store.label_names(&selection).map_err(EvalError::Storage)
     };
-    let names = ask_apart(&app, params.tenant(), question).await?;
+    let names = ask_answer(&app, params.tenant(), question).await?;
     Ok(Success::response(names))
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn label_values(
         let values = store.label_values(&selection, &name);
         values.map_err(EvalError::Storage)
     };
-    let values = ask_apart(&app, params.tenant(), question).await?;
+    let values = ask_answer(&app, params.tenant(), question).await?;
     Ok(Success::response(values))
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn series(State(app): State<Arc<App>>, params: Params) -> Resul
             .collect();
         Ok(sets)
     };
-    let sets = ask_apart(&app, params.tenant(), question).await?;
+    let sets = ask_answer(&app, params.tenant(), question).await?;
     Ok(Success::response(sets))
 }
 

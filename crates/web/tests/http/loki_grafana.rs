@@ -378,6 +378,32 @@ async fn fields_and_labels_are_detected_for_drilldown() {
 }
 
 /// A path, its query, further parameters; the status and a part of the text.
+#[tokio::test]
+async fn patterns_are_told_with_their_counts() {
+    let server = Server::start().await;
+    fill(&server);
+    let range = range();
+    let params = with_range![range, ("query", r#"{app="shop"}"#), ("step", "5m")];
+    let answer = json_of(&server, "/loki/api/v1/patterns", params).await;
+    let patterns = answer["data"].as_array().unwrap();
+    let texts: Vec<&str> = patterns
+        .iter()
+        .map(|row| row["pattern"].as_str().unwrap())
+        .collect();
+    assert!(texts.iter().all(|text| text.contains("took=<_>")), "{texts:?}");
+    let samples = patterns.iter().flat_map(|row| row["samples"].as_array().unwrap());
+    let (mut lines, mut steps) = (0, Vec::new());
+    for sample in samples {
+        lines += sample[1].as_i64().unwrap();
+        steps.push(sample[0].as_i64().unwrap());
+    }
+    assert_eq!(lines, 60);
+    assert!(steps.iter().all(|at| at % 300 == 0), "{steps:?}");
+    let (status, text) = ask(&server, "/loki/api/v1/patterns", &[("query", "{")]).await;
+    assert_eq!(status, 400, "{text}");
+    server.end().await;
+}
+
 type Fault<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16, &'a str);
 
 #[tokio::test]
