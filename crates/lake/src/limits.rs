@@ -33,7 +33,7 @@ pub const ROOM_WAIT_MS: u64 = 10_000;
 /// So many segments of one size become a larger one ...
 pub const MERGED_SEGMENTS: usize = 8;
 /// ... as long as that has at most so many bytes of lines.
-pub const MERGED_BYTES_MAX: u64 = 256 << 20;
+pub const MERGED_BYTES_MAX: u64 = 128 << 20;
 /// The answer to a batch is remembered for so many milliseconds.
 pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;
 /// Answers to at most so many batches are remembered.
