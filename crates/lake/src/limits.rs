@@ -32,7 +32,7 @@ pub const BUFFER_BYTES_MAX: u64 = 160 << 20;
 pub const ROOM_WAIT_MS: u64 = 10_000;
 /// So many segments of one size become a larger one ...
 pub const MERGED_SEGMENTS: usize = 8;
-/// ... as long as that has at most so many bytes of lines.
+/// ... as long as merging it takes at most about so many bytes of memory.
 pub const MERGED_BYTES_MAX: u64 = 128 << 20;
 /// The answer to a batch is remembered for so many milliseconds.
 pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;

@@ -23,6 +23,7 @@ use crate::segment::Segment;
 use crate::telemetry::Telemetry;
 
 mod append;
+mod log_number;
 mod maintain;
 mod merge;
 mod read;
@@ -107,7 +108,7 @@ impl Lake {
             keys: Keys::default(),
         };
         opening.find_segments(&segment_dir, now_ms).map_err(failed)?;
-        let wal = opening.replay(now_ms).map_err(failed)?;
+        let wal = opening.replay().map_err(failed)?;
         let (report, held, keys) = (opening.report, opening.held, opening.keys);
         let inner = Inner {
             wal,
@@ -225,7 +226,7 @@ impl Opening<'_> {
             .collect();
         for segment in &found {
             if merged.contains(&segment.id()) {
-                segment.doom();
+                segment.remove();
             }
             for (key, at_ms) in &segment.contents().keys {
                 self.keys
@@ -246,14 +247,16 @@ impl Opening<'_> {
         own.map(|contents| contents.log_before).max().unwrap_or_default()
     }
 
-    fn replay(&mut self, now_ms: i64) -> Result<Wal, disk::DiskError> {
+    fn replay(&mut self) -> Result<Wal, disk::DiskError> {
         let segments = self.held.segments.iter();
+        let kept = log_number::read(&**self.storage, &self.config.dir);
         let mut wal_config =
             WalConfig::in_dir(self.config.dir.join("log"), self.config.dir.join("quarantine"));
         wal_config.segment_min = segments
             .map(|segment| segment.contents().log_before)
             .max()
             .unwrap_or(1)
+            .max(kept)
             .max(1);
         wal_config.telemetry = self.telemetry.log.clone();
         let storage = Arc::clone(self.storage);
@@ -265,9 +268,10 @@ impl Opening<'_> {
             if record.segment < self.sealed_before(rows.tenant) {
                 return Ok(());
             }
+            // Judged as it was when it came.
             let is_new = rows
                 .key
-                .is_none_or(|key| self.keys.remember(rows.tenant, key, came_ms, now_ms));
+                .is_none_or(|key| self.keys.remember(rows.tenant, key, came_ms, came_ms));
             if is_new {
                 self.report.lines += rows.line_count() as u64;
                 self.held.buffers.add(record.segment, &Arc::new(rows), came_ms);

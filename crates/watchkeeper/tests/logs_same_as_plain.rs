@@ -11,7 +11,9 @@ use testkit::Random;
 const NOW_NS: i64 = 1_800_000_000_000_000_000;
 const SECOND: i64 = 1_000_000_000;
 
-const QUERIES: [&str; 22] = [
+const QUERIES: [&str; 24] = [
+    r#"count_over_time({app=~".+"} |= "user" [5m])"#,
+    r#"sum by (trace) (count_over_time({app="shop"} |= "user" |= "in" [5m]))"#,
     r#"sum by (app) (count_over_time({app=~".+"}[1m]))"#,
     r#"sum(count_over_time({app="shop"} |= "user 7" [5m]))"#,
     r#"sum(count_over_time({app="shop"} |= "user" |= "logged" [5m]))"#,

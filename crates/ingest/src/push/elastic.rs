@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use model::LogRefusal;
 use serde::Deserialize;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::{Encoding, Origin, PushError};
 use crate::limits::{ELASTIC_DOCUMENT_BYTES_MAX, LOG_LINES_MAX};
@@ -113,7 +113,8 @@ impl Logs {
         self.unpacked(body, encoding, |bytes| {
             let mut gather = self.gather(origin);
             gather.reserve(bytes.len());
-            let key = key_of(body, origin);
+            // The same body means something else under another index.
+            let key = key_of(body, origin) ^ u128::from(xxh3_64(index.unwrap_or_default().as_bytes()));
             let mut bulk = Bulk {
                 out: &mut gather,
                 index: index.unwrap_or_default(),

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use disk::{SharedStorage, StorageFile};
 use model::ReadError;
@@ -13,7 +12,7 @@ use ulid::Ulid;
 
 use super::contents::{Contents, HEADER, TRAILER_BYTES, decode_trailer};
 
-/// A segment on disk. Its file goes with the last holder once it was given up.
+/// A segment on disk.
 #[derive(Debug)]
 pub(crate) struct Segment {
     id: Ulid,
@@ -22,7 +21,6 @@ pub(crate) struct Segment {
     file: Box<dyn StorageFile>,
     bytes: u64,
     contents: Contents,
-    doomed: AtomicBool,
     bytes_read: Counter,
 }
 
@@ -80,7 +78,6 @@ impl Segment {
             file,
             bytes,
             contents,
-            doomed: AtomicBool::new(false),
             bytes_read: bytes_read.clone(),
         })
     }
@@ -105,9 +102,11 @@ impl Segment {
         &self.contents
     }
 
-    /// Lets the file go when the last holder lets go of the segment.
-    pub(crate) fn doom(&self) {
-        self.doomed.store(true, Ordering::Relaxed);
+    /// Removes the file. Who holds the segment still reads it: the file stays open.
+    pub(crate) fn remove(&self) {
+        if let Err(error) = self.storage.remove(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "segment not removed");
+        }
     }
 
     /// The bytes of a part, decoded.
@@ -138,15 +137,5 @@ impl Segment {
                 place: place(),
                 reason: error.to_string(),
             })
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        if self.doomed.load(Ordering::Relaxed)
-            && let Err(error) = self.storage.remove(&self.path)
-        {
-            tracing::warn!(path = %self.path.display(), %error, "expired segment not removed");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Taking batches in: limits, log, memory.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +100,7 @@ impl Inner {
         let earliest_ns = now_ns.saturating_sub(nanoseconds(self.config.retention));
         let latest_ns = now_ns.saturating_add(nanoseconds(self.config.future_limit));
         let held = self.held.read();
-        let mut room = self
+        let room = self
             .config
             .streams_max
             .saturating_sub(held.buffers.stream_count(rows.tenant));
@@ -114,9 +115,13 @@ impl Inner {
         };
         let mut streams = Vec::new();
         let mut is_whole = true;
+        let mut new = HashSet::new();
         for (labels, lines) in rows.streams() {
-            let is_full = room == 0 && !held.buffers.has_stream(rows.tenant, labels);
-            room = room.saturating_sub(usize::from(!is_full));
+            let is_new = !new.contains(labels) && !held.buffers.has_stream(rows.tenant, labels);
+            let is_full = is_new && new.len() >= room;
+            if is_new && !is_full {
+                new.insert(labels);
+            }
             is_whole &= !is_full && lines.into_iter().all(|line| refusal(line.at_ns()).is_none());
             streams.push(is_full);
         }

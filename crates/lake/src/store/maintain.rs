@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Labels, ReadError, TenantId};
 use ulid::Ulid;
 
-use super::{Inner, sort_segments};
+use super::{Inner, log_number, sort_segments};
 use crate::buffer::{Buffer, Piece, sorted_rows};
 use crate::error::LakeError;
 use crate::limits::BATCH_MEMORY_MS;
@@ -37,7 +37,9 @@ impl Inner {
         if seals_all || self.is_time_to_seal(now_ms) {
             self.seal(now_ms)?;
         }
-        self.merge(now_ms)
+        // One at a time, unless somebody waits for all: sealing must not wait for long.
+        while self.merge(now_ms)? && seals_all {}
+        Ok(())
     }
 
     fn is_time_to_seal(&self, now_ms: i64) -> bool {
@@ -57,8 +59,16 @@ impl Inner {
         }
         let log_before = self.wal.rotate();
         let tenants = self.held.read().buffers.before(log_before);
+        let mut result = Ok(());
         for (tenant, buffers) in tenants {
-            let segment = self.write_buffers(tenant, &buffers, log_before, now_ms)?;
+            let segment = match self.write_buffers(tenant, &buffers, log_before, now_ms) {
+                Ok(segment) => segment,
+                // What is wrong with the lines of one tenant does not keep those of others in memory.
+                Err(error) => {
+                    result = result.and(Err(error));
+                    continue;
+                }
+            };
             let mut held = self.held.write();
             held.buffers.forget_before(log_before, tenant);
             let mut segments = held.segments.to_vec();
@@ -69,12 +79,11 @@ impl Inner {
             drop(self.keys.lock());
             self.room.notify_all();
         }
-        let oldest = self
-            .held
-            .read()
-            .buffers
-            .oldest_log_segment()
-            .unwrap_or(log_before);
+        result?;
+        log_number::keep(&*self.storage, &self.config.dir, log_before)
+            .map_err(|source| LakeError::Log { source })?;
+        let oldest = self.held.read().buffers.oldest_log_segment();
+        let oldest = oldest.unwrap_or(log_before);
         self.wal
             .remove_oldest(|segment| segment < oldest)
             .map_err(|source| LakeError::Log { source })?;
@@ -120,13 +129,22 @@ impl Inner {
             .segment_dir()
             .join(format!("{}.{}", Ulid::generate(), Segment::ENDING));
         let written = disk::publish(&*self.storage, &path, |file| builder.write(file));
-        written.map_err(|source| LakeError::WriteSegment {
-            path: path.clone(),
-            source,
-        })?;
-        self.telemetry.segments_written.inc();
-        Segment::open(&self.storage, &path, &self.telemetry.bytes_read)
-            .map_err(|source: ReadError| LakeError::ReadSegment { source })
+        let opened = written
+            .map_err(|source| LakeError::WriteSegment {
+                path: path.clone(),
+                source,
+            })
+            .and_then(|_| {
+                Segment::open(&self.storage, &path, &self.telemetry.bytes_read)
+                    .map_err(|source: ReadError| LakeError::ReadSegment { source })
+            });
+        if opened.is_ok() {
+            self.telemetry.segments_written.inc();
+        } else {
+            // It may have its name already; its lines will be written again, and must not be there twice.
+            let _ = self.storage.remove(&path);
+        }
+        opened
     }
 
     /// Gives up segments whose time is over, and the oldest ones where all take too much space.
@@ -137,18 +155,21 @@ impl Inner {
         let mut bytes: u64 = held.segments.iter().map(|segment| segment.bytes()).sum();
         bytes += self.wal.disk_bytes();
         let limit = self.config.retention_bytes.unwrap_or(u64::MAX);
-        let mut kept = Vec::with_capacity(held.segments.len());
-        for segment in held.segments.iter() {
-            if segment.contents().max_ns < oldest_ns || bytes > limit {
+        let (gone, kept): (Vec<_>, Vec<_>) = held.segments.iter().cloned().partition(|segment| {
+            let is_over = segment.contents().max_ns < oldest_ns || bytes > limit;
+            if is_over {
                 bytes = bytes.saturating_sub(segment.bytes());
-                segment.doom();
-                self.telemetry.segments_expired.inc();
-            } else {
-                kept.push(Arc::clone(segment));
             }
+            is_over
+        });
+        if gone.is_empty() {
+            return;
         }
-        if kept.len() < held.segments.len() {
-            held.segments = Arc::new(kept);
+        held.segments = Arc::new(kept);
+        drop(held);
+        for segment in gone {
+            segment.remove();
+            self.telemetry.segments_expired.inc();
         }
     }
 }

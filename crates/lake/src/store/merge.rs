@@ -14,31 +14,32 @@ use crate::segment::{Segment, SegmentBuilder};
 use crate::stream_order::Ordered;
 
 impl Inner {
-    /// Merges neighbours in time that are small, once there are some of them.
-    pub(super) fn merge(&self, now_ms: i64) -> Result<(), LakeError> {
-        while let Some(small) = self.small_neighbours() {
-            let merged = merged(&small, now_ms).map_err(|source| LakeError::ReadSegment { source });
-            let merged = match merged {
-                Ok(builder) => self.publish(builder)?,
-                Err(error) => {
-                    self.set_damaged_aside(&small);
-                    return Err(error);
-                }
-            };
-            let mut held = self.held.write();
-            let mut segments = held.segments.to_vec();
-            let gone: BTreeSet<Ulid> = small.iter().map(|segment| segment.id()).collect();
-            segments.retain(|segment| !gone.contains(&segment.id()));
-            segments.push(Arc::new(merged));
-            sort_segments(&mut segments);
-            held.segments = Arc::new(segments);
-            drop(held);
-            for segment in small {
-                segment.doom();
-                self.telemetry.segments_merged.inc();
+    /// Merges some segments that are small, once there are enough of them; tells whether there were.
+    pub(super) fn merge(&self, now_ms: i64) -> Result<bool, LakeError> {
+        let Some(small) = self.small_neighbours() else {
+            return Ok(false);
+        };
+        let merged = merged(&small, now_ms).map_err(|source| LakeError::ReadSegment { source });
+        let merged = match merged {
+            Ok(builder) => self.publish(builder)?,
+            Err(error) => {
+                self.set_damaged_aside(&small);
+                return Err(error);
             }
+        };
+        let mut held = self.held.write();
+        let mut segments = held.segments.to_vec();
+        let gone: BTreeSet<Ulid> = small.iter().map(|segment| segment.id()).collect();
+        segments.retain(|segment| !gone.contains(&segment.id()));
+        segments.push(Arc::new(merged));
+        sort_segments(&mut segments);
+        held.segments = Arc::new(segments);
+        drop(held);
+        for segment in small {
+            segment.remove();
+            self.telemetry.segments_merged.inc();
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The first run of segments of one tenant that are worth merging.
@@ -52,7 +53,7 @@ impl Inner {
                 .iter()
                 .filter(|segment| segment.contents().tenant == tenant)
             {
-                let bytes = segment.contents().line_bytes;
+                let bytes = weight(segment);
                 if bytes.saturating_mul(MERGED_SEGMENTS as u64) > MERGED_BYTES_MAX {
                     continue;
                 }
@@ -88,6 +89,15 @@ impl Inner {
     }
 }
 
+/// About how much memory a segment takes while it is merged, in bytes.
+fn weight(segment: &Segment) -> u64 {
+    const ROW_BYTES: u64 = 64;
+    const STREAM_BYTES: u64 = 256;
+    let contents = segment.contents();
+    let (rows, streams) = (contents.rows as u64, contents.streams.len() as u64);
+    contents.line_bytes + ROW_BYTES * rows + STREAM_BYTES * streams + segment.bytes()
+}
+
 /// The lines of some segments of one tenant together.
 fn merged(segments: &[Arc<Segment>], now_ms: i64) -> Result<SegmentBuilder, ReadError> {
     let contents = || segments.iter().map(|segment| segment.contents());
@@ -104,7 +114,12 @@ fn merged(segments: &[Arc<Segment>], now_ms: i64) -> Result<SegmentBuilder, Read
             .max()
             .unwrap_or_default(),
     );
-    builder.sources(segments.iter().map(|segment| segment.id()).collect());
+    // And all that these stand for: one of them may not have gone yet.
+    let sources = segments.iter().flat_map(|segment| {
+        let own = std::iter::once(segment.id());
+        own.chain(segment.contents().sources.iter().copied())
+    });
+    builder.sources(sources.collect());
     let mut readers: Vec<Source<'_>> = segments.iter().map(|segment| Source::of(segment)).collect();
     let streams: BTreeSet<Ordered<'_>> = segments
         .iter()

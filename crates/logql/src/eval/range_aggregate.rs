@@ -19,7 +19,7 @@ struct Reading<'e, 'a> {
     evaluator: &'e mut Evaluator<'a>,
     fields: Fields,
     pipeline: Pipeline,
-    /// The stages for lines that are without fields that nobody asked for.
+    /// The stages for lines that are without what nobody asks for, and are known to hold the texts.
     reduced: Option<Pipeline>,
     unwrapped: Option<Unwrapped>,
     series: SeriesTable,
@@ -63,10 +63,14 @@ impl Evaluator<'_> {
             None => None,
         };
         fields.wanted = pipeline::wanted(&stages, range.unwrap.as_ref(), grouping, &mut fields);
-        let reduced = match pipeline::of_json_alone(&stages).filter(|_| !counts_bytes) {
-            Some(stages) => Some(Pipeline::new(&stages, &mut fields, self.now_ns).map_err(EvalError::Stage)?),
-            None => None,
-        };
+        let holds_decides = !counts_bytes && range.unwrap.is_none() && pipeline::holds_decide(&stages);
+        let of_json = pipeline::of_json_alone(&stages).filter(|_| !counts_bytes);
+        let json_fields = of_json.as_ref().and_then(|_| fields.wanted_names());
+        let reduced = of_json
+            .or(holds_decides.then(Vec::new))
+            .map(|stages| Pipeline::new(&stages, &mut fields, self.now_ns))
+            .transpose()
+            .map_err(EvalError::Stage)?;
         let series = SeriesTable::new(grouping, unwrapped.as_ref().map(Unwrapped::label), &mut fields);
         let selection = LogSelection {
             tenant: self.options.tenant,
@@ -80,8 +84,8 @@ impl Evaluator<'_> {
             direction: Direction::Forward,
             holds: pipeline::holds(&stages),
             needs_lines,
-            holds_decides: !counts_bytes && range.unwrap.is_none() && pipeline::holds_decide(&stages),
-            json_fields: reduced.as_ref().and_then(|_| fields.wanted_names()),
+            holds_decides,
+            json_fields,
             metadata: fields.wanted_names(),
         };
         let mut reading = Reading {
@@ -141,7 +145,8 @@ impl Reading<'_, '_> {
                 self.check()?;
             }
             let (line, metadata) = (batch.lines.get(place), batch.metadata.get(place));
-            self.line(*at_ns, line, metadata, batch.is_reduced)?;
+            let is_reduced = batch.is_reduced || self.holds_decides && batch.is_decided;
+            self.line(*at_ns, line, metadata, is_reduced)?;
         }
         self.check()
     }
