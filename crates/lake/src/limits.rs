@@ -24,6 +24,8 @@ pub const ROWS_PER_SEGMENT_MAX: usize = 1 << 28;
 pub const PARCELS_AHEAD: usize = 4;
 /// Lines are handed over so many at a time.
 pub const BATCH_ROWS: usize = 4096;
+/// ... or, where lines are long, so many bytes of them and one line more.
+pub const BATCH_BYTES: usize = 1 << 20;
 /// The first batch of a stream, where the newest few may be all that is wanted.
 pub const FIRST_BATCH_ROWS: usize = 128;
 /// Lines in memory may take so many bytes; further ones wait until some are sealed ...

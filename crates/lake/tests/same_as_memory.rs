@@ -67,6 +67,7 @@ fn line(random: &mut Random) -> String {
         1 => format!("user {number} logged in from 10.0.0.{}", number % 256),
         2 => format!("GET /api/v{}/items/{number:05} HTTP/1.1", number % 3),
         3 => String::new(),
+        4 if random.chance(4) => "a long line ".repeat(30_000),
         4 => "the same line".to_owned(),
         _ => (0..random.below(30))
             .map(|_| ['a', ' ', '=', 'ö', '7', '"'][random.below(6) as usize])

@@ -370,6 +370,11 @@ impl Pairs {
         self.spans.len()
     }
 
+    /// Bytes of all.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Adds a pair, whose value `write` appends.
     fn push(
         &mut self,

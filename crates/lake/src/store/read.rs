@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::{
-    Direction, Labels, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, ReadError, StreamExtent,
-    StreamSelection, TextColumn,
+    Direction, Labels, LogBatch, LogFlow, LogRead, LogRow, LogSelection, MetadataColumn, ReadError,
+    StreamExtent, StreamSelection, TextColumn,
 };
 
 use super::{Inner, Lake};
 use crate::buffer::{Buffer, Piece, sorted_rows};
-use crate::limits::BATCH_ROWS;
+use crate::limits::{BATCH_BYTES, BATCH_ROWS};
 use crate::segment::Segment;
 use crate::segment::rows::Pairs;
 
@@ -141,6 +141,11 @@ impl Columns {
         }))
     }
 
+    /// Bytes of lines and pairs.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len() + self.pairs.bytes()
+    }
+
     /// The row that was appended last is whole.
     pub(super) fn end_row(&mut self, at_ns: i64) {
         self.times_ns.push(at_ns);
@@ -265,30 +270,36 @@ impl Reading<'_> {
             if self.is_backward() {
                 rows.reverse();
             }
-            for rows in rows.chunks(BATCH_ROWS) {
-                if self.is_over {
-                    return Ok(());
-                }
-                columns.clear();
-                for (at_ns, batch, place) in rows {
-                    let row = batch.row(*place);
-                    if self.selection.needs_lines {
-                        columns.text.extend_from_slice(row.line().as_bytes());
+            columns.clear();
+            for (at_ns, batch, place) in rows {
+                self.buffered_row(at_ns, batch.row(place), &mut columns);
+                if columns.times_ns.len() == BATCH_ROWS || columns.bytes() >= BATCH_BYTES {
+                    self.hand_over(labels, &mut columns)?;
+                    columns.clear();
+                    if self.is_over {
+                        return Ok(());
                     }
-                    let metadata = &self.selection.metadata;
-                    let is_needed = |name: &str| {
-                        metadata
-                            .as_ref()
-                            .is_none_or(|names| names.iter().any(|known| known == name))
-                    };
-                    columns
-                        .pairs
-                        .extend(row.metadata().filter(|(name, _)| is_needed(name)));
-                    columns.end_row(*at_ns);
                 }
+            }
+            if !columns.times_ns.is_empty() {
                 self.hand_over(labels, &mut columns)?;
+            }
+            if self.is_over {
+                return Ok(());
             }
         }
         Ok(())
+    }
+
+    fn buffered_row(&self, at_ns: i64, row: LogRow<'_>, columns: &mut Columns) {
+        if self.selection.needs_lines {
+            columns.text.extend_from_slice(row.line().as_bytes());
+        }
+        let names = self.selection.metadata.as_deref();
+        let is_needed = |name: &str| names.is_none_or(|names| names.iter().any(|known| known == name));
+        columns
+            .pairs
+            .extend(row.metadata().filter(|(name, _)| is_needed(name)));
+        columns.end_row(at_ns);
     }
 }

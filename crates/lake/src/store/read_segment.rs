@@ -5,7 +5,7 @@ use std::ops::Range;
 use model::ReadError;
 
 use super::read::{Columns, Reading};
-use crate::limits::{BATCH_ROWS, FIRST_BATCH_ROWS, PAGE_ROWS};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, FIRST_BATCH_ROWS, PAGE_ROWS};
 use crate::segment::Segment;
 use crate::segment::find::{Found, find};
 use crate::segment::needle::Needle;
@@ -108,7 +108,15 @@ impl Reading<'_> {
             }
             // What was found holds the texts for sure.
             let is_decided = self.selection.holds_decides;
-            opened.read(&batch, self.selection.needs_lines && !is_decided)?;
+            let read = opened.read(&batch, self.selection.needs_lines && !is_decided)?;
+            // What did not fit comes next.
+            if let Some(last) = batch.get(read.saturating_sub(1)).filter(|_| read < batch.len()) {
+                if self.is_backward() {
+                    rows.end = *last;
+                } else {
+                    rows.start = last + 1;
+                }
+            }
             opened.columns.is_decided = is_decided;
             opened.columns.is_reduced = self.selection.json_fields.is_some();
             self.hand_over(&stream.labels, &mut opened.columns)?;
@@ -151,8 +159,8 @@ impl Reading<'_> {
 }
 
 impl Opened<'_> {
-    /// Reads rows into the columns.
-    fn read(&mut self, rows: &[usize], needs_lines: bool) -> Result<(), ReadError> {
+    /// Reads rows into the columns, the first one at least and not many more bytes than a batch has; tells how many.
+    fn read(&mut self, rows: &[usize], needs_lines: bool) -> Result<usize, ReadError> {
         self.columns.clear();
         for of_page in rows.chunk_by(|left, right| left / PAGE_ROWS == right / PAGE_ROWS) {
             let page = of_page.first().copied().unwrap_or_default() / PAGE_ROWS;
@@ -178,8 +186,11 @@ impl Opened<'_> {
                 }
                 self.columns
                     .end_row(times.get(place).copied().unwrap_or_default());
+                if self.columns.bytes() >= BATCH_BYTES {
+                    return Ok(self.columns.times_ns.len());
+                }
             }
         }
-        Ok(())
+        Ok(rows.len())
     }
 }
