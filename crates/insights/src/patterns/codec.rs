@@ -2,7 +2,7 @@
 //! that they are whole.
 
 use crate::error::InsightsError;
-use crate::limits::{LINE_BYTES_MAX, LINE_WORDS_MAX, SAVED_BYTES_MAX};
+use crate::limits::{LINE_BYTES_MAX, LINE_WORDS_MAX, SAVED_BYTES_MAX, SAVED_LINES_MAX};
 
 use super::template::{WILDCARD, Word};
 use super::{Patterns, Template, TemplateId};
@@ -64,10 +64,16 @@ pub fn decode_patterns(bytes: &[u8], templates_max: usize) -> Result<Patterns, I
     }
     let mut patterns = Patterns::new(templates_max);
     let (lines, evicted) = (read.u64()?, read.u64()?);
+    if lines.max(evicted) > SAVED_LINES_MAX {
+        return Err(read.fault("more lines than there can have been"));
+    }
     for _ in 0..read.u32()? {
         let template = read.template()?;
         if template.last_line > lines {
             return Err(read.fault("a template was seen after the last line"));
+        }
+        if template.lines > lines {
+            return Err(read.fault("a template of more lines than there were"));
         }
         patterns.place(template);
     }
@@ -176,6 +182,17 @@ mod tests {
             patterns.step(line);
         }
         patterns
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_refused() {
+        let mut patterns = Patterns::new(8);
+        patterns.step("a line");
+        let mut bytes = encode_patterns(&patterns);
+        let at = MAGIC.len() + 1;
+        bytes[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+        let error = decode_patterns(&bytes, 8).unwrap_err();
+        assert!(error.to_string().contains("more lines"), "{error}");
     }
 
     #[test]
