@@ -289,15 +289,7 @@ fn build_services(
     let telemetry = ingest::PushTelemetry::default();
     telemetry.register(registry);
     let push = Arc::new(ingest::Push::new(Arc::clone(&others), telemetry));
-    let telemetry = ingest::LogsTelemetry::default();
-    telemetry.register(registry);
-    let logs = web::LogStores {
-        reader: Arc::new(engines.logs.clone()),
-        intake: Arc::new(ingest::Logs::new(
-            engines.watch.for_lines(Arc::new(engines.logs.clone())),
-            telemetry,
-        )),
-    };
+    let logs = log_stores(engines, registry);
     let pipeline_telemetry = ingest::PipelineTelemetry::default();
     pipeline_telemetry.register(registry);
     let telemetry = ingest::Telemetry::default();
@@ -336,6 +328,17 @@ fn build_services(
         scraper,
         alerting,
     })
+}
+
+/// Where log lines go and are read.
+fn log_stores(engines: &Engines, registry: &mut Registry) -> web::LogStores {
+    let telemetry = ingest::LogsTelemetry::default();
+    telemetry.register(registry);
+    let writer = engines.watch.for_lines(Arc::new(engines.logs.clone()));
+    web::LogStores {
+        reader: Arc::new(engines.logs.clone()),
+        intake: Arc::new(ingest::Logs::new(writer, telemetry)),
+    }
 }
 
 /// Opens the sockets of statsd, where the configuration names any.

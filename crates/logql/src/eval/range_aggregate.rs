@@ -8,7 +8,7 @@ use super::series::{SeriesTable, all_labels};
 use super::state::{First, Last, Least, Mean, Most, Spread, Sum};
 use super::windows::{Gathered, Merged, Windows, seconds};
 use super::{Evaluator, numbers};
-use crate::ast::{Grouping, LogExpr, RangeAggregation, RangeOp};
+use crate::ast::{Grouping, LogExpr, LogRange, RangeAggregation, RangeOp};
 use crate::error::EvalError;
 use crate::label_set::LabelSet;
 use crate::limits;
@@ -58,10 +58,11 @@ impl Evaluator<'_> {
         };
         let mut fields = Fields::new();
         let pipeline = Pipeline::new(&stages, &mut fields, self.now_ns).map_err(EvalError::Stage)?;
-        let unwrapped = match &range.unwrap {
-            Some(unwrap) => Some(Unwrapped::new(unwrap, &mut fields).map_err(EvalError::Stage)?),
-            None => None,
-        };
+        let unwrapped = range
+            .unwrap
+            .as_ref()
+            .map(|unwrap| Unwrapped::new(unwrap, &mut fields));
+        let unwrapped = unwrapped.transpose().map_err(EvalError::Stage)?;
         fields.wanted = pipeline::wanted(&stages, range.unwrap.as_ref(), grouping, &mut fields);
         let holds_decides = !counts_bytes && range.unwrap.is_none() && pipeline::holds_decide(&stages);
         let of_json = pipeline::of_json_alone(&stages).filter(|_| !counts_bytes);
@@ -72,15 +73,12 @@ impl Evaluator<'_> {
             .transpose()
             .map_err(EvalError::Stage)?;
         let series = SeriesTable::new(grouping, unwrapped.as_ref().map(Unwrapped::label), &mut fields);
+        let (from_ns, to_ns) = reach(range, grid);
         let selection = LogSelection {
             tenant: self.options.tenant,
             matchers: range.log.matchers.clone(),
-            from_ns: grid
-                .start_ns
-                .saturating_sub(range.interval_ns)
-                .saturating_sub(range.offset_ns)
-                .saturating_add(1),
-            to_ns: grid.end_ns().saturating_sub(range.offset_ns).saturating_add(1),
+            from_ns,
+            to_ns,
             direction: Direction::Forward,
             holds: pipeline::holds(&stages),
             needs_lines,
@@ -230,6 +228,19 @@ impl Reading<'_, '_> {
         }
         Ok(columns)
     }
+}
+
+/// From which time on and before which time lines matter to any of the steps, in nanoseconds since the Unix epoch.
+fn reach(range: &LogRange, grid: Grid) -> (i64, i64) {
+    let from_ns = grid
+        .start_ns
+        .saturating_sub(range.interval_ns)
+        .saturating_sub(range.offset_ns)
+        .saturating_add(1);
+    (
+        from_ns,
+        grid.end_ns().saturating_sub(range.offset_ns).saturating_add(1),
+    )
 }
 
 /// How the windows of an aggregation are made.
