@@ -67,11 +67,9 @@ impl Evaluator<'_> {
         let holds_decides = !counts_bytes && range.unwrap.is_none() && pipeline::holds_decide(&stages);
         let of_json = pipeline::of_json_alone(&stages).filter(|_| !counts_bytes);
         let json_fields = of_json.as_ref().and_then(|_| fields.wanted_names());
-        let reduced = of_json
-            .or(holds_decides.then(Vec::new))
-            .map(|stages| Pipeline::new(&stages, &mut fields, self.now_ns))
-            .transpose()
-            .map_err(EvalError::Stage)?;
+        let reduced = of_json.or(holds_decides.then(Vec::new));
+        let reduced = reduced.map(|stages| Pipeline::new(&stages, &mut fields, self.now_ns));
+        let reduced = reduced.transpose().map_err(EvalError::Stage)?;
         let series = SeriesTable::new(grouping, unwrapped.as_ref().map(Unwrapped::label), &mut fields);
         let (from_ns, to_ns) = reach(range, grid);
         let selection = LogSelection {

@@ -67,7 +67,7 @@ fn faults_name_their_place() {
 }
 
 /// Written by version 1; this file stays for ever.
-const FIXTURE: &[u8] = include_bytes!("../../tests/fixtures/patterns-v1.bin");
+const FIXTURE: &[u8] = include_bytes!("../../../tests/fixtures/patterns-v1.bin");
 
 #[test]
 fn version_1_is_read_for_ever() {
