@@ -39,11 +39,7 @@ fn lines(store: &MemoryLogs) -> Vec<String> {
         from_ns: i64::MIN,
         to_ns: i64::MAX,
         direction: Direction::Forward,
-        holds: Vec::new(),
-        needs_lines: true,
-        holds_decides: false,
-        json_fields: None,
-        metadata: None,
+        ..LogSelection::default()
     };
     let mut lines = Vec::new();
     let mut take = |batch: &model::LogBatch<'_>| {

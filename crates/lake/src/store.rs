@@ -206,11 +206,7 @@ impl Opening<'_> {
             match Segment::open(self.storage, &path, &self.telemetry.bytes_read) {
                 Ok(segment) => found.push(Arc::new(segment)),
                 Err(ReadError::Damaged { place, reason }) => {
-                    let quarantine = self.config.dir.join("quarantine");
-                    let aside = match disk::quarantine(&**self.storage, &path, &quarantine) {
-                        Ok(place) => format!("set aside as {}", place.display()),
-                        Err(error) => format!("it could not be set aside: {error}"),
-                    };
+                    let aside = set_aside(&**self.storage, self.config, &path);
                     self.damage(format!(
                         "{place}: {reason}; {aside}; all other segments answer; restore the file from a backup into {}",
                         dir.display()
@@ -283,6 +279,14 @@ impl Opening<'_> {
             self.damage(damage.to_string());
         }
         Ok(wal)
+    }
+}
+
+/// Moves a damaged segment out of the way; tells people what became of it.
+fn set_aside(storage: &dyn disk::Storage, config: &Config, path: &std::path::Path) -> String {
+    match disk::quarantine(storage, path, &config.dir.join("quarantine")) {
+        Ok(place) => format!("set aside as {}", place.display()),
+        Err(error) => format!("it could not be set aside: {error}"),
     }
 }
 

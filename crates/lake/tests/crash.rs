@@ -133,11 +133,7 @@ fn check(dir: &Path, acknowledged: i64) {
         from_ns: 0,
         to_ns: i64::MAX,
         direction: Direction::Forward,
-        holds: Vec::new(),
-        needs_lines: true,
-        holds_decides: false,
-        json_fields: None,
-        metadata: None,
+        ..LogSelection::default()
     };
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut take = |batch: &LogBatch<'_>| {

@@ -58,11 +58,7 @@ fn lines(lake: &Lake) -> Result<BTreeMap<String, usize>, ReadError> {
         from_ns: 0,
         to_ns: i64::MAX,
         direction: Direction::Forward,
-        holds: Vec::new(),
-        needs_lines: true,
-        holds_decides: false,
-        json_fields: None,
-        metadata: None,
+        ..LogSelection::default()
     };
     let mut counts = BTreeMap::new();
     let mut take = |batch: &LogBatch<'_>| {

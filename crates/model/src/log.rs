@@ -107,6 +107,24 @@ pub struct LogSelection {
     pub metadata: Option<Vec<String>>,
 }
 
+impl Default for LogSelection {
+    /// Whole lines with all their metadata, of every stream of the default tenant and of no time yet.
+    fn default() -> Self {
+        Self {
+            tenant: TenantId::DEFAULT,
+            matchers: Vec::new(),
+            from_ns: 0,
+            to_ns: 0,
+            direction: Direction::default(),
+            holds: Vec::new(),
+            needs_lines: true,
+            holds_decides: false,
+            json_fields: None,
+            metadata: None,
+        }
+    }
+}
+
 /// In which order lines are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {

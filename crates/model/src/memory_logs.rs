@@ -189,11 +189,7 @@ mod tests {
             from_ns: 1,
             to_ns: 4,
             direction,
-            holds: Vec::new(),
-            needs_lines: true,
-            holds_decides: false,
-            json_fields: None,
-            metadata: None,
+            ..LogSelection::default()
         };
         let mut lines = Vec::new();
         let mut take = |batch: &LogBatch<'_>| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Labels, ReadError};
 use ulid::Ulid;
 
-use super::{Inner, sort_segments};
+use super::{Inner, set_aside, sort_segments};
 use crate::error::LakeError;
 use crate::limits::{BATCH_MEMORY_MS, MERGED_BYTES_MAX, MERGED_SEGMENTS, PAGE_ROWS};
 use crate::segment::rows::{Pairs, RowReader, TimeReader};
@@ -73,11 +73,7 @@ impl Inner {
     fn set_damaged_aside(&self, segments: &[Arc<Segment>]) {
         for segment in segments {
             if let Err(error @ ReadError::Damaged { .. }) = merged(&[Arc::clone(segment)], i64::MAX) {
-                let quarantine = self.config.dir.join("quarantine");
-                let aside = match disk::quarantine(&*self.storage, segment.path(), &quarantine) {
-                    Ok(place) => format!("set aside as {}", place.display()),
-                    Err(error) => format!("it could not be set aside: {error}"),
-                };
+                let aside = set_aside(&*self.storage, &self.config, segment.path());
                 let mut held = self.held.write();
                 let mut kept = held.segments.to_vec();
                 kept.retain(|known| known.id() != segment.id());

@@ -59,10 +59,7 @@ impl Evaluator<'_> {
             to_ns: asked.to_ns,
             direction: asked.direction,
             holds: pipeline::holds(&log.stages),
-            needs_lines: true,
-            holds_decides: false,
-            json_fields: None,
-            metadata: None,
+            ..LogSelection::default()
         };
         let store = self.store;
         let mut reading = Reading {

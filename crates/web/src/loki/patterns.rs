@@ -33,11 +33,8 @@ pub(super) async fn patterns(State(app): State<Arc<App>>, params: Params) -> Res
         from_ns,
         to_ns,
         direction: Direction::Backward,
-        holds: Vec::new(),
-        needs_lines: true,
-        holds_decides: false,
-        json_fields: None,
         metadata: Some(Vec::new()),
+        ..LogSelection::default()
     };
     let question = move |store: &dyn LogRead, options: &Options| found(store, options, &selection, step_ms);
     let series = ask_answer(&app, params.tenant(), question).await?;
