@@ -19,6 +19,7 @@ use crate::config::{self, Loaded};
 use crate::control::{Control, ControlParts, Reloadable, Replayed};
 use crate::housekeeping;
 use crate::signals::{self, Signal};
+use crate::statement::door::SqlDoor;
 use crate::store_watch::StoreWatch;
 use crate::supervisor::Supervisor;
 
@@ -88,6 +89,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     tasks.register(&mut registry);
 
     let about = about(&services, &loaded, &data_dir, started_at_ms);
+    let server = loaded.file.server.clone();
     let takes_self = loaded.file.collect.self_;
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
     let mut parts = control_parts((flags, &data_dir), &engines, &services, &outlets, &clock);
@@ -105,12 +107,20 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         let writer = engines.watch.for_own(Arc::clone(&engines.writer));
         housekeeping::keep_own_metrics(&mut tasks, writer, &registry, &clock, own_labels(address), &stop);
     }
+    let sql = SqlDoor::new(
+        Arc::clone(&services.logs.reader),
+        Arc::new(engines.db.clone()),
+        &server,
+        data_dir.join("sql-spill"),
+        Arc::clone(&clock),
+    );
     let deps = web::Deps {
         about,
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
         logs: Some(services.logs.clone()),
+        sql: Some(Arc::new(sql)),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),

@@ -14,6 +14,8 @@ pub(crate) const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const STREAMS_PER_CONNECTION_MAX: u32 = 64;
 /// Bytes of a form or JSON body.
 pub(crate) const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a body with a statement of SQL.
+pub(crate) const SQL_BODY_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// Bytes of a pushed body as it is sent.
 pub(crate) const PUSH_BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of all pushed bodies that are under way.
@@ -44,6 +46,8 @@ pub(crate) const QUERIES_WAITING_MAX: usize = 64;
 pub(crate) const RUN_HERE_FOR: Duration = Duration::from_millis(5);
 /// Memory for answers that are kept unless the configuration says otherwise: 64 MiB.
 pub(crate) const QUERY_CACHE_BYTES: u64 = 64 << 20;
+/// Bytes on disk that rows of SQL statements may take, where nothing else is said.
+pub(crate) const QUERY_SPILL_BYTES: u64 = 8 << 30;
 /// An answer is kept where at least so many samples were read for it: others are computed as fast as they are found.
 pub(crate) const ANSWER_SAMPLES_READ_MIN: u64 = 5_000;
 /// One answer takes at most this share of that memory, as a divisor.

@@ -198,6 +198,7 @@ impl Server {
                 reader: Arc::<MemoryLogs>::clone(&lines),
                 intake: Arc::clone(&logs),
             }),
+            sql: None,
             scraper: Arc::clone(&scraper),
             host: None,
             alerting: Arc::clone(&alerting),
