@@ -89,7 +89,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     tasks.register(&mut registry);
 
     let about = about(&services, &loaded, &data_dir, started_at_ms);
-    let server = loaded.file.server.clone();
+    let sql = answer_sql(&loaded.file.server, &engines, &data_dir, &clock);
     let takes_self = loaded.file.collect.self_;
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
     let mut parts = control_parts((flags, &data_dir), &engines, &services, &outlets, &clock);
@@ -107,20 +107,13 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         let writer = engines.watch.for_own(Arc::clone(&engines.writer));
         housekeeping::keep_own_metrics(&mut tasks, writer, &registry, &clock, own_labels(address), &stop);
     }
-    let sql = SqlDoor::new(
-        Arc::clone(&services.logs.reader),
-        Arc::new(engines.db.clone()),
-        &server,
-        data_dir.join("sql-spill"),
-        Arc::clone(&clock),
-    );
     let deps = web::Deps {
         about,
         reader: Arc::new(engines.db.clone()),
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
         logs: Some(services.logs.clone()),
-        sql: Some(Arc::new(sql)),
+        sql: Some(sql),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),
@@ -349,6 +342,24 @@ fn log_stores(engines: &Engines, registry: &mut Registry) -> web::LogStores {
         reader: Arc::new(engines.logs.clone()),
         intake: Arc::new(ingest::Logs::new(writer, telemetry)),
     }
+}
+
+/// Answers statements; nothing is started before the first one.
+fn answer_sql(
+    config: &web::Config,
+    engines: &Engines,
+    data_dir: &Path,
+    clock: &SharedClock,
+) -> Arc<dyn web::Sql> {
+    let (lines, series) = (engines.logs.clone(), engines.db.clone());
+    let spill_dir = data_dir.join("sql-spill");
+    Arc::new(SqlDoor::new(
+        Arc::new(lines),
+        Arc::new(series),
+        config,
+        spill_dir,
+        Arc::clone(clock),
+    ))
 }
 
 /// Opens the sockets of statsd, where the configuration names any.

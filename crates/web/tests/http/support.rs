@@ -194,10 +194,7 @@ impl Server {
                 Arc::<MemorySeries>::clone(&store),
                 ingest::PushTelemetry::default(),
             )),
-            logs: Some(web::LogStores {
-                reader: Arc::<MemoryLogs>::clone(&lines),
-                intake: Arc::clone(&logs),
-            }),
+            logs: Some(log_stores(&lines, &logs)),
             sql: None,
             scraper: Arc::clone(&scraper),
             host: None,
@@ -294,6 +291,13 @@ impl Server {
             let (alerting, stop) = (Arc::clone(&self.alerting), self.stop.clone());
             async move { alerting.run(stop).await }
         });
+    }
+}
+
+fn log_stores(lines: &Arc<MemoryLogs>, intake: &Arc<ingest::Logs>) -> web::LogStores {
+    web::LogStores {
+        reader: Arc::<MemoryLogs>::clone(lines),
+        intake: Arc::clone(intake),
     }
 }
 
