@@ -14,8 +14,9 @@ use stdx::outlet::Outlet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::cli::{CONFIG_FILE_DEFAULT, DATA_DIR_DEFAULT, ServeArgs};
+use crate::cli::{DATA_DIR_DEFAULT, ServeArgs};
 use crate::config::{self, Loaded};
+use crate::config_or_default;
 use crate::control::{Control, ControlParts, Reloadable, Replayed};
 use crate::housekeeping;
 use crate::signals::{self, Signal};
@@ -68,7 +69,7 @@ struct Outlets {
 /// Builds everything, runs until a signal says stop, and puts everything away.
 pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
     let started_at_ms = clock.now_ms();
-    let config_path = config_path(args);
+    let config_path = config_or_default(args.config.as_deref());
     let loaded = load(config_path.as_deref(), args.listen)?;
     let data_dir = data_dir(args);
     let mut signals = signals::listen()?;
@@ -157,14 +158,6 @@ fn elections_path(data_dir: &Path) -> PathBuf {
     data_dir.join("ha-elections.json")
 }
 
-/// The file that is named, or the default one where it exists.
-fn config_path(args: &ServeArgs) -> Option<PathBuf> {
-    let default = PathBuf::from(CONFIG_FILE_DEFAULT);
-    args.config
-        .clone()
-        .or_else(|| default.exists().then_some(default))
-}
-
 /// The checked configuration; the command line has the last word on where to listen.
 fn load(path: Option<&Path>, listen: Option<SocketAddr>) -> anyhow::Result<Loaded> {
     let mut loaded = config::load(path).map_err(|faults| anyhow::anyhow!(config::join(&faults)))?;
@@ -203,7 +196,12 @@ async fn open_engines(
         "log read"
     );
     db.telemetry().register(registry);
-    let logs = open_logs(loaded.file.storage.logs(data_dir.join("logs")), now_ms, registry)
+    let state = state::State::open(data_dir.join("state.db"), Arc::clone(clock))
+        .await
+        .with_context(place)?;
+    let catalog = lake::Catalog::new(state.clone(), tokio::runtime::Handle::current());
+    let logs = loaded.file.storage.logs(data_dir.join("logs"));
+    let logs = open_logs(logs, catalog, now_ms, registry)
         .await
         .with_context(place)?;
     let free_bytes_min = loaded.file.storage.free_space_min.map(|size| size.0);
@@ -214,9 +212,6 @@ async fn open_engines(
         .storage
         .remote_write_queue(data_dir.join("remote-write"));
     let forwarder = open_queue(queue, clock, registry).await.with_context(place)?;
-    let state = state::State::open(data_dir.join("state.db"), Arc::clone(clock))
-        .await
-        .with_context(place)?;
     let replayed = Replayed {
         records: report.records,
         damaged: report.damage.len() as u64,
@@ -233,10 +228,16 @@ async fn open_engines(
 }
 
 /// Opens the store of log lines.
-async fn open_logs(config: lake::Config, now_ms: i64, registry: &mut Registry) -> anyhow::Result<lake::Lake> {
+async fn open_logs(
+    config: lake::Config,
+    catalog: lake::Catalog,
+    now_ms: i64,
+    registry: &mut Registry,
+) -> anyhow::Result<lake::Lake> {
     let telemetry = lake::Telemetry::default();
     telemetry.register(registry);
-    let open = move || lake::Lake::open(config, telemetry, now_ms);
+    let parts = lake::Parts::new(catalog, telemetry);
+    let open = move || lake::Lake::open(config, parts, now_ms);
     let (logs, report) = tokio::task::spawn_blocking(open).await??;
     for damage in &report.damage {
         warn!(damage, "damage in the data folder");
