@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use lake::{Config, Lake, Telemetry};
+use lake::{Catalog, Config, Lake, Parts, Telemetry};
 use model::{
     Direction, Labels, LogBatch, LogFlow, LogRead, LogRows, LogSelection, LogWrite, Matcher, TenantId,
 };
@@ -24,7 +24,18 @@ fn main() {
         dir: dir.path().to_owned(),
         ..Config::default()
     };
-    let Ok((lake, _)) = Lake::open(config, Telemetry::default(), 0) else {
+    let Ok(runtime) = tokio::runtime::Runtime::new() else {
+        return;
+    };
+    let clock = stdx::SystemClock::shared();
+    let Ok(state) = runtime.block_on(state::State::open(dir.path().join("state.db"), clock)) else {
+        return;
+    };
+    let parts = Parts::new(
+        Catalog::new(state, runtime.handle().clone()),
+        Telemetry::default(),
+    );
+    let Ok((lake, _)) = Lake::open(config, parts, 0) else {
         return;
     };
     let lines: Vec<&str> = text.lines().collect();

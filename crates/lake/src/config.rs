@@ -20,6 +20,8 @@ pub struct Config {
     pub future_limit: HumanDuration,
     /// How many streams of a tenant may take lines at a time.
     pub streams_max: usize,
+    /// Contents of segments that were asked for may take so many bytes of memory while nobody reads.
+    pub contents_cache_bytes: u64,
     /// Lines in memory are sealed into a segment once they take so many bytes ...
     pub seal_bytes: u64,
     /// ... or once the first of them came so long ago.
@@ -35,6 +37,7 @@ impl Default for Config {
             retention_bytes: None,
             future_limit: hours(1),
             streams_max: 100_000,
+            contents_cache_bytes: 64 << 20,
             seal_bytes: 64 << 20,
             seal_after: HumanDuration(std::time::Duration::from_mins(10)),
         }

@@ -30,6 +30,22 @@ pub enum LakeError {
         #[source]
         source: model::ReadError,
     },
+    /// The catalog of segments could not be read or changed.
+    #[error("cannot use the catalog of segments; nothing was given up, and it is tried again")]
+    Catalog {
+        /// What the database said.
+        #[source]
+        source: state::Error,
+    },
+    /// The files of segments cannot be listed or kept.
+    #[error("cannot use the segments in {place}")]
+    Files {
+        /// Where they are.
+        place: String,
+        /// What was said.
+        #[source]
+        source: std::io::Error,
+    },
     /// Old parts of the log could not be removed.
     #[error("cannot maintain the log")]
     Log {

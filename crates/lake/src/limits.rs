@@ -42,3 +42,23 @@ pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;
 pub const BATCHES_REMEMBERED_MAX: usize = 1 << 20;
 /// Pieces of damage remembered for people; all are counted.
 pub const DAMAGE_REMEMBERED_MAX: usize = 100;
+/// The labels of a segment are known without opening it where they have at most so many names ...
+pub const SUMMARY_NAMES_MAX: usize = 64;
+/// ... the values of each as they are where there are at most so many of them ...
+pub const SUMMARY_VALUES_MAX: usize = 64;
+/// ... of at most so many bytes together; more are a filter ...
+pub const SUMMARY_VALUE_BYTES_MAX: usize = 2 << 10;
+/// ... and more than so many may be anything.
+pub const SUMMARY_FILTER_VALUES_MAX: usize = 16 << 10;
+/// So many segments are open at a time, whatever their contents take.
+pub const OPEN_SEGMENTS_MAX: usize = 512;
+/// So many segments of different tenants become durable in one transaction.
+pub const COMMIT_SEGMENTS_MAX: usize = 32;
+/// The labels of a segment's streams take at most about so many bytes; further streams go into another one.
+pub const SEGMENT_LABEL_BYTES_MAX: usize = 64 << 20;
+/// How long the right to merge and to remove is taken for ...
+pub const LEASE_MS: i64 = 5 * 60_000;
+/// ... and how much of that must be left when it is used.
+pub const LEASE_REST_MS: i64 = 60_000;
+/// Small segments that waited so long for others of their size are merged with what there is.
+pub const TRICKLE_WAIT_MS: i64 = 6 * 3_600_000;

@@ -6,29 +6,38 @@
 //! Not here: the parts it joins: `buffer`, `segment`, `record`, and the log, which is `disk`'s.
 //! Start at: [`Lake::open`].
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use disk::{FolderLock, LocalStorage, SharedStorage, Wal, WalConfig};
-use model::{ReadError, TenantId};
+use disk::{FolderLock, LocalStorage, SharedStorage, Wal};
 use parking_lot::{Condvar, Mutex, RwLock};
+use state::Lease;
 
 use crate::buffer::Buffers;
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::error::LakeError;
+use crate::files::{LocalFiles, SharedFiles};
 use crate::keys::Keys;
 use crate::limits::DAMAGE_REMEMBERED_MAX;
-use crate::record;
-use crate::segment::Segment;
+use crate::segment::Known;
 use crate::telemetry::Telemetry;
 
 mod append;
+mod commit;
+mod lease;
 mod log_number;
 mod maintain;
 mod merge;
+mod open;
 mod read;
 mod read_ahead;
 mod read_segment;
+mod segments;
+pub(crate) mod take_in;
+
+use commit::{Change, Leftover};
+use open::Opening;
+use segments::Segments;
 
 /// A store of events in one folder. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -41,6 +50,10 @@ pub struct Lake {
 struct Inner {
     config: Config,
     storage: SharedStorage,
+    files: SharedFiles,
+    catalog: Catalog,
+    /// Segments that are open.
+    segments: Segments,
     wal: Wal,
     /// What answers now; the two change together.
     held: RwLock<Held>,
@@ -51,6 +64,20 @@ struct Inner {
     telemetry: Telemetry,
     /// One at a time seals, merges and expires.
     maintaining: Mutex<()>,
+    /// A change of the catalog of which nobody heard whether it was made.
+    unsettled: Mutex<Option<Change>>,
+    /// Files that go as soon as nobody reads them.
+    leftovers: Mutex<Vec<Leftover>>,
+    /// Segments whose contents cannot be read.
+    broken: Mutex<Vec<Arc<Known>>>,
+    /// Makes names of segments.
+    ids: Mutex<ulid::Generator>,
+    /// By which name it takes leases.
+    owner: String,
+    /// The right to merge and to remove.
+    lease: Mutex<Option<Lease>>,
+    /// When segments were last looked through for some to merge, and which change they had then.
+    looked: Mutex<Option<(i64, u64)>>,
     _lock: FolderLock,
 }
 
@@ -59,7 +86,31 @@ struct Inner {
 struct Held {
     buffers: Buffers,
     /// Sorted by the time of the latest line.
-    segments: Arc<Vec<Arc<Segment>>>,
+    segments: Arc<Vec<Arc<Known>>>,
+    /// Counts the changes of which segments answer.
+    changes: u64,
+}
+
+/// What a store is built of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The files of this machine.
+    pub storage: SharedStorage,
+    /// Which segments there are.
+    pub catalog: Catalog,
+    /// Where it counts.
+    pub telemetry: Telemetry,
+}
+
+impl Parts {
+    /// A store on the files of this machine.
+    pub fn new(catalog: Catalog, telemetry: Telemetry) -> Self {
+        Self {
+            storage: LocalStorage::shared(),
+            catalog,
+            telemetry,
+        }
+    }
 }
 
 /// What opening found.
@@ -76,42 +127,38 @@ pub struct OpenReport {
 }
 
 impl Lake {
-    /// Opens the store in `config.dir`, creating it where there is none.
-    pub fn open(config: Config, telemetry: Telemetry, now_ms: i64) -> Result<(Self, OpenReport), LakeError> {
-        Self::open_on(LocalStorage::shared(), config, telemetry, now_ms)
-    }
-
-    /// The same, on files of the caller's choice.
-    pub fn open_on(
-        storage: SharedStorage,
-        config: Config,
-        telemetry: Telemetry,
-        now_ms: i64,
-    ) -> Result<(Self, OpenReport), LakeError> {
+    /// Opens the store in `config.dir`, creating it where there is none. Blocks until the log is read.
+    pub fn open(config: Config, parts: Parts, now_ms: i64) -> Result<(Self, OpenReport), LakeError> {
+        let Parts {
+            storage,
+            catalog,
+            telemetry,
+        } = parts;
         let failed = |source| LakeError::Open {
             dir: config.dir.clone(),
             source,
         };
-        let segment_dir = config.dir.join("segments");
-        storage
-            .create_dir_all(&segment_dir)
-            .map_err(disk::DiskError::io("create the folder of segments", &segment_dir))
-            .map_err(failed)?;
-        let lock = FolderLock::take(&config.dir).map_err(failed)?;
-        disk::publish::remove_unfinished(&*storage, &segment_dir).map_err(failed)?;
+        let (lock, files) = take_folder(&config, &storage).map_err(failed)?;
+        let owner = lease::owner(&*storage, &config.dir).map_err(failed)?;
         let mut opening = Opening {
             config: &config,
             storage: &storage,
+            files: &*files,
+            catalog: &catalog,
             telemetry: &telemetry,
             report: OpenReport::default(),
             held: Held::default(),
             keys: Keys::default(),
         };
-        opening.find_segments(&segment_dir, now_ms).map_err(failed)?;
+        opening.find_segments(now_ms)?;
         let wal = opening.replay().map_err(failed)?;
         let (report, held, keys) = (opening.report, opening.held, opening.keys);
+        let segments = Segments::new(Arc::clone(&files), config.contents_cache_bytes, telemetry.clone());
         let inner = Inner {
             wal,
+            files,
+            catalog,
+            segments,
             held: RwLock::new(held),
             keys: Mutex::new(keys),
             room: Condvar::new(),
@@ -120,6 +167,13 @@ impl Lake {
             telemetry,
             config,
             maintaining: Mutex::default(),
+            unsettled: Mutex::default(),
+            leftovers: Mutex::default(),
+            broken: Mutex::default(),
+            ids: Mutex::new(ulid::Generator::new()),
+            owner,
+            lease: Mutex::default(),
+            looked: Mutex::default(),
             _lock: lock,
         };
         inner.tell();
@@ -162,14 +216,10 @@ impl Inner {
         damage.push(what);
     }
 
-    fn segment_dir(&self) -> PathBuf {
-        self.config.dir.join("segments")
-    }
-
     /// Tells the gauges.
     fn tell(&self) {
         let held = self.held.read();
-        let bytes: u64 = held.segments.iter().map(|segment| segment.bytes()).sum();
+        let bytes: u64 = held.segments.iter().map(|known| known.bytes).sum();
         self.telemetry.segments.set(held.segments.len() as i64);
         self.telemetry.buffer_bytes.set(held.buffers.bytes() as i64);
         let disk_bytes = bytes + self.wal.disk_bytes();
@@ -177,120 +227,25 @@ impl Inner {
     }
 }
 
-/// A store while it is opened.
-struct Opening<'o> {
-    config: &'o Config,
-    storage: &'o SharedStorage,
-    telemetry: &'o Telemetry,
-    report: OpenReport,
-    held: Held,
-    keys: Keys,
-}
-
-impl Opening<'_> {
-    fn damage(&mut self, what: String) {
-        tracing::error!(damage = what, "store of logs damaged");
-        self.telemetry.damage.inc();
-        self.report.damage.push(what);
-    }
-
-    fn find_segments(&mut self, dir: &std::path::Path, now_ms: i64) -> Result<(), disk::DiskError> {
-        let names =
-            (self.storage.list(dir)).map_err(disk::DiskError::io("list the folder of segments", dir))?;
-        let mut found = Vec::new();
-        for name in names {
-            let path = dir.join(&name);
-            if path.extension().is_none_or(|ending| ending != Segment::ENDING) {
-                continue;
-            }
-            match Segment::open(self.storage, &path, &self.telemetry.bytes_read) {
-                Ok(segment) => found.push(Arc::new(segment)),
-                Err(ReadError::Damaged { place, reason }) => {
-                    let aside = set_aside(&**self.storage, self.config, &path);
-                    self.damage(format!(
-                        "{place}: {reason}; {aside}; all other segments answer; restore the file from a backup into {}",
-                        dir.display()
-                    ));
-                }
-                Err(error) => self.damage(format!("segment {}: {error}; it does not answer", path.display())),
-            }
-        }
-        // A crash between publishing a merged segment and removing what it stands for leaves both.
-        let merged: Vec<_> = found
-            .iter()
-            .flat_map(|segment| segment.contents().sources.clone())
-            .collect();
-        for segment in &found {
-            if merged.contains(&segment.id()) {
-                segment.remove();
-            }
-            for (key, at_ms) in &segment.contents().keys {
-                self.keys
-                    .remember(segment.contents().tenant, *key, *at_ms, now_ms);
-            }
-        }
-        found.retain(|segment| !merged.contains(&segment.id()));
-        self.report.segments = found.len() as u64;
-        sort_segments(&mut found);
-        self.held.segments = Arc::new(found);
-        Ok(())
-    }
-
-    /// Up to which segment of the log the lines of a tenant are sealed.
-    fn sealed_before(&self, tenant: TenantId) -> u64 {
-        let segments = self.held.segments.iter().map(|segment| segment.contents());
-        let own = segments.filter(|contents| contents.tenant == tenant);
-        own.map(|contents| contents.log_before).max().unwrap_or_default()
-    }
-
-    fn replay(&mut self) -> Result<Wal, disk::DiskError> {
-        let segments = self.held.segments.iter();
-        let kept = log_number::read(&**self.storage, &self.config.dir);
-        let mut wal_config =
-            WalConfig::in_dir(self.config.dir.join("log"), self.config.dir.join("quarantine"));
-        wal_config.segment_min = segments
-            .map(|segment| segment.contents().log_before)
-            .max()
-            .unwrap_or(1)
-            .max(kept)
-            .max(1);
-        wal_config.telemetry = self.telemetry.log.clone();
-        let storage = Arc::clone(self.storage);
-        let (wal, replayed) = Wal::open(storage, wal_config, &mut |record| {
-            if record.kind != record::BATCH {
-                return Err(format!("a record of unknown kind {}", record.kind));
-            }
-            let (rows, came_ms) = record::decode_batch(record.payload).map_err(|error| error.to_string())?;
-            if record.segment < self.sealed_before(rows.tenant) {
-                return Ok(());
-            }
-            // Judged as it was when it came.
-            let is_new = rows
-                .key
-                .is_none_or(|key| self.keys.remember(rows.tenant, key, came_ms, came_ms));
-            if is_new {
-                self.report.lines += rows.line_count() as u64;
-                self.held.buffers.add(record.segment, &Arc::new(rows), came_ms);
-            }
-            Ok(())
-        })?;
-        self.report.records = replayed.records;
-        for damage in replayed.damage {
-            self.damage(damage.to_string());
-        }
-        Ok(wal)
-    }
-}
-
-/// Moves a damaged segment out of the way; tells people what became of it.
-fn set_aside(storage: &dyn disk::Storage, config: &Config, path: &std::path::Path) -> String {
-    match disk::quarantine(storage, path, &config.dir.join("quarantine")) {
-        Ok(place) => format!("set aside as {}", place.display()),
-        Err(error) => format!("it could not be set aside: {error}"),
-    }
+/// Makes the folder this store's own, with the files of segments in it.
+pub(crate) fn take_folder(
+    config: &Config,
+    storage: &SharedStorage,
+) -> Result<(FolderLock, SharedFiles), disk::DiskError> {
+    let segment_dir = config.dir.join("segments");
+    (storage.create_dir_all(&segment_dir))
+        .map_err(disk::DiskError::io("create the folder of segments", &segment_dir))?;
+    let lock = FolderLock::take(&config.dir)?;
+    disk::publish::remove_unfinished(&**storage, &segment_dir)?;
+    let files = LocalFiles::new(
+        SharedStorage::clone(storage),
+        segment_dir,
+        open::quarantine_dir(&config.dir),
+    );
+    Ok((lock, Arc::new(files)))
 }
 
 /// The order in which segments are held.
-fn sort_segments(segments: &mut [Arc<Segment>]) {
-    segments.sort_by_key(|segment| (segment.contents().max_ns, segment.id()));
+fn sort_segments(segments: &mut [Arc<Known>]) {
+    segments.sort_by_key(|known| (known.max_ns, known.id));
 }

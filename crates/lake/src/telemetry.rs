@@ -26,6 +26,10 @@ pub struct Telemetry {
     pub disk_bytes: Gauge,
     /// Bytes read from segments.
     pub bytes_read: Counter,
+    /// Segments whose contents were read because somebody asked for their lines.
+    pub segments_opened: Counter,
+    /// Bytes of contents of segments that are kept in memory.
+    pub contents_bytes: Gauge,
     /// Segments written.
     pub segments_written: Counter,
     /// Segments that were merged into larger ones.
@@ -81,6 +85,16 @@ impl Telemetry {
             self.disk_bytes.clone(),
         );
         lake.register("bytes_read", "Bytes read from segments", self.bytes_read.clone());
+        lake.register(
+            "segments_opened",
+            "Segments whose contents were read because somebody asked for their lines",
+            self.segments_opened.clone(),
+        );
+        lake.register(
+            "contents_bytes",
+            "Bytes of contents of segments that are kept in memory",
+            self.contents_bytes.clone(),
+        );
         lake.register(
             "segments_written",
             "Segments written",

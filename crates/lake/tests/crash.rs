@@ -13,10 +13,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use lake::{Config, Lake, Telemetry};
+use lake::{Config, Lake, Parts, Telemetry};
 use model::{
     Direction, Labels, LogBatch, LogFlow, LogRead, LogRows, LogSelection, LogWrite, Matcher, TenantId,
 };
+
+mod support;
 
 const NOW_MS: i64 = 1_800_000_000_000;
 const DIR: &str = "WATCHKEEPER_TEST_CRASH_DIR";
@@ -30,7 +32,8 @@ fn open(dir: &Path) -> Lake {
         seal_bytes: 60_000,
         ..Config::default()
     };
-    let (lake, report) = Lake::open(config, Telemetry::default(), NOW_MS).unwrap();
+    let parts = Parts::new(support::catalog(dir), Telemetry::default());
+    let (lake, report) = Lake::open(config, parts, NOW_MS).unwrap();
     assert!(
         report.damage.iter().all(|text| text.contains("unfinished write")),
         "{:?}",

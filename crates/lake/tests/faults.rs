@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use disk::SharedStorage;
-use lake::{Config, Lake, Telemetry};
+use lake::{Config, Lake, Parts, Telemetry};
 use model::{
     Direction, Labels, LogBatch, LogFlow, LogRead, LogRows, LogSelection, LogWrite, Matcher, ReadError,
     TenantId, WriteError,
@@ -15,6 +15,7 @@ use model::{
 
 #[path = "../../disk/tests/support/faulty.rs"]
 mod faulty;
+mod support;
 
 use faulty::FaultyStorage;
 
@@ -40,14 +41,11 @@ fn open(storage: &SharedStorage, dir: &Path) -> Lake {
         dir: dir.to_owned(),
         ..Config::default()
     };
-    Lake::open_on(
-        SharedStorage::clone(storage),
-        config,
-        Telemetry::default(),
-        NOW_MS,
-    )
-    .unwrap()
-    .0
+    let parts = Parts {
+        storage: SharedStorage::clone(storage),
+        ..Parts::new(support::catalog(dir), Telemetry::default())
+    };
+    Lake::open(config, parts, NOW_MS).unwrap().0
 }
 
 /// How often every line is there.
@@ -158,9 +156,8 @@ fn retention_gives_up_what_is_old_or_too_much() {
         ..Config::default()
     };
     let open = |config: &Config| {
-        Lake::open(config.clone(), Telemetry::default(), NOW_MS)
-            .unwrap()
-            .0
+        let parts = Parts::new(support::catalog(dir.path()), Telemetry::default());
+        Lake::open(config.clone(), parts, NOW_MS).unwrap().0
     };
     let lake = open(&config);
     for number in 0..3 {

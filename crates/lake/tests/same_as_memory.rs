@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use lake::{Config, Lake, Telemetry};
+use lake::{Config, Lake, Parts, Telemetry};
 use model::{
     Direction, Labels, LogBatch, LogFlow, LogRead, LogRows, LogSelection, LogWrite, Matcher, MemoryLogs,
     StreamSelection, TenantId,
 };
 use testkit::Random;
+
+mod support;
 
 const NOW_NS: i64 = 1_800_000_000_000_000_000;
 const SECOND: i64 = 1_000_000_000;
@@ -142,9 +144,8 @@ fn any_life_reads_as_the_plain_store() {
         let plain = MemoryLogs::new();
         let now_ms = NOW_NS / 1_000_000;
         let open = || {
-            Lake::open(config.clone(), Telemetry::default(), now_ms)
-                .unwrap()
-                .0
+            let parts = Parts::new(support::catalog(dir.path()), Telemetry::default());
+            Lake::open(config.clone(), parts, now_ms).unwrap().0
         };
         let mut lake = open();
         for step in 0..160 {

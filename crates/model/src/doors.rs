@@ -236,6 +236,18 @@ pub enum ReadError {
         /// What it said.
         reason: String,
     },
+    /// A file was written in a form that this program does not know: by a newer one, most likely. It is left as it is.
+    #[error(
+        "cannot read {place}: it has version {found}, this program knows version {known}; use a newer program"
+    )]
+    Version {
+        /// The file.
+        place: String,
+        /// Its version.
+        found: u32,
+        /// The newest version that is known.
+        known: u32,
+    },
     /// A limit was hit.
     #[error("{what} exceeds the limit of {limit}")]
     Limit {

@@ -42,8 +42,8 @@ pub use doors::{
 pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
 pub use log::{
-    Direction, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, StreamExtent, StreamSelection,
-    TextColumn,
+    Direction, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, Searched, StreamExtent,
+    StreamSelection, TextColumn,
 };
 pub use log_rows::{LogAccepted, LogRefusal, LogRow, LogRows, LogWrite};
 pub use matcher::{Matcher, MatcherOp};

@@ -23,6 +23,16 @@ pub trait LogRead: Send + Sync + Debug {
         take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
     ) -> Result<(), ReadError>;
 
+    /// The same as [`read`](Self::read), and tells what was looked through for it. A store that keeps no segments says nothing.
+    fn read_counted(
+        &self,
+        selection: &LogSelection,
+        take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
+    ) -> Result<Searched, ReadError> {
+        self.read(selection, take)?;
+        Ok(Searched::default())
+    }
+
     /// The streams that may have lines in the range, each once, sorted by labels, with how much they hold there.
     fn streams(&self, selection: &StreamSelection) -> Result<Vec<StreamExtent>, ReadError>;
 
@@ -40,6 +50,34 @@ pub trait LogRead: Send + Sync + Debug {
         let values = streams.iter().filter_map(|stream| stream.labels.get(name));
         let values: BTreeSet<&str> = values.collect();
         Ok(values.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// What a question made a store do. Segments that are in no count below the first were not needed any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Searched {
+    /// Segments that the tenant has.
+    pub segments: u64,
+    /// Those without lines of the time that is asked for; they stayed closed.
+    pub ruled_out_by_time: u64,
+    /// Those without a stream that is asked for.
+    pub ruled_out_by_stream: u64,
+    /// Those of which words and filters tell that no line holds the texts; no line of them was read.
+    pub ruled_out_by_text: u64,
+    /// Those of which lines were read.
+    pub read: u64,
+    /// Of all these, those whose contents had to be fetched from disk.
+    pub opened: u64,
+}
+
+impl std::ops::AddAssign for Searched {
+    fn add_assign(&mut self, other: Self) {
+        self.segments += other.segments;
+        self.ruled_out_by_time += other.ruled_out_by_time;
+        self.ruled_out_by_stream += other.ruled_out_by_stream;
+        self.ruled_out_by_text += other.ruled_out_by_text;
+        self.read += other.read;
+        self.opened += other.opened;
     }
 }
 

@@ -62,6 +62,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Another process does the work now.
+    #[error("the lease {name} was lost: another process does this work now")]
+    LeaseLost {
+        /// The work.
+        name: String,
+    },
+    /// A segment of log lines that should be replaced is not in the catalog.
+    #[error("log segment {id} is not in the catalog any more; another process has merged or removed it")]
+    LogSegmentGone {
+        /// The segment.
+        id: ulid::Ulid,
+    },
     /// Too much is waiting to be written.
     #[error("the state database has {waiting_max} writes waiting and takes no more")]
     Busy {

@@ -129,6 +129,27 @@ async fn acquire(
     Ok(())
 }
 
+/// Holds within the transaction that asks: the lease is still its owner's and has not run out.
+pub(crate) async fn check(connection: &mut SqliteConnection, lease: &Lease) -> Result<(), Error> {
+    let now_ms = database_now_ms(connection).await?;
+    let held: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM leases WHERE name = ? AND owner = ? AND epoch = ? AND expires_ms > ?",
+    )
+    .bind(&lease.name)
+    .bind(&lease.owner)
+    .bind(lease.epoch)
+    .bind(now_ms)
+    .fetch_optional(connection)
+    .await
+    .map_err(Error::query("check a lease"))?;
+    match held {
+        Some(_) => Ok(()),
+        None => Err(Error::LeaseLost {
+            name: lease.name.clone(),
+        }),
+    }
+}
+
 async fn database_now_ms(connection: &mut SqliteConnection) -> Result<i64, Error> {
     sqlx::query_scalar(NOW_MS)
         .fetch_one(connection)

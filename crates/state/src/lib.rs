@@ -1,4 +1,5 @@
-//! Small facts that change in place: leases, alert states, their history, and what has yet to be told to whom.
+//! Small facts that change in place: leases, alert states, their history, what has yet to be told to whom, and which segments of log
+//! lines there are.
 //!
 //! In: rows from the services above.  Out: the same rows, after any crash.
 //! Owns: one SQLite database file (WAL, every commit synced) and the one task that writes to it.
@@ -15,6 +16,7 @@ pub mod commit;
 pub mod error;
 pub mod leases;
 pub mod limits;
+pub mod log_segments;
 pub mod notification_log;
 pub mod outbox;
 
@@ -24,5 +26,6 @@ pub use commit::Commit;
 pub use database::State;
 pub use error::Error;
 pub use leases::Lease;
+pub use log_segments::{LogSegmentChange, LogSegmentRow};
 pub use notification_log::NotificationLogRow;
 pub use outbox::{NewOutboxRow, OutboxRow, OutboxStatus};

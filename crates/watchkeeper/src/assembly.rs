@@ -14,8 +14,9 @@ use stdx::outlet::Outlet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::cli::{CONFIG_FILE_DEFAULT, DATA_DIR_DEFAULT, ServeArgs};
+use crate::cli::{DATA_DIR_DEFAULT, ServeArgs};
 use crate::config::{self, Loaded};
+use crate::config_or_default;
 use crate::control::{Control, ControlParts, Reloadable, Replayed};
 use crate::housekeeping;
 use crate::signals::{self, Signal};
@@ -69,7 +70,7 @@ struct Outlets {
 /// Builds everything, runs until a signal says stop, and puts everything away.
 pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Result<()> {
     let started_at_ms = clock.now_ms();
-    let config_path = config_path(args);
+    let config_path = config_or_default(args.config.as_deref());
     let loaded = load(config_path.as_deref(), args.listen)?;
     let data_dir = data_dir(args);
     let mut signals = signals::listen()?;
@@ -90,7 +91,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
 
     let about = about(&services, &loaded, &data_dir, started_at_ms);
     let sql = answer_sql(&loaded.file.server, &engines, &data_dir, &clock);
-    let takes_self = loaded.file.collect.self_;
+    let watches_itself = loaded.file.collect.self_;
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
     let mut parts = control_parts((flags, &data_dir), &engines, &services, &outlets, &clock);
     parts.standing_warnings.extend_from_slice(listener.warnings());
@@ -103,7 +104,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     housekeeping::keep_elections(&mut tasks, &services.push, elections_path(&data_dir), &stop);
     housekeeping::maintain_series(&mut tasks, &engines.db, &clock, &stop);
     housekeeping::maintain_logs(&mut tasks, &engines.logs, &clock, &stop);
-    if takes_self {
+    if watches_itself {
         let writer = engines.watch.for_own(Arc::clone(&engines.writer));
         housekeeping::keep_own_metrics(&mut tasks, writer, &registry, &clock, own_labels(address), &stop);
     }
@@ -131,7 +132,6 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     announce(address, &data_dir)?;
 
     wait_for_stop(&mut signals, &control).await;
-    info!("stopping");
     stop.cancel();
     end_tasks(tasks).await;
     web_stop.cancel();
@@ -158,14 +158,6 @@ fn data_dir(args: &ServeArgs) -> PathBuf {
 /// Where it is kept which replica is heard of servers that send the same.
 fn elections_path(data_dir: &Path) -> PathBuf {
     data_dir.join("ha-elections.json")
-}
-
-/// The file that is named, or the default one where it exists.
-fn config_path(args: &ServeArgs) -> Option<PathBuf> {
-    let default = PathBuf::from(CONFIG_FILE_DEFAULT);
-    args.config
-        .clone()
-        .or_else(|| default.exists().then_some(default))
 }
 
 /// The checked configuration; the command line has the last word on where to listen.
@@ -206,7 +198,12 @@ async fn open_engines(
         "log read"
     );
     db.telemetry().register(registry);
-    let logs = open_logs(loaded.file.storage.logs(data_dir.join("logs")), now_ms, registry)
+    let state = state::State::open(data_dir.join("state.db"), Arc::clone(clock))
+        .await
+        .with_context(place)?;
+    let catalog = lake::Catalog::new(state.clone(), tokio::runtime::Handle::current());
+    let logs = loaded.file.storage.logs(data_dir.join("logs"));
+    let logs = open_logs(logs, catalog, now_ms, registry)
         .await
         .with_context(place)?;
     let free_bytes_min = loaded.file.storage.free_space_min.map(|size| size.0);
@@ -217,9 +214,6 @@ async fn open_engines(
         .storage
         .remote_write_queue(data_dir.join("remote-write"));
     let forwarder = open_queue(queue, clock, registry).await.with_context(place)?;
-    let state = state::State::open(data_dir.join("state.db"), Arc::clone(clock))
-        .await
-        .with_context(place)?;
     let replayed = Replayed {
         records: report.records,
         damaged: report.damage.len() as u64,
@@ -236,10 +230,16 @@ async fn open_engines(
 }
 
 /// Opens the store of log lines.
-async fn open_logs(config: lake::Config, now_ms: i64, registry: &mut Registry) -> anyhow::Result<lake::Lake> {
+async fn open_logs(
+    config: lake::Config,
+    catalog: lake::Catalog,
+    now_ms: i64,
+    registry: &mut Registry,
+) -> anyhow::Result<lake::Lake> {
     let telemetry = lake::Telemetry::default();
     telemetry.register(registry);
-    let open = move || lake::Lake::open(config, telemetry, now_ms);
+    let parts = lake::Parts::new(catalog, telemetry);
+    let open = move || lake::Lake::open(config, parts, now_ms);
     let (logs, report) = tokio::task::spawn_blocking(open).await??;
     for damage in &report.damage {
         warn!(damage, "damage in the data folder");
@@ -516,6 +516,7 @@ async fn wait_for_stop(signals: &mut signals::Signals, control: &Arc<Control>) {
         // Refusals are said by the reload itself, in the log and on the page.
         let _ = control.reload().await;
     }
+    info!("stopping");
 }
 
 /// The one line for people and scripts: where the page is, and where the data lies.

@@ -45,6 +45,9 @@ pub(crate) enum Command {
     /// Give out series as OpenMetrics text or as a Parquet file.
     #[command(subcommand)]
     Export(ExportCommand),
+    /// Mend what a stopped server keeps.
+    #[command(subcommand)]
+    Doctor(DoctorCommand),
     /// Print the version and how this binary was built.
     Version,
 }
@@ -119,6 +122,24 @@ pub(crate) struct TestPipelineArgs {
     /// Print an object of JSON for each line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What is mended.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DoctorCommand {
+    /// Make the catalog of the segments of log lines anew, from the segments themselves. Ends with exit code 1 where a segment is
+    /// missing or damaged.
+    RebuildCatalog(RebuildCatalogArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildCatalogArgs {
+    /// The data folder of the stopped server [default: watchkeeper-data]
+    #[arg(long, value_name = "DIR", env = "WATCHKEEPER_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Configuration file of that server [default: watchkeeper.yaml where it exists, else none]
+    #[arg(long, value_name = "FILE", env = "WATCHKEEPER_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What is taken in.

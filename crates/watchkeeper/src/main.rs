@@ -11,6 +11,7 @@ mod assembly;
 mod cli;
 mod config;
 mod control;
+mod doctor;
 mod endpoint;
 mod housekeeping;
 mod logging;
@@ -26,7 +27,7 @@ mod supervisor;
 mod transfer;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Logs(command) => logs::run(&command, &SystemClock::new()),
         Command::Import(command) => import(&command),
         Command::Export(command) => export(&command),
+        Command::Doctor(command) => return conclude(doctor(&command)),
         Command::Version => print(&version()),
     };
     conclude(done.map(|()| ExitCode::SUCCESS))
@@ -89,6 +91,20 @@ fn import(command: &cli::ImportCommand) -> anyhow::Result<()> {
 fn export(command: &cli::ExportCommand) -> anyhow::Result<()> {
     logging::start("warn");
     runtime()?.block_on(transfer::export::run(command, &SystemClock::new()))
+}
+
+fn doctor(command: &cli::DoctorCommand) -> anyhow::Result<ExitCode> {
+    logging::start("warn");
+    allow_all_descriptors();
+    runtime()?.block_on(doctor::run(command))
+}
+
+/// The file that is named, or the default one where it exists.
+fn config_or_default(named: Option<&Path>) -> Option<PathBuf> {
+    let default = PathBuf::from(CONFIG_FILE_DEFAULT);
+    named
+        .map(Path::to_owned)
+        .or_else(|| default.exists().then_some(default))
 }
 
 fn check_config(file: Option<PathBuf>) -> anyhow::Result<()> {

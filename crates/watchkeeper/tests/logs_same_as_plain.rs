@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
 
-use lake::{Config, Lake, Telemetry};
+use lake::{Catalog, Config, Lake, Parts, Telemetry};
 use logql::{Options, Value};
 use model::{Labels, LogRead, LogRows, LogWrite, MemoryLogs, TenantId};
 use testkit::Random;
@@ -132,7 +132,15 @@ fn answers_are_those_of_the_plain_store() {
             ..Config::default()
         };
         let now_ms = NOW_NS / 1_000_000;
-        let (lake, _) = Lake::open(config, Telemetry::default(), now_ms).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let clock = stdx::SystemClock::shared();
+        let state = state::State::open(dir.path().join("state.db"), clock);
+        let state = runtime.block_on(state).unwrap();
+        let parts = Parts::new(
+            Catalog::new(state, runtime.handle().clone()),
+            Telemetry::default(),
+        );
+        let (lake, _) = Lake::open(config, parts, now_ms).unwrap();
         let plain = MemoryLogs::new();
         // Some segments, and some lines in memory.
         for _ in 0..4 {

@@ -69,6 +69,21 @@ pub(crate) struct TextPage {
     pub(crate) longest: usize,
 }
 
+impl ColumnMeta {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        let pages = match self {
+            Self::Constant(word) => word.len(),
+            Self::Numbers { style, pages } => {
+                style.prefix.len() + style.suffix.len() + size_of_val(pages.as_slice())
+            }
+            Self::Hex { pages, .. } | Self::Dictionary { pages, .. } => size_of_val(pages.as_slice()),
+            Self::Text { pages } => size_of_val(pages.as_slice()),
+        };
+        size_of::<Self>() + pages
+    }
+}
+
 /// Texts are compressed at this level of zstd.
 const ZSTD_LEVEL: i32 = 3;
 /// Fewer bytes are not compressed.

@@ -9,7 +9,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// A filter for numbers of so many bytes, if one can be made.
 pub(super) fn encode(numbers: &[u8], width: usize) -> Option<Vec<u8>> {
-    let mut keys: Vec<u64> = numbers.chunks_exact(width).map(xxh3_64).collect();
+    encode_hashes(numbers.chunks_exact(width))
+}
+
+/// A filter for some texts, if one can be made.
+pub(crate) fn encode_hashes<'t>(texts: impl Iterator<Item = &'t [u8]>) -> Option<Vec<u8>> {
+    let mut keys: Vec<u64> = texts.map(xxh3_64).collect();
     keys.sort_unstable();
     keys.dedup();
     let filter = BinaryFuse8::try_from(&keys).ok()?;
@@ -19,7 +24,7 @@ pub(super) fn encode(numbers: &[u8], width: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Whether a number may be among those that a filter was made for.
+/// Whether a number or text may be among those that a filter was made for.
 pub(crate) fn may_hold(filter: &[u8], number: &[u8]) -> Result<bool, Malformed> {
     let (descriptor, fingerprints) = filter
         .split_at_checked(BinaryFuse8::DESCRIPTOR_LEN)

@@ -2,7 +2,7 @@
 
 use disk::StorageFile;
 use model::{Labels, TenantId};
-use pack::{Effort, integers};
+use pack::{Effort, Part, integers};
 use ulid::Ulid;
 
 use super::contents::{Contents, HEADER, StreamMeta, TableMeta, TablesMeta, encode_trailer};
@@ -84,8 +84,8 @@ impl SegmentBuilder {
         self.pairs.push(pairs);
     }
 
-    /// Writes the segment.
-    pub(crate) fn write(self, file: &dyn StorageFile) -> Result<(Contents, u64), WriteFault> {
+    /// Writes the segment; tells what is in it, and where that is written.
+    pub(crate) fn write(self, file: &dyn StorageFile) -> Result<(Contents, Part), WriteFault> {
         let mut sink = PartSink::new(file);
         sink.put(|out| out.extend_from_slice(&HEADER))?;
         let mut times = Vec::new();
@@ -112,11 +112,12 @@ impl SegmentBuilder {
             lines,
             pairs,
         };
-        let encoded = contents.encode();
+        let encoded = (contents.encode())
+            .ok_or_else(|| WriteFault::other("the table of contents would be too long to be read"))?;
         let part = sink.put(|out| out.extend_from_slice(&encoded))?;
         sink.put(|out| out.extend_from_slice(&encode_trailer(part)))?;
         sink.flush()?;
-        Ok((contents, sink.offset()))
+        Ok((contents, part))
     }
 }
 

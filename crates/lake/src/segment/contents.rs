@@ -12,8 +12,11 @@ use crate::column::encode::{ColumnMeta, put_bytes, put_parts};
 use crate::limits::{PAGE_ROWS, PART_BYTES_MAX, ROWS_PER_SEGMENT_MAX, TABLES_MAX, WORDS_PER_LINE_MAX};
 use crate::words::WORD;
 
+/// The version of the form that is written.
+pub(crate) const VERSION: u8 = 1;
+pub(crate) const HEADER_BYTES: usize = 8;
 /// The first bytes of a segment.
-pub(crate) const HEADER: [u8; 8] = *b"WKLAKE\0\x01";
+pub(crate) const HEADER: [u8; HEADER_BYTES] = *b"WKLAKE\0\x01";
 pub(crate) const TRAILER_BYTES: usize = 24;
 const TRAILER_MAGIC: [u8; 8] = *b"WKLKEEND";
 const ZSTD_LEVEL: i32 = 3;
@@ -55,7 +58,7 @@ pub(crate) struct StreamMeta {
 }
 
 /// Which row is in which table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct TablesMeta {
     pub(crate) tables: Vec<TableMeta>,
     pub(crate) ids: Vec<Part>,
@@ -91,6 +94,20 @@ impl TablesMeta {
                 bases
             })
             .collect()
+    }
+
+    /// About how many bytes of memory it takes.
+    fn weight_bytes(&self) -> usize {
+        let tables: usize = (self.tables.iter())
+            .map(|table| {
+                let columns: usize = table.columns.iter().map(ColumnMeta::weight_bytes).sum();
+                size_of::<TableMeta>() + table.key.len() + columns
+            })
+            .sum();
+        let bases: usize = (self.bases.iter())
+            .map(|bases| size_of_val(bases) + size_of_val(bases.as_slice()))
+            .sum();
+        tables + bases + size_of_val(self.ids.as_slice())
     }
 
     fn put(&self, out: &mut Vec<u8>) {
@@ -178,8 +195,8 @@ impl Contents {
         stream.checked_sub(1).map_or(0, end)..end(stream)
     }
 
-    /// The table's bytes, compressed.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The table's bytes, compressed. `None`: nobody could read so many.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         put_varint(&mut out, u64::from(self.tenant.0));
         put_varint(&mut out, self.rows as u64);
@@ -216,35 +233,26 @@ impl Contents {
         }
         let mut packed = Vec::new();
         put_varint(&mut packed, out.len() as u64);
-        packed.extend(zstd::bulk::compress(&out, ZSTD_LEVEL).unwrap_or_default());
-        packed
+        packed.extend(zstd::bulk::compress(&out, ZSTD_LEVEL).ok()?);
+        (out.len() <= PART_BYTES_MAX).then_some(packed)
     }
 
     /// Reads the table; all parts must lie before `end`.
     pub fn decode(bytes: &[u8], end: u64) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes);
-        let length = reader.count(PART_BYTES_MAX)?;
-        let packed = reader.take(reader.remaining())?;
-        let bytes = zstd::bulk::decompress(packed, length).map_err(|_| Malformed("compressed contents"))?;
-        Self::decode_unpacked(&bytes, end)
+        Self::decode_unpacked(&unpack(bytes)?, end)
+    }
+
+    /// Reads the streams alone.
+    pub(crate) fn decode_streams(bytes: &[u8]) -> Result<Vec<StreamMeta>, Malformed> {
+        Ok(take_head(&mut Reader::new(&unpack(bytes)?))?.streams)
     }
 
     /// Reads the table as it was before it was compressed.
     pub fn decode_unpacked(bytes: &[u8], end: u64) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let reader = &mut reader;
-        let tenant = TenantId(u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?);
-        let rows = reader.count(ROWS_PER_SEGMENT_MAX)?;
-        let line_bytes = reader.varint()?;
-        let (min_ns, max_ns) = (reader.signed()?, reader.signed()?);
-        let keys = take_many(reader, PART_BYTES_MAX, |reader| {
-            Ok((u128::from_le_bytes(reader.array()?), reader.signed()?))
-        })?;
-        let log_before = reader.varint()?;
-        let sources = take_many(reader, PART_BYTES_MAX, |reader| {
-            Ok(Ulid::from_bytes(reader.array()?))
-        })?;
-        let streams = take_streams(reader, rows, min_ns)?;
+        let head = take_head(reader)?;
+        let rows = head.rows;
         let pages = rows.div_ceil(PAGE_ROWS);
         let times = take_many(reader, pages, |reader| take_part(reader, end))?;
         let lines = TablesMeta::take(reader, rows, end, true)?;
@@ -256,20 +264,65 @@ impl Contents {
             return Err(Malformed("pages of times"));
         }
         Ok(Self {
-            tenant,
-            min_ns,
-            max_ns,
-            rows,
-            line_bytes,
-            keys,
-            log_before,
-            sources,
-            streams,
             times,
             lines,
             pairs,
+            ..head
         })
     }
+
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        const STREAM_BYTES: usize = size_of::<StreamMeta>();
+        let streams: usize = (self.streams.iter())
+            .map(|stream| STREAM_BYTES + stream.labels.heap_bytes())
+            .sum();
+        let pairs = self.pairs.as_ref().map_or(0, TablesMeta::weight_bytes);
+        streams
+            + self.lines.weight_bytes()
+            + pairs
+            + size_of_val(self.keys.as_slice())
+            + size_of_val(self.sources.as_slice())
+            + size_of_val(self.times.as_slice())
+    }
+}
+
+/// The bytes of a table of contents as they were before compression.
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut reader = Reader::new(bytes);
+    let length = reader.count(PART_BYTES_MAX)?;
+    let packed = reader.take(reader.remaining())?;
+    zstd::bulk::decompress(packed, length).map_err(|_| Malformed("compressed contents"))
+}
+
+/// What stands before the parts of the rows; the parts are left empty.
+fn take_head(reader: &mut Reader<'_>) -> Result<Contents, Malformed> {
+    let tenant = TenantId(u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?);
+    let rows = reader.count(ROWS_PER_SEGMENT_MAX)?;
+    let line_bytes = reader.varint()?;
+    let (min_ns, max_ns) = (reader.signed()?, reader.signed()?);
+    let keys = take_many(reader, PART_BYTES_MAX, |reader| {
+        Ok((u128::from_le_bytes(reader.array()?), reader.signed()?))
+    })?;
+    let log_before = reader.varint()?;
+    let sources = take_many(reader, PART_BYTES_MAX, |reader| {
+        Ok(Ulid::from_bytes(reader.array()?))
+    })?;
+    let streams = take_streams(reader, rows, min_ns)?;
+    Ok(Contents {
+        tenant,
+        min_ns,
+        max_ns,
+        rows,
+        line_bytes,
+        keys,
+        log_before,
+        sources,
+        streams,
+        times: Vec::new(),
+        lines: TablesMeta::default(),
+        pairs: None,
+    })
 }
 
 fn take_streams(reader: &mut Reader<'_>, rows: usize, min_ns: i64) -> Result<Vec<StreamMeta>, Malformed> {
@@ -295,6 +348,15 @@ fn take_streams(reader: &mut Reader<'_>, rows: usize, min_ns: i64) -> Result<Vec
         Ok(streams)
     } else {
         Err(Malformed("rows of a segment"))
+    }
+}
+
+/// The version that the first bytes of a segment name.
+pub(crate) fn decode_header(bytes: &[u8; HEADER_BYTES]) -> Result<u8, Malformed> {
+    let (magic, version) = bytes.split_at(HEADER_BYTES - 1);
+    match version {
+        [version] if HEADER.starts_with(magic) => Ok(*version),
+        _ => Err(Malformed("the first bytes, which are none of a segment")),
     }
 }
 

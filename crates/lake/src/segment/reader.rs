@@ -1,85 +1,108 @@
 //! Opens segments and reads their parts.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::io;
 
-use disk::{SharedStorage, StorageFile};
 use model::ReadError;
 use pack::Part;
 use pack::bytes::Malformed;
 use prometheus_client::metrics::counter::Counter;
 use ulid::Ulid;
 
-use super::contents::{Contents, HEADER, TRAILER_BYTES, decode_trailer};
+use super::contents::{
+    Contents, HEADER_BYTES, StreamMeta, TRAILER_BYTES, VERSION, decode_header, decode_trailer,
+};
+use super::known::Known;
+use crate::files::{SegmentFile, SegmentFiles};
+use crate::limits::PART_BYTES_MAX;
 
-/// A segment on disk.
+/// A segment that is open.
 #[derive(Debug)]
 pub(crate) struct Segment {
     id: Ulid,
-    path: PathBuf,
-    storage: SharedStorage,
-    file: Box<dyn StorageFile>,
-    bytes: u64,
+    /// How people call it.
+    place: String,
+    file: Box<dyn SegmentFile>,
     contents: Contents,
     bytes_read: Counter,
 }
 
 impl Segment {
-    /// The ending of file names.
-    pub(crate) const ENDING: &'static str = "segment";
-
-    /// Opens a segment and reads its contents.
+    /// Opens a segment of the catalog and reads its contents.
     pub(crate) fn open(
-        storage: &SharedStorage,
-        path: &Path,
+        files: &dyn SegmentFiles,
+        known: &Known,
         bytes_read: &Counter,
     ) -> Result<Self, ReadError> {
-        let place = || format!("segment {}", path.display());
-        let io = |error: std::io::Error| ReadError::Io {
-            place: place(),
-            reason: error.to_string(),
-        };
-        let damaged = |error: Malformed| ReadError::Damaged {
-            place: format!("{}, table of contents", place()),
-            reason: error.to_string(),
-        };
-        let stem = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or_default();
-        let id = Ulid::from_string(stem).map_err(|_| damaged(Malformed("file name is not a ULID")))?;
-        let file = storage.open(path, false).map_err(io)?;
-        let bytes = file.byte_len().map_err(io)?;
-        if bytes < (HEADER.len() + TRAILER_BYTES) as u64 {
+        let place = files.place(known.id);
+        if known.version != VERSION {
+            return Err(unknown_version(place, known.version));
+        }
+        let file = files
+            .open(known.id, Some(known.bytes))
+            .map_err(|error| failed(&place, error))?;
+        let packed = read_contents(&*file, known.contents, &place, bytes_read)?;
+        let contents = Contents::decode(&packed, known.contents.offset);
+        Ok(Self {
+            id: known.id,
+            contents: contents.map_err(|error| bad_contents(&place, error))?,
+            place,
+            file,
+            bytes_read: bytes_read.clone(),
+        })
+    }
+
+    /// Opens a segment of which only the name is known; tells what the catalog should know.
+    pub(crate) fn inspect(
+        files: &dyn SegmentFiles,
+        id: Ulid,
+        bytes_read: &Counter,
+    ) -> Result<(Known, Self), ReadError> {
+        let place = files.place(id);
+        let damaged = |error: Malformed| bad_contents(&place, error);
+        let file = files.open(id, None).map_err(|error| failed(&place, error))?;
+        let bytes = file.byte_len().map_err(|error| failed(&place, error))?;
+        if bytes < (HEADER_BYTES + TRAILER_BYTES) as u64 {
             return Err(damaged(Malformed("file is too short")));
         }
-        let mut header = HEADER;
-        file.read_exact_at(&mut header, 0).map_err(io)?;
-        if header != HEADER {
-            return Err(damaged(Malformed(
-                "header, or a version this program does not know",
-            )));
+        let mut header = [0; HEADER_BYTES];
+        file.read_exact_at(&mut header, 0)
+            .map_err(|error| failed(&place, error))?;
+        let version = decode_header(&header).map_err(damaged)?;
+        if version != VERSION {
+            return Err(unknown_version(place, version));
         }
         let mut trailer = [0; TRAILER_BYTES];
         file.read_exact_at(&mut trailer, bytes - TRAILER_BYTES as u64)
-            .map_err(io)?;
+            .map_err(|error| failed(&place, error))?;
         let part = decode_trailer(&trailer, bytes).map_err(damaged)?;
-        let mut packed = vec![0; part.length as usize];
-        file.read_exact_at(&mut packed, part.offset).map_err(io)?;
-        bytes_read.inc_by(part.length.into());
-        let contents = part
-            .check(&packed)
-            .and_then(|()| Contents::decode(&packed, part.offset))
-            .map_err(damaged)?;
-        Ok(Self {
+        let packed = read_contents(&*file, part, &place, bytes_read)?;
+        let contents = Contents::decode(&packed, part.offset).map_err(damaged)?;
+        let known = Known::of(id, &contents, part);
+        let segment = Self {
             id,
-            path: path.to_owned(),
-            storage: Arc::clone(storage),
+            place,
             file,
-            bytes,
             contents,
             bytes_read: bytes_read.clone(),
-        })
+        };
+        Ok((known, segment))
+    }
+
+    /// The streams of a segment of the catalog, and nothing else of it.
+    pub(crate) fn streams(
+        files: &dyn SegmentFiles,
+        known: &Known,
+        bytes_read: &Counter,
+    ) -> Result<Vec<StreamMeta>, ReadError> {
+        let place = files.place(known.id);
+        if known.version != VERSION {
+            return Err(unknown_version(place, known.version));
+        }
+        let file = files
+            .open(known.id, Some(known.bytes))
+            .map_err(|error| failed(&place, error))?;
+        let packed = read_contents(&*file, known.contents, &place, bytes_read)?;
+        Contents::decode_streams(&packed).map_err(|error| bad_contents(&place, error))
     }
 
     /// Its name; in the order of making.
@@ -87,26 +110,14 @@ impl Segment {
         self.id
     }
 
-    /// Where it lies.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Bytes on disk.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+    /// How people call it.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// What it holds.
     pub(crate) fn contents(&self) -> &Contents {
         &self.contents
-    }
-
-    /// Removes the file. Who holds the segment still reads it: the file stays open.
-    pub(crate) fn remove(&self) {
-        if let Err(error) = self.storage.remove(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "segment not removed");
-        }
     }
 
     /// The bytes of a part, decoded.
@@ -116,20 +127,11 @@ impl Segment {
         what: &str,
         decode: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, ReadError> {
-        let place = || {
-            format!(
-                "segment {}, {what} at offset {}",
-                self.path.display(),
-                part.offset
-            )
-        };
+        let place = || format!("{}, {what} at offset {}", self.place, part.offset);
         let mut bytes = vec![0; part.length as usize];
         self.file
             .read_exact_at(&mut bytes, part.offset)
-            .map_err(|error| ReadError::Io {
-                place: place(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| failed(&place(), error))?;
         self.bytes_read.inc_by(part.length.into());
         part.check(&bytes)
             .and_then(|()| decode(&bytes))
@@ -137,5 +139,49 @@ impl Segment {
                 place: place(),
                 reason: error.to_string(),
             })
+    }
+}
+
+fn read_contents(
+    file: &dyn SegmentFile,
+    part: Part,
+    place: &str,
+    bytes_read: &Counter,
+) -> Result<Vec<u8>, ReadError> {
+    if part.length as usize > PART_BYTES_MAX {
+        return Err(bad_contents(place, Malformed("length of the contents")));
+    }
+    let mut packed = vec![0; part.length as usize];
+    file.read_exact_at(&mut packed, part.offset)
+        .map_err(|error| failed(place, error))?;
+    bytes_read.inc_by(part.length.into());
+    part.check(&packed).map_err(|error| bad_contents(place, error))?;
+    Ok(packed)
+}
+
+fn bad_contents(place: &str, error: Malformed) -> ReadError {
+    ReadError::Damaged {
+        place: format!("{place}, table of contents"),
+        reason: error.to_string(),
+    }
+}
+
+fn unknown_version(place: String, version: u8) -> ReadError {
+    ReadError::Version {
+        place,
+        found: version.into(),
+        known: VERSION.into(),
+    }
+}
+
+fn failed(place: &str, error: io::Error) -> ReadError {
+    let place = place.to_owned();
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        let reason = "the file is cut off".to_owned();
+        return ReadError::Damaged { place, reason };
+    }
+    ReadError::Io {
+        place,
+        reason: error.to_string(),
     }
 }

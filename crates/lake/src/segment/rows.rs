@@ -143,7 +143,7 @@ fn part_of(parts: &[pack::Part], page: usize, segment: &Segment) -> Result<pack:
 
 fn missing(segment: &Segment) -> ReadError {
     ReadError::Damaged {
-        place: format!("segment {}", segment.path().display()),
+        place: segment.place().to_owned(),
         reason: "a row or a page that the contents name is not there".to_owned(),
     }
 }
@@ -345,7 +345,7 @@ impl<'s> TableReader<'s> {
             let mut whole = Vec::new();
             self.write_word(0, local, &mut whole)?;
             return out.push_whole(&whole).map_err(|error| ReadError::Damaged {
-                place: format!("segment {}, pairs of lines", self.segment.path().display()),
+                place: format!("{}, pairs of lines", self.segment.place()),
                 reason: error.to_string(),
             });
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use disk::{LocalStorage, SharedStorage};
+use disk::LocalStorage;
 use model::{Labels, TenantId};
 use proptest::prelude::*;
 use ulid::Ulid;
@@ -11,12 +11,13 @@ use super::find::{Found, find};
 use super::needle::Needle;
 use super::rows::{Pairs, RowReader, TimeReader};
 use super::*;
+use crate::files::{LocalFiles, SegmentFiles};
 
 type Row = (i64, String, Vec<(String, String)>);
 
-fn written(dir: &std::path::Path, streams: &[Vec<Row>]) -> (SharedStorage, PathBuf) {
-    let storage = LocalStorage::shared();
-    let path = dir.join(format!("{}.{}", Ulid::generate(), Segment::ENDING));
+fn written(dir: &std::path::Path, streams: &[Vec<Row>]) -> (Ulid, PathBuf) {
+    let id = Ulid::generate();
+    let path = files(dir).path_to_write(id);
     let mut builder = SegmentBuilder::new(TenantId(3), vec![(7, 8)]);
     for (number, rows) in streams.iter().enumerate() {
         builder.begin_stream(Labels::from_pairs([("stream", format!("{number:04}"))]));
@@ -25,16 +26,24 @@ fn written(dir: &std::path::Path, streams: &[Vec<Row>]) -> (SharedStorage, PathB
             builder.push(*at_ns, line.as_bytes(), pairs);
         }
     }
-    disk::publish(&*storage, &path, |file| builder.write(file)).unwrap();
-    (storage, path)
+    disk::publish(&LocalStorage, &path, |file| builder.write(file)).unwrap();
+    (id, path)
 }
 
-fn opened(storage: &SharedStorage, path: &std::path::Path) -> Result<Segment, model::ReadError> {
-    Segment::open(
-        storage,
-        path,
-        &prometheus_client::metrics::counter::Counter::default(),
-    )
+fn files(dir: &std::path::Path) -> LocalFiles {
+    LocalFiles::new(LocalStorage::shared(), dir.to_owned(), dir.join("quarantine"))
+}
+
+fn opened(dir: &std::path::Path, id: Ulid) -> Result<Segment, model::ReadError> {
+    let bytes_read = prometheus_client::metrics::counter::Counter::default();
+    let (known, inspected) = Segment::inspect(&files(dir), id, &bytes_read)?;
+    // What the catalog keeps is enough to open it.
+    let known = Known::from_row(known.row());
+    let segment = Segment::open(&files(dir), &known, &bytes_read)?;
+    assert_eq!(segment.contents(), inspected.contents());
+    let streams = Segment::streams(&files(dir), &known, &bytes_read)?;
+    assert_eq!(streams, segment.contents().streams);
+    Ok(segment)
 }
 
 fn read(segment: &Segment) -> Result<Vec<Vec<Row>>, model::ReadError> {
@@ -104,8 +113,8 @@ proptest! {
     #[test]
     fn rows_read_back(streams in streams()) {
         let dir = tempfile::tempdir().unwrap();
-        let (storage, path) = written(dir.path(), &streams);
-        let segment = opened(&storage, &path).unwrap();
+        let (id, _) = written(dir.path(), &streams);
+        let segment = opened(dir.path(), id).unwrap();
         prop_assert_eq!(read(&segment).unwrap(), streams);
         prop_assert_eq!(&segment.contents().keys, &vec![(7, 8)]);
     }
@@ -117,8 +126,8 @@ proptest! {
         let text: String = all[pick.index(all.len())].chars().skip(from).take(length).collect();
         prop_assume!(!text.is_empty());
         let dir = tempfile::tempdir().unwrap();
-        let (storage, path) = written(dir.path(), &streams);
-        let segment = opened(&storage, &path).unwrap();
+        let (id, _) = written(dir.path(), &streams);
+        let segment = opened(dir.path(), id).unwrap();
         let mut lines = RowReader::new(&segment, &segment.contents().lines);
         let found = match find(&segment, &mut lines, &[vec![Needle::new(&text)]]).unwrap() {
             Found::All => (0..all.len() as u32).collect(),
@@ -150,7 +159,7 @@ fn a_flipped_bit_is_named() {
             Vec::new(),
         )
     });
-    let (storage, path) = written(dir.path(), &[rows.collect()]);
+    let (id, path) = written(dir.path(), &[rows.collect()]);
     let whole = std::fs::read(&path).unwrap();
     let mut harmless = 0;
     for place in 0..whole.len() {
@@ -162,7 +171,7 @@ fn a_flipped_bit_is_named() {
             find(&segment, &mut lines, &[vec![Needle::new("fedcba9876543210")]])?;
             read(&segment)
         };
-        match opened(&storage, &path).and_then(read_and_search) {
+        match opened(dir.path(), id).and_then(read_and_search) {
             Ok(_) => harmless += 1,
             Err(error) => assert!(error.to_string().contains("segment"), "{error}"),
         }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use model::{Labels, ReadError, TenantId};
 use ulid::Ulid;
 
-use super::{Inner, log_number, sort_segments};
+use super::{Change, Inner, log_number};
 use crate::buffer::{Buffer, Piece, sorted_rows};
 use crate::error::LakeError;
-use crate::limits::BATCH_MEMORY_MS;
-use crate::segment::{Segment, SegmentBuilder};
+use crate::limits::{COMMIT_SEGMENTS_MAX, SEGMENT_LABEL_BYTES_MAX};
+use crate::segment::{Known, SegmentBuilder};
 use crate::stream_order::Ordered;
+
+/// Lines of a tenant in memory that become a segment.
+type Tenant = (TenantId, Vec<Arc<Buffer>>);
 
 impl Inner {
     pub(super) fn maintain(&self, now_ms: i64) -> Result<(), LakeError> {
@@ -32,14 +35,18 @@ impl Inner {
     }
 
     fn maintain_in_turn(&self, now_ms: i64, seals_all: bool) -> Result<(), LakeError> {
+        self.settle()?;
+        self.set_broken_aside()?;
         // What only gives space back comes first: a full disk may be why the rest failed before.
-        self.expire(now_ms);
+        let expired = self.expire(now_ms);
+        self.remove_leftovers();
         if seals_all || self.is_time_to_seal(now_ms) {
             self.seal(now_ms)?;
         }
         // One at a time, unless somebody waits for all: sealing must not wait for long.
         while self.merge(now_ms)? && seals_all {}
-        Ok(())
+        self.remove_leftovers();
+        expired
     }
 
     fn is_time_to_seal(&self, now_ms: i64) -> bool {
@@ -58,26 +65,13 @@ impl Inner {
             return Ok(());
         }
         let log_before = self.wal.rotate();
-        let tenants = self.held.read().buffers.before(log_before);
+        let tenants: Vec<Tenant> = (self.held.read().buffers.before(log_before))
+            .into_iter()
+            .collect();
         let mut result = Ok(());
-        for (tenant, buffers) in tenants {
-            let segment = match self.write_buffers(tenant, &buffers, log_before, now_ms) {
-                Ok(segment) => segment,
-                // What is wrong with the lines of one tenant does not keep those of others in memory.
-                Err(error) => {
-                    result = result.and(Err(error));
-                    continue;
-                }
-            };
-            let mut held = self.held.write();
-            held.buffers.forget_before(log_before, tenant);
-            let mut segments = held.segments.to_vec();
-            segments.push(Arc::new(segment));
-            sort_segments(&mut segments);
-            held.segments = Arc::new(segments);
-            drop(held);
-            drop(self.keys.lock());
-            self.room.notify_all();
+        for tenants in tenants.chunks(COMMIT_SEGMENTS_MAX) {
+            // What is wrong with the lines of some does not keep those of others in memory.
+            result = result.and(self.seal_tenants(tenants, log_before, now_ms));
         }
         result?;
         log_number::keep(&*self.storage, &self.config.dir, log_before)
@@ -90,13 +84,33 @@ impl Inner {
         Ok(())
     }
 
+    fn seal_tenants(&self, tenants: &[Tenant], log_before: u64, now_ms: i64) -> Result<(), LakeError> {
+        let ids = self.announce(tenants.len(), now_ms)?;
+        let mut change = Change::default();
+        let mut result = Ok(());
+        for ((tenant, buffers), id) in tenants.iter().zip(ids) {
+            match self.write_buffers(*tenant, buffers, (id, log_before), now_ms) {
+                Ok(segments) => {
+                    change.added.extend(segments);
+                    change.sealed.push((*tenant, log_before));
+                }
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        if !change.added.is_empty() {
+            self.commit(change)?;
+        }
+        result
+    }
+
+    /// Writes the lines of a tenant as a segment, or as several where their labels alone would fill one.
     fn write_buffers(
         &self,
         tenant: TenantId,
         buffers: &[Arc<Buffer>],
-        log_before: u64,
+        (id, log_before): (Ulid, u64),
         now_ms: i64,
-    ) -> Result<Segment, LakeError> {
+    ) -> Result<Vec<Arc<Known>>, LakeError> {
         let mut streams: HashMap<&Labels, Vec<&Piece>> = HashMap::new();
         let mut keys = Vec::new();
         for buffer in buffers {
@@ -105,14 +119,26 @@ impl Inner {
                 streams.entry(labels).or_default().extend(pieces);
             }
         }
-        keys.retain(|(_, came_ms)| *came_ms >= now_ms.saturating_sub(BATCH_MEMORY_MS));
+        self.keep_known_keys(tenant, &mut keys, now_ms);
         let streams: BTreeMap<Ordered<'_>, Vec<&Piece>> = streams
             .into_iter()
             .map(|(labels, pieces)| (Ordered(labels), pieces))
             .collect();
-        let mut builder = SegmentBuilder::new(tenant, keys);
-        builder.log_before(log_before);
+        let begin = || {
+            let mut builder = SegmentBuilder::new(tenant, keys.clone());
+            builder.log_before(log_before);
+            builder
+        };
+        let mut builder = begin();
+        let mut label_bytes = 0;
+        let mut written = Vec::new();
         for (Ordered(labels), pieces) in streams {
+            label_bytes += labels.heap_bytes();
+            if label_bytes > SEGMENT_LABEL_BYTES_MAX {
+                let full = std::mem::replace(&mut builder, begin());
+                label_bytes = labels.heap_bytes();
+                written.push(self.announce_and_publish(full, now_ms)?);
+            }
             builder.begin_stream(labels.clone());
             let pieces: Vec<Piece> = pieces.into_iter().cloned().collect();
             for (at_ns, rows, place) in sorted_rows(&pieces, i64::MIN, i64::MAX) {
@@ -120,56 +146,74 @@ impl Inner {
                 builder.push(at_ns, row.line().as_bytes(), row.metadata());
             }
         }
-        self.publish(builder)
+        written.push(self.publish(id, builder)?);
+        Ok(written)
     }
 
-    /// Writes a segment and opens it; it does not answer yet.
-    pub(super) fn publish(&self, builder: SegmentBuilder) -> Result<Segment, LakeError> {
-        let path = self
-            .segment_dir()
-            .join(format!("{}.{}", Ulid::generate(), Segment::ENDING));
-        let written = disk::publish(&*self.storage, &path, |file| builder.write(file));
-        let opened = written
-            .map_err(|source| LakeError::WriteSegment {
-                path: path.clone(),
-                source,
-            })
-            .and_then(|_| {
-                Segment::open(&self.storage, &path, &self.telemetry.bytes_read)
-                    .map_err(|source: ReadError| LakeError::ReadSegment { source })
-            });
-        if opened.is_ok() {
-            self.telemetry.segments_written.inc();
-        } else {
-            // It may have its name already; its lines will be written again, and must not be there twice.
-            let _ = self.storage.remove(&path);
-        }
-        opened
+    /// Leaves those keys that are still looked for.
+    pub(super) fn keep_known_keys(&self, tenant: TenantId, keys: &mut Vec<(u128, i64)>, now_ms: i64) {
+        let known = self.keys.lock();
+        keys.retain(|(key, _)| known.knows(tenant, *key, now_ms));
     }
 
     /// Gives up segments whose time is over, and the oldest ones where all take too much space.
-    fn expire(&self, now_ms: i64) {
+    fn expire(&self, now_ms: i64) -> Result<(), LakeError> {
         let oldest_ms = now_ms.saturating_sub(self.config.retention.as_millis_i64());
         let oldest_ns = oldest_ms.saturating_mul(1_000_000);
-        let mut held = self.held.write();
-        let mut bytes: u64 = held.segments.iter().map(|segment| segment.bytes()).sum();
+        let segments = Arc::clone(&self.held.read().segments);
+        let mut bytes: u64 = segments.iter().map(|known| known.bytes).sum();
         bytes += self.wal.disk_bytes();
         let limit = self.config.retention_bytes.unwrap_or(u64::MAX);
-        let (gone, kept): (Vec<_>, Vec<_>) = held.segments.iter().cloned().partition(|segment| {
-            let is_over = segment.contents().max_ns < oldest_ns || bytes > limit;
-            if is_over {
-                bytes = bytes.saturating_sub(segment.bytes());
+        let mut gone = Vec::new();
+        for known in segments.iter() {
+            if known.max_ns < oldest_ns || bytes > limit {
+                bytes = bytes.saturating_sub(known.bytes);
+                gone.push(Arc::clone(known));
             }
-            is_over
-        });
+        }
+        drop(segments);
         if gone.is_empty() {
-            return;
+            return Ok(());
         }
-        held.segments = Arc::new(kept);
-        drop(held);
-        for segment in gone {
-            segment.remove();
-            self.telemetry.segments_expired.inc();
+        let Some(lease) = self.lease(now_ms)? else {
+            return Ok(());
+        };
+        let count = gone.len() as u64;
+        self.commit(Change {
+            gone,
+            lease: Some(lease),
+            ..Change::default()
+        })?;
+        self.telemetry.segments_expired.inc_by(count);
+        Ok(())
+    }
+
+    /// Sets segments aside whose contents cannot be read.
+    fn set_broken_aside(&self) -> Result<(), LakeError> {
+        let mut broken = std::mem::take(&mut *self.broken.lock());
+        broken.sort_by_key(|known| known.id);
+        broken.dedup_by_key(|known| known.id);
+        for known in broken {
+            let read = self.segments.open_once(&known);
+            if let Err(error @ ReadError::Damaged { .. }) = read {
+                self.set_aside(known, &error)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Sets a damaged segment aside: it does not answer any more.
+    pub(super) fn set_aside(&self, known: Arc<Known>, error: &ReadError) -> Result<(), LakeError> {
+        let is_held = (self.held.read().segments.iter()).any(|held| held.id == known.id);
+        if !is_held {
+            return Ok(());
+        }
+        // First: what is left over is removed.
+        let aside = self.files.set_aside(known.id);
+        self.name_damage(format!("{error}; {aside}; all other segments answer"));
+        self.commit(Change {
+            gone: vec![known],
+            ..Change::default()
+        })
     }
 }

@@ -1,108 +1,146 @@
 //! Small segments become larger ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use model::{Labels, ReadError};
-use ulid::Ulid;
+use model::{Labels, ReadError, TenantId};
 
-use super::{Inner, set_aside, sort_segments};
+use super::{Change, Inner};
 use crate::error::LakeError;
-use crate::limits::{BATCH_MEMORY_MS, MERGED_BYTES_MAX, MERGED_SEGMENTS, PAGE_ROWS};
+use crate::limits::{MERGED_BYTES_MAX, MERGED_SEGMENTS, PAGE_ROWS, TRICKLE_WAIT_MS};
 use crate::segment::rows::{Pairs, RowReader, TimeReader};
-use crate::segment::{Segment, SegmentBuilder};
+use crate::segment::{Known, Segment, SegmentBuilder};
 use crate::stream_order::Ordered;
+
+/// How often segments are looked through although none came or went.
+const LOOK_MS: i64 = 60_000;
 
 impl Inner {
     /// Merges some segments that are small, once there are enough of them; tells whether there were.
     pub(super) fn merge(&self, now_ms: i64) -> Result<bool, LakeError> {
-        let Some(small) = self.small_neighbours() else {
+        let Some(small) = self.small_neighbours(now_ms) else {
             return Ok(false);
         };
-        let merged = merged(&small, now_ms).map_err(|source| LakeError::ReadSegment { source });
-        let merged = match merged {
-            Ok(builder) => self.publish(builder)?,
+        let Some(lease) = self.lease(now_ms)? else {
+            return Ok(false);
+        };
+        let failed = |source| LakeError::ReadSegment { source };
+        let merged = (small.iter())
+            .map(|known| self.segments.open_once(known))
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(|opened| merged(&opened, |tenant, keys| self.keep_known_keys(tenant, keys, now_ms)));
+        let builder = match merged {
+            Ok(builder) => builder,
             Err(error) => {
-                self.set_damaged_aside(&small);
-                return Err(error);
+                self.set_damaged_aside(small)?;
+                return Err(failed(error));
             }
         };
-        let mut held = self.held.write();
-        let mut segments = held.segments.to_vec();
-        let gone: BTreeSet<Ulid> = small.iter().map(|segment| segment.id()).collect();
-        segments.retain(|segment| !gone.contains(&segment.id()));
-        segments.push(Arc::new(merged));
-        sort_segments(&mut segments);
-        held.segments = Arc::new(segments);
-        drop(held);
-        for segment in small {
-            segment.remove();
-            self.telemetry.segments_merged.inc();
-        }
+        let added = vec![self.announce_and_publish(builder, now_ms)?];
+        let count = small.len() as u64;
+        self.commit(Change {
+            added,
+            gone: small,
+            lease: Some(lease),
+            ..Change::default()
+        })?;
+        self.telemetry.segments_merged.inc_by(count);
         Ok(true)
     }
 
-    /// The first run of segments of one tenant that are worth merging.
-    fn small_neighbours(&self) -> Option<Vec<Arc<Segment>>> {
-        let segments = Arc::clone(&self.held.read().segments);
-        let tenants: BTreeSet<_> = segments.iter().map(|segment| segment.contents().tenant).collect();
-        for tenant in tenants {
-            // Of every size so many: each line is written again a few times in its life, whatever the flow.
-            let mut by_size: Vec<Vec<Arc<Segment>>> = vec![Vec::new(); 64];
-            for segment in segments
-                .iter()
-                .filter(|segment| segment.contents().tenant == tenant)
-            {
-                let bytes = weight(segment);
-                if bytes.saturating_mul(MERGED_SEGMENTS as u64) > MERGED_BYTES_MAX {
-                    continue;
-                }
-                let size = bytes.max(1).ilog(MERGED_SEGMENTS as u64) as usize;
-                if let Some(same) = by_size.get_mut(size) {
-                    same.push(Arc::clone(segment));
-                    if same.len() == MERGED_SEGMENTS {
-                        return Some(std::mem::take(same));
-                    }
-                }
-            }
+    /// The first segments of one tenant that are worth merging.
+    fn small_neighbours(&self, now_ms: i64) -> Option<Vec<Arc<Known>>> {
+        let (segments, changes) = {
+            let held = self.held.read();
+            (Arc::clone(&held.segments), held.changes)
+        };
+        // Nothing changed since there was nothing: only time may make segments worth it.
+        let mut looked = self.looked.lock();
+        let is_known =
+            |(at_ms, then): &(i64, u64)| *then == changes && now_ms.saturating_sub(*at_ms) < LOOK_MS;
+        if looked.as_ref().is_some_and(is_known) {
+            return None;
         }
-        None
+        let found = enough_of_a_size(&segments).or_else(|| trickle(&segments, now_ms));
+        *looked = found.is_none().then_some((now_ms, changes));
+        found
     }
 
     /// Sets aside those of some segments that cannot be read to their end.
-    fn set_damaged_aside(&self, segments: &[Arc<Segment>]) {
-        for segment in segments {
-            if let Err(error @ ReadError::Damaged { .. }) = merged(&[Arc::clone(segment)], i64::MAX) {
-                let aside = set_aside(&*self.storage, &self.config, segment.path());
-                let mut held = self.held.write();
-                let mut kept = held.segments.to_vec();
-                kept.retain(|known| known.id() != segment.id());
-                held.segments = Arc::new(kept);
-                drop(held);
-                self.name_damage(format!("{error}; {aside}; all other segments answer"));
+    fn set_damaged_aside(&self, segments: Vec<Arc<Known>>) -> Result<(), LakeError> {
+        for known in segments {
+            let read = (self.segments.open_once(&known)).and_then(|segment| merged(&[segment], |_, _| {}));
+            if let Err(error @ ReadError::Damaged { .. }) = read {
+                self.set_aside(known, &error)?;
             }
         }
+        Ok(())
     }
 }
 
-/// About how much memory a segment takes while it is merged, in bytes.
-fn weight(segment: &Segment) -> u64 {
-    const ROW_BYTES: u64 = 64;
-    const STREAM_BYTES: u64 = 256;
-    let contents = segment.contents();
-    let (rows, streams) = (contents.rows as u64, contents.streams.len() as u64);
-    contents.line_bytes + ROW_BYTES * rows + STREAM_BYTES * streams + segment.bytes()
+fn is_small(known: &Known) -> bool {
+    known.weight_bytes().saturating_mul(MERGED_SEGMENTS as u64) <= MERGED_BYTES_MAX
+}
+
+/// So many segments of a tenant of about the same size: each line is written again a few times in its life, whatever the flow.
+fn enough_of_a_size(segments: &[Arc<Known>]) -> Option<Vec<Arc<Known>>> {
+    let mut by_size: HashMap<(TenantId, u32), Vec<&Arc<Known>>> = HashMap::new();
+    for known in segments.iter().filter(|known| is_small(known)) {
+        let size = known.weight_bytes().max(1).ilog(MERGED_SEGMENTS as u64);
+        let same = by_size.entry((known.tenant, size)).or_default();
+        same.push(known);
+        if same.len() == MERGED_SEGMENTS {
+            return Some(same.iter().map(|known| Arc::clone(known)).collect());
+        }
+    }
+    None
+}
+
+/// Segments of a tenant that waited for others of their size in vain: those that are there, as long as a larger one is not written again for
+/// little more.
+fn trickle(segments: &[Arc<Known>], now_ms: i64) -> Option<Vec<Arc<Known>>> {
+    let since_ms = now_ms.saturating_sub(TRICKLE_WAIT_MS);
+    let waits =
+        |known: &Known| i64::try_from(known.id.timestamp_ms()).is_ok_and(|made_ms| made_ms <= since_ms);
+    let mut by_tenant: BTreeMap<TenantId, Vec<&Arc<Known>>> = BTreeMap::new();
+    for known in segments.iter().filter(|known| is_small(known) && waits(known)) {
+        by_tenant.entry(known.tenant).or_default().push(known);
+    }
+    for mut small in by_tenant.into_values() {
+        small.sort_by_key(|known| known.weight_bytes());
+        let mut weight = 0;
+        let mut count = 0;
+        for known in &small {
+            let own = known.weight_bytes();
+            let is_worth_it = count == 0 || own <= weight * MERGED_SEGMENTS as u64;
+            if !is_worth_it || weight + own > MERGED_BYTES_MAX {
+                break;
+            }
+            weight += own;
+            count += 1;
+        }
+        if count > 1 {
+            small.truncate(count);
+            // In the order in which they are held: of equal times the line that came first is first.
+            small.sort_by_key(|known| (known.max_ns, known.id));
+            return Some(small.into_iter().cloned().collect());
+        }
+    }
+    None
 }
 
 /// The lines of some segments of one tenant together.
-fn merged(segments: &[Arc<Segment>], now_ms: i64) -> Result<SegmentBuilder, ReadError> {
+fn merged(
+    segments: &[Arc<Segment>],
+    keep_keys: impl FnOnce(TenantId, &mut Vec<(u128, i64)>),
+) -> Result<SegmentBuilder, ReadError> {
     let contents = || segments.iter().map(|segment| segment.contents());
     let tenant = contents()
         .next()
         .map(|contents| contents.tenant)
         .unwrap_or_default();
     let mut keys: Vec<(u128, i64)> = contents().flat_map(|contents| contents.keys.clone()).collect();
-    keys.retain(|(_, came_ms)| *came_ms >= now_ms.saturating_sub(BATCH_MEMORY_MS));
+    keep_keys(tenant, &mut keys);
     let mut builder = SegmentBuilder::new(tenant, keys);
     builder.log_before(
         contents()
@@ -144,7 +182,7 @@ fn merged(segments: &[Arc<Segment>], now_ms: i64) -> Result<SegmentBuilder, Read
             pairs.clear();
             source.read(row, &mut line, &mut pairs)?;
             let pairs = pairs.texts().map_err(|error| ReadError::Damaged {
-                place: format!("segment {}", source.segment.path().display()),
+                place: source.segment.place().to_owned(),
                 reason: format!("a pair is not UTF-8: {error}"),
             })?;
             builder.push(at_ns, &line, pairs.into_iter());

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::{
-    Direction, Labels, LogBatch, LogFlow, LogRead, LogRow, LogSelection, MetadataColumn, ReadError,
+    Direction, Labels, LogBatch, LogFlow, LogRead, LogRow, LogSelection, MetadataColumn, ReadError, Searched,
     StreamExtent, StreamSelection, TextColumn,
 };
 
 use super::{Inner, Lake};
 use crate::buffer::{Buffer, Piece, sorted_rows};
 use crate::limits::{BATCH_BYTES, BATCH_ROWS};
-use crate::segment::Segment;
+use crate::segment::contents::StreamMeta;
 use crate::segment::rows::Pairs;
+use crate::segment::{Known, Segment};
 
 impl LogRead for Lake {
     fn read(
@@ -20,11 +21,19 @@ impl LogRead for Lake {
         selection: &LogSelection,
         take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
     ) -> Result<(), ReadError> {
+        self.inner.read(selection, take).map(|_| ())
+    }
+
+    fn read_counted(
+        &self,
+        selection: &LogSelection,
+        take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
+    ) -> Result<Searched, ReadError> {
         self.inner.read(selection, take)
     }
 
     fn streams(&self, selection: &StreamSelection) -> Result<Vec<StreamExtent>, ReadError> {
-        Ok(self.inner.streams(selection))
+        self.inner.streams(selection)
     }
 }
 
@@ -35,6 +44,8 @@ pub(super) struct Reading<'r> {
     pub(super) from_ns: i64,
     pub(super) to_ns: i64,
     pub(super) is_over: bool,
+    /// What was looked through so far.
+    pub(super) searched: Searched,
     /// Takes rows of a stream; what it takes out of the columns is gone.
     take: &'r mut dyn FnMut(&Labels, &mut Columns) -> Result<LogFlow, ReadError>,
     /// Streams that were judged before.
@@ -65,6 +76,7 @@ impl<'r> Reading<'r> {
             from_ns: selection.from_ns,
             to_ns: selection.to_ns,
             is_over: selection.from_ns >= selection.to_ns,
+            searched: Searched::default(),
             take,
             judged: HashMap::new(),
         }
@@ -159,68 +171,104 @@ impl Inner {
         &self,
         selection: &LogSelection,
         take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Searched, ReadError> {
         let (mut segments, buffers) = {
             let held = self.held.read();
             let buffers: Vec<Arc<Buffer>> = held.buffers.of(selection.tenant).cloned().collect();
             (held.segments.to_vec(), buffers)
         };
-        segments.retain(|segment| segment.contents().tenant == selection.tenant);
+        segments.retain(|known| known.tenant == selection.tenant);
         let mut lend = |stream: &Labels, columns: &mut Columns| columns.lend(stream, take);
         let mut reading = Reading::new(selection, &mut lend);
+        reading.searched.segments = segments.len() as u64;
         if reading.is_backward() {
             reading.buffers(&buffers)?;
             segments.reverse();
-            self.read_segments(&segments, &mut reading)
+            self.read_segments(&segments, &mut reading)?;
         } else {
-            segments.sort_by_key(|segment| segment.contents().min_ns);
-            segments.retain(|segment| reading.may_want(segment));
+            segments.sort_by_key(|known| known.min_ns);
+            segments.retain(|known| reading.may_want(known));
             if segments.len() > 1 {
                 self.read_ahead(&segments, &mut reading)?;
             } else {
                 self.read_segments(&segments, &mut reading)?;
             }
-            reading.buffers(&buffers)
+            reading.buffers(&buffers)?;
         }
+        Ok(reading.searched)
     }
 
     pub(super) fn read_segments(
         &self,
-        segments: &[Arc<Segment>],
+        segments: &[Arc<Known>],
         reading: &mut Reading<'_>,
     ) -> Result<(), ReadError> {
-        for segment in segments {
+        for known in segments {
             if reading.is_over {
                 break;
             }
-            let read = reading.segment(segment);
-            if let Err(error @ ReadError::Damaged { .. }) = &read {
-                self.name_damage(error.to_string());
+            if reading.may_want(known) {
+                let segment = self.open_for(known, reading)?;
+                let read = reading.segment(&segment);
+                if let Err(error @ ReadError::Damaged { .. }) = &read {
+                    self.name_damage(error.to_string());
+                }
+                read?;
             }
-            read?;
         }
         Ok(())
     }
 
-    fn streams(&self, selection: &StreamSelection) -> Vec<StreamExtent> {
+    /// Opens a segment that is asked for; what cannot be opened for damage will be set aside.
+    fn open_for(&self, known: &Arc<Known>, reading: &mut Reading<'_>) -> Result<Arc<Segment>, ReadError> {
+        if let Some(segment) = self.segments.find(known.id) {
+            return Ok(segment);
+        }
+        reading.searched.opened += 1;
+        let opened = self.segments.open(known);
+        if let Err(error) = &opened {
+            self.note_broken(known, error);
+        }
+        opened
+    }
+
+    fn note_broken(&self, known: &Arc<Known>, error: &ReadError) {
+        if matches!(error, ReadError::Damaged { .. }) {
+            let mut broken = self.broken.lock();
+            if broken.iter().all(|other| other.id != known.id) {
+                broken.push(Arc::clone(known));
+            }
+        }
+    }
+
+    fn streams(&self, selection: &StreamSelection) -> Result<Vec<StreamExtent>, ReadError> {
         let (segments, buffers) = {
             let held = self.held.read();
             let buffers: Vec<Arc<Buffer>> = held.buffers.of(selection.tenant).cloned().collect();
             (Arc::clone(&held.segments), buffers)
         };
-        let mut extents: BTreeMap<&Labels, (u64, u64, u64)> = BTreeMap::new();
-        let overlaps = |min_ns: i64, max_ns: i64| max_ns >= selection.from_ns && min_ns < selection.to_ns;
-        for segment in segments.iter() {
-            let contents = segment.contents();
-            if contents.tenant != selection.tenant || !overlaps(contents.min_ns, contents.max_ns) {
+        let mut extents = Extents::default();
+        for known in segments.iter() {
+            let may_meet = || {
+                selection.any_of.is_empty() || selection.any_of.iter().any(|all| known.labels.may_meet(all))
+            };
+            if known.tenant != selection.tenant
+                || !known.overlaps(selection.from_ns, selection.to_ns)
+                || !may_meet()
+            {
                 continue;
             }
-            for (number, stream) in contents.streams.iter().enumerate() {
-                if overlaps(stream.min_ns, stream.max_ns) && selection.selects(&stream.labels) {
-                    let extent = extents.entry(&stream.labels).or_default();
-                    extent.0 += contents.rows_of(number).len() as u64;
-                    extent.1 += stream.line_bytes;
-                    extent.2 += 1;
+            if let Some(segment) = self.segments.find(known.id) {
+                extents.add_segment(&segment.contents().streams, selection);
+                continue;
+            }
+            // The rest of the contents would only push out what others need.
+            let streams = Segment::streams(&*self.files, known, &self.telemetry.bytes_read);
+            match streams {
+                Ok(streams) => extents.add_segment(&streams, selection),
+                Err(error) => {
+                    self.note_broken(known, &error);
+                    return Err(error);
                 }
             }
         }
@@ -231,24 +279,57 @@ impl Inner {
                 }
                 let rows = sorted_rows(pieces, selection.from_ns, selection.to_ns);
                 if !rows.is_empty() {
-                    let extent = extents.entry(labels).or_default();
-                    extent.0 += rows.len() as u64;
                     let bytes = rows
                         .iter()
                         .map(|(_, rows, place)| rows.row(*place).line().len() as u64);
-                    extent.1 += bytes.sum::<u64>();
-                    extent.2 += 1;
+                    extents.add(labels, rows.len() as u64, bytes.sum());
                 }
             }
         }
-        let extents = extents
-            .into_iter()
-            .map(|(labels, (lines, bytes, pieces))| StreamExtent {
-                labels: labels.clone(),
-                lines,
-                bytes,
-                pieces,
-            });
+        Ok(extents.into_list())
+    }
+}
+
+/// How much there is of each stream.
+#[derive(Debug, Default)]
+struct Extents {
+    /// Lines, bytes of them, and pieces of files.
+    streams: BTreeMap<Labels, (u64, u64, u64)>,
+}
+
+impl Extents {
+    fn add(&mut self, labels: &Labels, lines: u64, bytes: u64) {
+        let add = |extent: &mut (u64, u64, u64)| {
+            extent.0 += lines;
+            extent.1 += bytes;
+            extent.2 += 1;
+        };
+        match self.streams.get_mut(labels) {
+            Some(extent) => add(extent),
+            None => add(self.streams.entry(labels.clone()).or_default()),
+        }
+    }
+
+    fn add_segment(&mut self, streams: &[StreamMeta], selection: &StreamSelection) {
+        let mut start = 0;
+        for stream in streams {
+            let rows = stream.rows_end - start;
+            start = stream.rows_end;
+            let overlaps = stream.max_ns >= selection.from_ns && stream.min_ns < selection.to_ns;
+            if overlaps && selection.selects(&stream.labels) {
+                self.add(&stream.labels, rows as u64, stream.line_bytes);
+            }
+        }
+    }
+
+    fn into_list(self) -> Vec<StreamExtent> {
+        let extents = self.streams.into_iter();
+        let extents = extents.map(|(labels, (lines, bytes, pieces))| StreamExtent {
+            labels,
+            lines,
+            bytes,
+            pieces,
+        });
         extents.collect()
     }
 }

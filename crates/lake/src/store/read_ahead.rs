@@ -10,7 +10,7 @@ use model::{Labels, LogFlow, ReadError};
 use super::Inner;
 use super::read::{Columns, Reading};
 use crate::limits::{BATCH_ROWS, PARCELS_AHEAD};
-use crate::segment::Segment;
+use crate::segment::Known;
 
 /// Rows of some streams that are passed on together: passing on costs more than a few rows do.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl Inner {
     /// Hands over what segments have, oldest first, reading some rows ahead.
     pub(super) fn read_ahead(
         &self,
-        segments: &[Arc<Segment>],
+        segments: &[Arc<Known>],
         reading: &mut Reading<'_>,
     ) -> Result<(), ReadError> {
         let (parcels, next) = sync_channel(PARCELS_AHEAD);
@@ -74,26 +74,35 @@ impl Inner {
             };
             let reader = scope.spawn(move || {
                 let mut take = |stream: &Labels, columns: &mut Columns| Ok(sender.take(stream, columns));
-                let read = self.read_segments(segments, &mut Reading::new(selection, &mut take));
+                let mut ahead = Reading::new(selection, &mut take);
+                let read = self.read_segments(segments, &mut ahead);
+                let searched = ahead.searched;
                 sender.send();
-                read
+                (read, searched)
             });
             for parcel in next {
                 let mut emptied = Vec::with_capacity(parcel.streams.len());
                 for (stream, mut columns) in parcel.streams {
                     reading.hand_over(&stream, &mut columns)?;
                     if reading.is_over {
-                        // The channel goes, and the reader ends when it sends next.
-                        return Ok(());
+                        break;
                     }
                     emptied.push(columns);
+                }
+                if reading.is_over {
+                    // The channel goes, and the reader ends when it sends next.
+                    break;
                 }
                 wanted_to.store(reading.to_ns, Ordering::Relaxed);
                 // Where there are enough of them they may go.
                 let _ = used.try_send(emptied);
             }
             match reader.join() {
-                Ok(read) => read,
+                // Where nobody wants more, nobody wants to know why there was none.
+                Ok((read, searched)) => {
+                    reading.searched += searched;
+                    if reading.is_over { Ok(()) } else { read }
+                }
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         })

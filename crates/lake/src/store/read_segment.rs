@@ -6,10 +6,10 @@ use model::ReadError;
 
 use super::read::{Columns, Reading};
 use crate::limits::{BATCH_BYTES, BATCH_ROWS, FIRST_BATCH_ROWS, PAGE_ROWS};
-use crate::segment::Segment;
 use crate::segment::find::{Found, find};
 use crate::segment::needle::Needle;
 use crate::segment::rows::{RowReader, TimeReader};
+use crate::segment::{Known, Segment};
 
 /// A segment that is being read.
 struct Opened<'s> {
@@ -21,18 +21,22 @@ struct Opened<'s> {
 }
 
 impl Reading<'_> {
-    /// Whether a segment may have something of the time that is wanted.
-    pub(super) fn may_want(&self, segment: &Segment) -> bool {
-        let contents = segment.contents();
-        contents.max_ns >= self.from_ns && contents.min_ns < self.to_ns
+    /// Whether a segment may have something of the time and of the streams that are wanted; counts those that have not.
+    pub(super) fn may_want(&mut self, known: &Known) -> bool {
+        if !known.overlaps(self.from_ns, self.to_ns) {
+            self.searched.ruled_out_by_time += 1;
+            return false;
+        }
+        if !known.labels.may_meet(&self.selection.matchers) {
+            self.searched.ruled_out_by_stream += 1;
+            return false;
+        }
+        true
     }
 
     /// Hands over what a segment has of what is wanted.
     pub(super) fn segment(&mut self, segment: &Segment) -> Result<(), ReadError> {
         let contents = segment.contents();
-        if !self.may_want(segment) {
-            return Ok(());
-        }
         let mut streams = Vec::new();
         for (number, stream) in contents.streams.iter().enumerate() {
             let overlaps = stream.max_ns >= self.from_ns && stream.min_ns < self.to_ns;
@@ -41,6 +45,7 @@ impl Reading<'_> {
             }
         }
         if streams.is_empty() {
+            self.searched.ruled_out_by_stream += 1;
             return Ok(());
         }
         let mut opened = Opened {
@@ -55,6 +60,11 @@ impl Reading<'_> {
             .map(|group| group.iter().map(|text| Needle::new(text)).collect())
             .collect();
         let found = find(segment, &mut opened.lines, &groups)?;
+        if matches!(&found, Found::Rows(rows) if rows.is_empty()) {
+            self.searched.ruled_out_by_text += 1;
+            return Ok(());
+        }
+        self.searched.read += 1;
         for stream in streams {
             self.stream(&mut opened, stream, &found)?;
             if self.is_over {

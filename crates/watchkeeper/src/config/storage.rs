@@ -56,6 +56,8 @@ pub(crate) struct Logs {
     pub(crate) future_limit: Option<HumanDuration>,
     /// How many streams of a tenant may take lines at a time.
     pub(crate) streams_max: Option<usize>,
+    /// How much memory contents of segments may take.
+    pub(crate) read_cache_size: Option<HumanBytes>,
 }
 
 /// `storage.logs.retention:`
@@ -156,6 +158,10 @@ impl Storage {
             retention_bytes: size.filter(|bytes| *bytes > 0),
             future_limit: self.logs.future_limit.unwrap_or(default.future_limit),
             streams_max: self.logs.streams_max.unwrap_or(default.streams_max),
+            contents_cache_bytes: self
+                .logs
+                .read_cache_size
+                .map_or(default.contents_cache_bytes, |size| size.0),
             ..default
         }
     }

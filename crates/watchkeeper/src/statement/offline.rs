@@ -7,6 +7,7 @@ use anyhow::Context;
 use futures::{StreamExt, TryStreamExt};
 use model::TenantId;
 use stdx::clock::SharedClock;
+use tokio::runtime::Handle;
 use web::{Sql, SqlForm, SqlQuestion};
 
 use super::Chunks;
@@ -32,13 +33,18 @@ pub(super) async fn ask(
         )
     };
     let (folder, now_ms) = (data_dir.to_owned(), clock.now_ms());
+    let state = state::State::open(folder.join("state.db"), Arc::clone(&clock))
+        .await
+        .with_context(in_use)?;
+    let catalog = lake::Catalog::new(state, Handle::current());
     let open = move || -> anyhow::Result<_> {
         let (db, found) = tsdb::Db::open(tsdb::Config::in_dir(folder.join("series")), now_ms)?;
         let config = lake::Config {
             dir: folder.join("logs"),
             ..lake::Config::default()
         };
-        let (logs, lines) = lake::Lake::open(config, lake::Telemetry::default(), now_ms)?;
+        let parts = lake::Parts::new(catalog, lake::Telemetry::default());
+        let (logs, lines) = lake::Lake::open(config, parts, now_ms)?;
         for damage in found.damage.iter().chain(&lines.damage) {
             tracing::warn!(damage, "damage in the data folder");
         }

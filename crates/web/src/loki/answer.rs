@@ -97,7 +97,9 @@ impl From<ReadError> for LokiError {
         let status = match error {
             ReadError::Closed => StatusCode::SERVICE_UNAVAILABLE,
             ReadError::Limit { .. } => StatusCode::BAD_REQUEST,
-            ReadError::Damaged { .. } | ReadError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            ReadError::Damaged { .. } | ReadError::Io { .. } | ReadError::Version { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         };
         Self::new(status, error.to_string())
     }

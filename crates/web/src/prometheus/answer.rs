@@ -141,9 +141,9 @@ impl From<model::ReadError> for ApiError {
         match error {
             model::ReadError::Closed => Self::unavailable(error.to_string()),
             model::ReadError::Limit { .. } => Self::execution(error.to_string()),
-            model::ReadError::Damaged { .. } | model::ReadError::Io { .. } => {
-                Self::internal(error.to_string())
-            }
+            model::ReadError::Damaged { .. }
+            | model::ReadError::Io { .. }
+            | model::ReadError::Version { .. } => Self::internal(error.to_string()),
         }
     }
 }
