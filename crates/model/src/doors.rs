@@ -248,6 +248,18 @@ pub enum ReadError {
         /// The newest version that is known.
         known: u32,
     },
+    /// More of the files would have to be read than a question may.
+    #[error(
+        "more than {bytes_max} bytes of segments would have to be read for this; ask for a shorter time, for fewer streams or for a text \
+         that fewer lines hold, or raise server.query_read_max"
+    )]
+    TooMuch {
+        /// How many bytes may be read.
+        bytes_max: u64,
+    },
+    /// The time was up, or who asked has left.
+    #[error("the reading was interrupted")]
+    Interrupted,
     /// A limit was hit.
     #[error("{what} exceeds the limit of {limit}")]
     Limit {

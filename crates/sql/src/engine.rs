@@ -19,7 +19,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion_functions_json::udfs::json_union_to_text_udf;
 use futures::{Stream, StreamExt};
-use model::{LogRead, TenantId};
+use model::{LogRead, ReadBudget, TenantId};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -66,6 +66,8 @@ pub struct Question {
     pub now_ms: i64,
     /// When to give up.
     pub timeout: Duration,
+    /// Most bytes of segments that may be read; `None`: no limit.
+    pub read_bytes_max: Option<u64>,
     /// Most bytes of memory; beyond, rows are sorted, joined and grouped on disk.
     pub memory_max: usize,
 }
@@ -292,7 +294,12 @@ async fn context(
     let context = SessionContext::new_with_state(state);
     if let Some(store) = tables.logs {
         let (tenant, watch) = (question.tenant, watch.clone());
-        let table = tokio::task::spawn_blocking(move || LogsTable::new(store, tenant, watch)).await;
+        let budget = ReadBudget::new(
+            Some(watch.deadline()),
+            Some(Arc::clone(&watch.cancel)),
+            question.read_bytes_max,
+        );
+        let table = tokio::task::spawn_blocking(move || LogsTable::new(store, tenant, watch, budget)).await;
         let table = table.map_err(|error| fault(Err(error)))??;
         context
             .register_table(logs_table::NAME, Arc::new(table))

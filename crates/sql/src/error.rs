@@ -24,6 +24,9 @@ pub enum SqlError {
         /// The setting.
         mend: &'static str,
     },
+    /// More would have to be read than a statement may read.
+    #[error("{0}")]
+    TooManyBytes(String),
     /// The time was up.
     #[error("the statement took longer than {}; ask for a shorter time, or raise server.query_timeout", stdx::HumanDuration(*.0))]
     Timeout(Duration),
@@ -43,7 +46,7 @@ impl SqlError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Statement(_) | Self::NotAQuestion(_) => "bad_data",
-            Self::TooMuch { .. } => "limit",
+            Self::TooMuch { .. } | Self::TooManyBytes(_) => "limit",
             Self::Timeout(_) => "timeout",
             Self::Cancelled => "canceled",
             Self::Store(_) => "execution",
@@ -116,6 +119,8 @@ impl From<ReadError> for SqlError {
                 reason: error.to_string(),
                 mend: "server.query_memory_max",
             },
+            ReadError::TooMuch { .. } => Self::TooManyBytes(error.to_string()),
+            ReadError::Interrupted => Self::Cancelled,
             other => Self::Store(other.to_string()),
         }
     }

@@ -14,13 +14,15 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
 };
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+};
 use datafusion::physical_plan::sort_pushdown::SortOrderPushdownResult;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, ReplaceChildrenOptions,
 };
-use model::{Direction, LogBatch, LogFlow, LogRead, LogSelection};
+use model::{Direction, LogBatch, LogFlow, LogRead, LogSelection, ReadError, Searched};
 use tokio::sync::mpsc::Sender;
 
 use crate::error::SqlError;
@@ -91,14 +93,38 @@ impl LogScan {
                     LogFlow::Stop
                 }
             };
-        store.read(&selection, &mut take).map_err(SqlError::from)?;
+        let read = store.read_counted(&selection, &mut take);
         if let Some(failure) = failure {
             return Err(failure);
+        }
+        match read {
+            Ok(searched) => self.count(&searched),
+            // Whatever interrupted it tells why.
+            Err(ReadError::Interrupted) => self.watch.check()?,
+            Err(error) => return Err(SqlError::from(error).into()),
         }
         if gathered.rows() > 0 {
             hand_over(&mut gathered, batches, measured)?;
         }
         Ok(())
+    }
+
+    /// For `EXPLAIN ANALYZE`.
+    fn count(&self, searched: &Searched) {
+        for (name, count) in [
+            ("segments", searched.segments),
+            ("ruled_out_by_time", searched.ruled_out_by_time),
+            ("ruled_out_by_stream", searched.ruled_out_by_stream),
+            ("ruled_out_by_text", searched.ruled_out_by_text),
+            ("segments_read", searched.read),
+        ] {
+            let counter = MetricBuilder::new(&self.metrics).counter(name, 0);
+            counter.add(usize::try_from(count).unwrap_or(usize::MAX));
+        }
+        if let Some(budget) = &self.selection.budget {
+            let bytes = MetricBuilder::new(&self.metrics).counter("bytes_read", 0);
+            bytes.add(usize::try_from(budget.bytes()).unwrap_or(usize::MAX));
+        }
     }
 
     fn take(

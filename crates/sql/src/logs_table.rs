@@ -8,7 +8,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use model::{LogRead, LogSelection, ReadError, StreamSelection, TenantId};
+use model::{LogRead, LogSelection, ReadBudget, ReadError, StreamSelection, TenantId};
 
 use crate::hints::{Hints, Said};
 use crate::limits::LABEL_COLUMNS_MAX;
@@ -33,6 +33,8 @@ pub(crate) struct LogsTable {
     columns: Vec<Column>,
     schema: SchemaRef,
     watch: Watch,
+    /// What all readings of the statement together may cost.
+    budget: Arc<ReadBudget>,
 }
 
 impl LogsTable {
@@ -41,6 +43,7 @@ impl LogsTable {
         store: Arc<dyn LogRead>,
         tenant: TenantId,
         watch: Watch,
+        budget: Arc<ReadBudget>,
     ) -> std::result::Result<Self, ReadError> {
         let everything = StreamSelection {
             tenant,
@@ -56,6 +59,7 @@ impl LogsTable {
             columns,
             schema: Arc::new(Schema::new(fields)),
             watch,
+            budget,
         })
     }
 }
@@ -127,6 +131,7 @@ impl TableProvider for LogsTable {
             holds: hints.holds,
             needs_lines: columns.contains(&Column::Line),
             metadata: metadata(&columns),
+            budget: Some(Arc::clone(&self.budget)),
             ..LogSelection::default()
         };
         let scan = LogScan::new(

@@ -11,12 +11,17 @@ use support::{Server, client};
 
 const CONFIG: &str = "collect: { host: false, self: false }\nserver: { query_memory_max: 16MiB }\n";
 
-const COUNT: &str = "SELECT service_name, detected_level, count(*) AS lines FROM logs GROUP BY 1, 2 ORDER BY 1, 2";
+const COUNT: &str =
+    "SELECT service_name, detected_level, count(*) AS lines FROM logs GROUP BY 1, 2 ORDER BY 1, 2";
 
 const COUNTED: &str = "service_name,detected_level,lines\nbank,error,50\nshop,info,100\n";
 
 fn sql(server: &Server, arguments: &[&str]) -> Output {
-    support::command(&server.folder).arg("sql").args(arguments).output().unwrap()
+    support::command(&server.folder)
+        .arg("sql")
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn printed(output: Output) -> String {
@@ -36,7 +41,9 @@ async fn push(server: &Server) {
         json!({"stream": {"service_name": service}, "values": values})
     };
     let body = json!({"streams": [stream("shop", "info", 100), stream("bank", "error", 50)]});
-    let push = client().post(format!("{}/loki/api/v1/push", server.url)).json(&body);
+    let push = client()
+        .post(format!("{}/loki/api/v1/push", server.url))
+        .json(&body);
     assert_eq!(push.send().await.unwrap().status(), 204);
 }
 
@@ -53,8 +60,12 @@ async fn lines_and_metrics_are_asked_in_sql() {
         "service  lines\nbank        50\nshop       100\n(2 rows)\n"
     );
     let answer: Value = serde_json::from_str(&ask(&[COUNT, "-o", "json"])).unwrap();
-    assert_eq!(answer["data"][0], json!({"service_name": "bank", "detected_level": "error", "lines": 50}));
-    let joined = "SELECT m.value, count(*) AS lines FROM promql('vector(2) * 3') AS m CROSS JOIN logs GROUP BY 1";
+    assert_eq!(
+        answer["data"][0],
+        json!({"service_name": "bank", "detected_level": "error", "lines": 50})
+    );
+    let joined =
+        "SELECT m.value, count(*) AS lines FROM promql('vector(2) * 3') AS m CROSS JOIN logs GROUP BY 1";
     assert_eq!(ask(&[joined, "-o", "csv"]), "value,lines\n6.0,150\n");
 
     let refused = sql(&server, &["--url", &server.url, "DROP TABLE logs"]);
@@ -78,17 +89,42 @@ async fn every_form_over_http(server: &Server) {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     let counted = (200, COUNTED.to_owned());
-    assert_eq!(text(client().post(&url).header("accept", "text/csv").body(COUNT)).await, counted);
-    assert_eq!(text(client().post(&url).json(&json!({"query": COUNT, "format": "csv"}))).await, counted);
-    let form = client().post(&url).header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(
+        text(client().post(&url).header("accept", "text/csv").body(COUNT)).await,
+        counted
+    );
+    assert_eq!(
+        text(
+            client()
+                .post(&url)
+                .json(&json!({"query": COUNT, "format": "csv"}))
+        )
+        .await,
+        counted
+    );
+    let form = client()
+        .post(&url)
+        .header("content-type", "application/x-www-form-urlencoded");
     let fields = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("query", COUNT), ("format", "csv")])
         .finish();
     assert_eq!(text(form.body(fields)).await, counted);
-    assert_eq!(text(client().get(&url).query(&[("query", COUNT), ("format", "csv")])).await, counted);
+    assert_eq!(
+        text(client().get(&url).query(&[("query", COUNT), ("format", "csv")])).await,
+        counted
+    );
 
-    let arrow = client().post(&url).query(&[("format", "arrow")]).body(COUNT).send().await.unwrap();
-    assert_eq!(arrow.headers()["content-type"], "application/vnd.apache.arrow.stream");
+    let arrow = client()
+        .post(&url)
+        .query(&[("format", "arrow")])
+        .body(COUNT)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        arrow.headers()["content-type"],
+        "application/vnd.apache.arrow.stream"
+    );
     assert!(arrow.bytes().await.unwrap().starts_with(&[0xff; 4]));
 
     let (status, body) = text(client().post(&url).body("SELECT nothing FROM logs")).await;

@@ -36,6 +36,8 @@ pub struct Config {
     pub query_samples_max: usize,
     /// Memory that the values of one query may take.
     pub query_memory_max: HumanBytes,
+    /// Bytes of segments of log lines that one query may read; no limit where it is not set.
+    pub query_read_max: Option<HumanBytes>,
     /// Disk that the rows of all running SQL statements may take, where they do not fit into memory.
     pub query_spill_max: HumanBytes,
     /// Memory for answers to range queries that are used again; 0: none are kept.
@@ -86,6 +88,7 @@ impl Default for Config {
             query_concurrency: None,
             query_samples_max: 50_000_000,
             query_memory_max: HumanBytes(promql::limits::MEMORY_MAX as u64),
+            query_read_max: None,
             query_spill_max: HumanBytes(QUERY_SPILL_BYTES),
             query_cache_size: HumanBytes(QUERY_CACHE_BYTES),
             query_lookback: HumanDuration::from_secs(300),

@@ -79,6 +79,8 @@ pub struct SqlQuestion {
     pub form: SqlForm,
     /// When to give up.
     pub timeout: Duration,
+    /// Most bytes of segments that may be read; `None`: no limit.
+    pub read_bytes_max: Option<u64>,
     /// Most bytes of memory.
     pub memory_max: usize,
 }

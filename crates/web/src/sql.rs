@@ -46,6 +46,7 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, asked: Asked) -> Result<
         statement: asked.statement,
         form: asked.form,
         timeout: timeout.saturating_sub(place.queued()),
+        read_bytes_max: app.config.query_read_max.map(|size| size.0),
         memory_max: usize::try_from(app.config.query_memory_max.0).unwrap_or(usize::MAX),
     };
     let answer = sql.answer(question).await.map_err(|failure| {

@@ -1,5 +1,7 @@
 //! Numbers made of the lines of windows: `rate({…}[5m])`.
 
+use std::sync::Arc;
+
 use model::{Direction, LogBatch, LogFlow, LogSelection, MatcherOp};
 
 use super::column::{ABSENT, Column, is_present};
@@ -83,6 +85,7 @@ impl Evaluator<'_> {
             holds_decides,
             json_fields,
             metadata: fields.wanted_names(),
+            budget: Some(Arc::clone(&self.budget)),
         };
         let mut reading = Reading {
             evaluator: self,
@@ -111,7 +114,7 @@ impl Reading<'_, '_> {
     fn read(&mut self, selection: &LogSelection) -> Result<(), EvalError> {
         let store = self.evaluator.store;
         let mut outcome = Ok(());
-        let read = store.read(selection, &mut |batch| match self.batch(batch) {
+        let read = store.read_counted(selection, &mut |batch| match self.batch(batch) {
             Ok(()) => LogFlow::More,
             Err(error) => {
                 outcome = Err(error);
@@ -119,7 +122,7 @@ impl Reading<'_, '_> {
             }
         });
         outcome?;
-        read.map_err(EvalError::Storage)
+        self.evaluator.settle(read)
     }
 
     fn batch(&mut self, batch: &LogBatch<'_>) -> Result<(), EvalError> {

@@ -96,6 +96,7 @@ pub(crate) fn question(statement: &str, format: Format) -> Question {
         format,
         now_ms: START_NS / 1_000_000 + 3_600_000,
         timeout: Duration::from_secs(60),
+        read_bytes_max: None,
         memory_max: 256 << 20,
     }
 }

@@ -60,6 +60,7 @@ impl web::Sql for SqlDoor {
             format,
             now_ms: self.clock.now_ms(),
             timeout: question.timeout,
+            read_bytes_max: question.read_bytes_max,
             memory_max: question.memory_max,
         };
         async move {

@@ -64,6 +64,7 @@ pub(super) async fn ask(
         statement: statement.to_owned(),
         form,
         timeout: config.query_timeout.0,
+        read_bytes_max: None,
         memory_max: usize::try_from(config.query_memory_max.0).unwrap_or(usize::MAX),
     };
     let answer = door.answer(question).await;

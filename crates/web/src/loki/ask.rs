@@ -60,12 +60,14 @@ fn work<T>(
     };
     let reader = Arc::clone(&stores.reader);
     let memory_max = usize::try_from(app.config.query_memory_max.0).unwrap_or(usize::MAX);
+    let read_bytes_max = app.config.query_read_max.map(|size| size.0);
     let now_ns = app.deps.clock.now_ms().saturating_mul(1_000_000);
     Ok(move |task: &Task| {
         let started = Instant::now();
         let options = Options {
             tenant,
             memory_max,
+            read_bytes_max,
             deadline: Some(task.deadline),
             cancel: Some(Arc::clone(&task.cancel)),
             now_ns: Some(now_ns),

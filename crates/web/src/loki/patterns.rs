@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use insights::{PatternCounts, Patterns};
 use logql::{EvalError, Options};
-use model::{Direction, LogBatch, LogFlow, LogRead, LogSelection};
+use model::{Direction, LogBatch, LogFlow, LogRead, LogSelection, ReadBudget, ReadError};
 use serde_json::{Value, json};
 
 use super::answer::{LokiError, Success};
@@ -68,9 +68,20 @@ fn found(
             LogFlow::Stop
         }
     };
+    let selection = &LogSelection {
+        budget: Some(ReadBudget::new(
+            options.deadline,
+            options.cancel.clone(),
+            options.read_bytes_max,
+        )),
+        ..selection.clone()
+    };
     let read = store.read(selection, &mut take);
     outcome?;
-    read.map_err(EvalError::Storage)?;
+    read.map_err(|error| match error {
+        ReadError::Interrupted => EvalError::Timeout,
+        other => EvalError::Storage(other),
+    })?;
     let series = counts.series(&patterns, i64::MIN, i64::MAX, step_ms);
     let answer = series.into_iter().take(LOKI_PATTERNS_MAX).map(|series| {
         let samples: Vec<[i64; 2]> = series
