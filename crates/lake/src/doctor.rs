@@ -58,10 +58,7 @@ impl fmt::Display for Rebuilt {
 /// Reads every segment of the store in `config.dir` and makes the catalog name those that answer. No store may be open there.
 pub fn rebuild_catalog(config: &Config, parts: &Parts) -> Result<Rebuilt, LakeError> {
     let catalog = |source| LakeError::Catalog { source };
-    let (_lock, files) = take_folder(config, &parts.storage).map_err(|source| LakeError::Open {
-        dir: config.dir.clone(),
-        source,
-    })?;
+    let (_lock, files) = take_folder(config, parts)?;
     let failed = |source| LakeError::Files {
         place: files.all(),
         source,

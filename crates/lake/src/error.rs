@@ -37,6 +37,14 @@ pub enum LakeError {
         #[source]
         source: state::Error,
     },
+    /// What the configuration says of the object store cannot be used.
+    #[error("cannot use the object store {url}: {reason}")]
+    ObjectStore {
+        /// Its address.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The files of segments cannot be listed or kept.
     #[error("cannot use the segments in {place}")]
     Files {
@@ -53,4 +61,17 @@ pub enum LakeError {
         #[source]
         source: disk::DiskError,
     },
+}
+
+impl LakeError {
+    /// The whole chain in one line, for those who keep only text.
+    pub(crate) fn full_text(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
 }

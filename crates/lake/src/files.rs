@@ -13,9 +13,14 @@ use std::sync::Arc;
 
 use ulid::Ulid;
 
+mod blocks;
+mod caller;
+mod copies;
 mod local;
+mod remote;
 
 pub(crate) use local::LocalFiles;
+pub(crate) use remote::RemoteFiles;
 
 /// The ending of file names.
 const ENDING: &str = "segment";
@@ -25,8 +30,8 @@ pub(crate) trait SegmentFiles: Send + Sync + Debug {
     /// Where on this machine a segment is written before it is kept.
     fn path_to_write(&self, id: Ulid) -> PathBuf;
 
-    /// Makes a segment durable that was written and synced on this machine.
-    fn keep(&self, id: Ulid) -> io::Result<()>;
+    /// Makes a segment of so many bytes durable that was written and synced on this machine.
+    fn keep(&self, id: Ulid, bytes: u64) -> io::Result<()>;
 
     /// Opens a segment. `bytes` is its length, where that is known.
     fn open(&self, id: Ulid, bytes: Option<u64>) -> io::Result<Box<dyn SegmentFile>>;
@@ -34,8 +39,14 @@ pub(crate) trait SegmentFiles: Send + Sync + Debug {
     /// Removes a segment; one that is not there is removed already.
     fn remove(&self, id: Ulid) -> io::Result<()>;
 
-    /// Moves a damaged segment out of the way; tells people what became of it.
-    fn set_aside(&self, id: Ulid) -> String;
+    /// Keeps a damaged segment for people, in another place, and tells them where; or why not.
+    fn set_aside(&self, id: Ulid) -> Result<String, String>;
+
+    /// Removes a copy that may be damaged where the segment itself is elsewhere; tells whether it is worth reading again.
+    fn drop_copy(&self, id: Ulid) -> bool;
+
+    /// Makes durable what lies on this machine alone of the segments that answer, a few at a time.
+    fn catch_up(&self, ids: &[Ulid]) -> io::Result<()>;
 
     /// The segments that are there.
     fn list(&self) -> io::Result<Vec<Ulid>>;

@@ -62,3 +62,19 @@ pub const LEASE_MS: i64 = 5 * 60_000;
 pub const LEASE_REST_MS: i64 = 60_000;
 /// Small segments that waited so long for others of their size are merged with what there is.
 pub const TRICKLE_WAIT_MS: i64 = 6 * 3_600_000;
+/// Requests to an object store run on so many threads.
+pub const OBJECT_THREADS: usize = 2;
+/// A request to an object store is tried so often ...
+pub const OBJECT_TRIES_MAX: u32 = 4;
+/// ... but not again once so many milliseconds are over.
+pub const OBJECT_PATIENCE_MS: u64 = 60_000;
+/// Objects are read in blocks of so many bytes ...
+pub const OBJECT_BLOCK_BYTES: u64 = 512 << 10;
+/// ... of which so many stay in memory.
+pub const OBJECT_BLOCKS_MAX: usize = 128;
+/// So many segments that lie on this machine alone are sent to the object store at a time.
+pub const OBJECTS_SENT_AT_ONCE: usize = 4;
+/// After maintenance failed it is tried again after so many milliseconds at first ...
+pub const RETRY_FIRST_MS: u64 = 500;
+/// ... and after at most so many.
+pub const RETRY_MS_MAX: u64 = 10_000;

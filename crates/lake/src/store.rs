@@ -16,9 +16,10 @@ use crate::buffer::Buffers;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::error::LakeError;
-use crate::files::{LocalFiles, SharedFiles};
+use crate::files::{LocalFiles, RemoteFiles, SharedFiles};
 use crate::keys::Keys;
 use crate::limits::DAMAGE_REMEMBERED_MAX;
+use crate::objects::Objects;
 use crate::segment::Known;
 use crate::telemetry::Telemetry;
 
@@ -64,6 +65,8 @@ struct Inner {
     telemetry: Telemetry,
     /// One at a time seals, merges and expires.
     maintaining: Mutex<()>,
+    /// Why the last maintenance failed, if it did.
+    failing: Mutex<Option<Failing>>,
     /// A change of the catalog of which nobody heard whether it was made.
     unsettled: Mutex<Option<Change>>,
     /// Files that go as soon as nobody reads them.
@@ -79,6 +82,16 @@ struct Inner {
     /// When segments were last looked through for some to merge, and which change they had then.
     looked: Mutex<Option<(i64, u64)>>,
     _lock: FolderLock,
+}
+
+/// Maintenance that did not succeed.
+#[derive(Debug)]
+struct Failing {
+    /// How often in a row.
+    times: u32,
+    /// Before when it is not tried again.
+    again_ms: i64,
+    reason: String,
 }
 
 /// Everything that is kept.
@@ -100,6 +113,8 @@ pub struct Parts {
     pub catalog: Catalog,
     /// Where it counts.
     pub telemetry: Telemetry,
+    /// Where segments lie, if that is not this machine.
+    pub objects: Option<Objects>,
 }
 
 impl Parts {
@@ -109,6 +124,7 @@ impl Parts {
             storage: LocalStorage::shared(),
             catalog,
             telemetry,
+            objects: None,
         }
     }
 }
@@ -129,16 +145,17 @@ pub struct OpenReport {
 impl Lake {
     /// Opens the store in `config.dir`, creating it where there is none. Blocks until the log is read.
     pub fn open(config: Config, parts: Parts, now_ms: i64) -> Result<(Self, OpenReport), LakeError> {
-        let Parts {
-            storage,
-            catalog,
-            telemetry,
-        } = parts;
         let failed = |source| LakeError::Open {
             dir: config.dir.clone(),
             source,
         };
-        let (lock, files) = take_folder(&config, &storage).map_err(failed)?;
+        let (lock, files) = take_folder(&config, &parts)?;
+        let Parts {
+            storage,
+            catalog,
+            telemetry,
+            ..
+        } = parts;
         let owner = lease::owner(&*storage, &config.dir).map_err(failed)?;
         let mut opening = Opening {
             config: &config,
@@ -167,6 +184,7 @@ impl Lake {
             telemetry,
             config,
             maintaining: Mutex::default(),
+            failing: Mutex::default(),
             unsettled: Mutex::default(),
             leftovers: Mutex::default(),
             broken: Mutex::default(),
@@ -228,20 +246,25 @@ impl Inner {
 }
 
 /// Makes the folder this store's own, with the files of segments in it.
-pub(crate) fn take_folder(
-    config: &Config,
-    storage: &SharedStorage,
-) -> Result<(FolderLock, SharedFiles), disk::DiskError> {
-    let segment_dir = config.dir.join("segments");
-    (storage.create_dir_all(&segment_dir))
-        .map_err(disk::DiskError::io("create the folder of segments", &segment_dir))?;
-    let lock = FolderLock::take(&config.dir)?;
-    disk::publish::remove_unfinished(&**storage, &segment_dir)?;
-    let files = LocalFiles::new(
-        SharedStorage::clone(storage),
-        segment_dir,
-        open::quarantine_dir(&config.dir),
-    );
+pub(crate) fn take_folder(config: &Config, parts: &Parts) -> Result<(FolderLock, SharedFiles), LakeError> {
+    let failed = |source| LakeError::Open {
+        dir: config.dir.clone(),
+        source,
+    };
+    let storage = SharedStorage::clone(&parts.storage);
+    let dir = config.dir.join("segments");
+    (storage.create_dir_all(&dir))
+        .map_err(disk::DiskError::io("create the folder of segments", &dir))
+        .map_err(failed)?;
+    let lock = FolderLock::take(&config.dir).map_err(failed)?;
+    disk::publish::remove_unfinished(&*storage, &dir).map_err(failed)?;
+    let Some(objects) = &parts.objects else {
+        let quarantine_dir = open::quarantine_dir(&config.dir);
+        return Ok((lock, Arc::new(LocalFiles::new(storage, dir, quarantine_dir))));
+    };
+    let place = dir.display().to_string();
+    let files = RemoteFiles::new(objects, storage, dir, &parts.telemetry)
+        .map_err(|source| LakeError::Files { place, source })?;
     Ok((lock, Arc::new(files)))
 }
 

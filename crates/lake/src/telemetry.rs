@@ -30,6 +30,16 @@ pub struct Telemetry {
     pub segments_opened: Counter,
     /// Bytes of contents of segments that are kept in memory.
     pub contents_bytes: Gauge,
+    /// Requests to the object store, by operation and result.
+    pub object_requests: Family<Vec<(String, String)>, Counter>,
+    /// Requests to the object store that were repeated.
+    pub object_retries: Counter,
+    /// Bytes sent to the object store.
+    pub object_bytes_sent: Counter,
+    /// Bytes fetched from the object store.
+    pub object_bytes_received: Counter,
+    /// Bytes of copies on this machine of segments in the object store.
+    pub copy_bytes: Gauge,
     /// Segments written.
     pub segments_written: Counter,
     /// Segments that were merged into larger ones.
@@ -116,6 +126,35 @@ impl Telemetry {
             "Runs of maintenance that failed",
             self.maintenance_failures.clone(),
         );
+        self.register_objects(lake);
         self.log.register_in(lake.sub_registry_with_prefix("log"));
+    }
+
+    fn register_objects(&self, lake: &mut Registry) {
+        lake.register(
+            "object_requests",
+            "Requests to the object store, by operation and result",
+            self.object_requests.clone(),
+        );
+        lake.register(
+            "object_retries",
+            "Requests to the object store that were repeated",
+            self.object_retries.clone(),
+        );
+        lake.register(
+            "object_bytes_sent",
+            "Bytes sent to the object store",
+            self.object_bytes_sent.clone(),
+        );
+        lake.register(
+            "object_bytes_received",
+            "Bytes fetched from the object store",
+            self.object_bytes_received.clone(),
+        );
+        lake.register(
+            "copy_bytes",
+            "Bytes of copies on this machine of segments in the object store",
+            self.copy_bytes.clone(),
+        );
     }
 }

@@ -11,28 +11,45 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use lake::{Config, Lake, Parts, Telemetry};
 use model::{
     Direction, Labels, LogBatch, LogFlow, LogRead, LogRows, LogSelection, LogWrite, Matcher, TenantId,
 };
+use object_store::local::LocalFileSystem;
 
 mod support;
+#[path = "support/objects.rs"]
+mod support_objects;
 
 const NOW_MS: i64 = 1_800_000_000_000;
+/// Where segments lie in an object store, one request in so many fails, is slow, or is done without the answer being heard.
+const FAULTS: u64 = 4;
+const OBJECTS: &str = "WATCHKEEPER_TEST_CRASH_OBJECTS";
 const DIR: &str = "WATCHKEEPER_TEST_CRASH_DIR";
 const START: &str = "WATCHKEEPER_TEST_CRASH_START";
 const LINES: i64 = 50;
 const KILLS: i64 = 30;
 
-fn open(dir: &Path) -> Lake {
+fn open(dir: &Path, objects: Option<&Path>) -> Lake {
     let config = Config {
         dir: dir.to_owned(),
         seal_bytes: 60_000,
         ..Config::default()
     };
-    let parts = Parts::new(support::catalog(dir), Telemetry::default());
+    let objects = objects.map(|place| {
+        let store = LocalFileSystem::new_with_prefix(place).unwrap();
+        let (objects, faults) = support_objects::faulty(Arc::new(store), 100_000);
+        faults.one_in.store(FAULTS, Ordering::SeqCst);
+        objects
+    });
+    let parts = Parts {
+        objects,
+        ..Parts::new(support::catalog(dir), Telemetry::default())
+    };
     let (lake, report) = Lake::open(config, parts, NOW_MS).unwrap();
     assert!(
         report.damage.iter().all(|text| text.contains("unfinished write")),
@@ -59,11 +76,15 @@ fn batch(step: i64) -> LogRows {
 /// What the killed process does: appends without end while another thread seals and merges, and says each batch once it is
 /// acknowledged.
 fn append_for_ever(dir: &Path, start: i64) {
-    let lake = open(dir);
+    let objects = std::env::var_os(OBJECTS);
+    let lake = open(dir, objects.as_deref().map(Path::new));
     let maintained = lake.clone();
+    let may_fail = objects.is_some();
     std::thread::spawn(move || {
+        let started = Instant::now();
         loop {
-            maintained.maintain(NOW_MS).unwrap();
+            let done = maintained.maintain(NOW_MS + started.elapsed().as_millis() as i64);
+            assert!(done.is_ok() || may_fail, "{done:?}");
             std::thread::sleep(Duration::from_millis(3));
         }
     });
@@ -84,10 +105,22 @@ fn everything_acknowledged_survives_kill_9_once() {
         append_for_ever(Path::new(&dir), start.parse().unwrap());
         return;
     }
+    kill_again_and_again(None);
+}
+
+#[test]
+fn everything_acknowledged_survives_kill_9_once_in_an_object_store_that_fails() {
+    let objects = tempfile::tempdir().unwrap();
+    kill_again_and_again(Some(objects.path()));
+}
+
+fn kill_again_and_again(objects: Option<&Path>) {
     let dir = tempfile::tempdir().unwrap();
     let mut next = 0;
     for round in 0..KILLS {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.envs(objects.map(|place| (OBJECTS, place)));
+        let mut child = command
             .args([
                 "--exact",
                 "everything_acknowledged_survives_kill_9_once",
@@ -122,14 +155,14 @@ fn everything_acknowledged_survives_kill_9_once() {
             }
         }
         assert!(!killer.expect("the child appended").join().unwrap().success());
-        check(dir.path(), next);
+        check(dir.path(), objects, next);
     }
     assert!(next > 5 * KILLS, "{next} acknowledged");
 }
 
 /// Opens what the killed process left and counts the lines of every step.
-fn check(dir: &Path, acknowledged: i64) {
-    let lake = open(dir);
+fn check(dir: &Path, objects: Option<&Path>, acknowledged: i64) {
+    let lake = open(dir, objects);
     let selection = LogSelection {
         tenant: TenantId::DEFAULT,
         matchers: vec![Matcher::equal("none", "")],

@@ -202,8 +202,7 @@ async fn open_engines(
         .await
         .with_context(place)?;
     let catalog = lake::Catalog::new(state.clone(), tokio::runtime::Handle::current());
-    let logs = loaded.file.storage.logs(data_dir.join("logs"));
-    let logs = open_logs(logs, catalog, now_ms, registry)
+    let logs = open_logs(loaded, data_dir, catalog, now_ms, registry)
         .await
         .with_context(place)?;
     let free_bytes_min = loaded.file.storage.free_space_min.map(|size| size.0);
@@ -231,14 +230,20 @@ async fn open_engines(
 
 /// Opens the store of log lines.
 async fn open_logs(
-    config: lake::Config,
+    loaded: &Loaded,
+    data_dir: &Path,
     catalog: lake::Catalog,
     now_ms: i64,
     registry: &mut Registry,
 ) -> anyhow::Result<lake::Lake> {
     let telemetry = lake::Telemetry::default();
     telemetry.register(registry);
-    let parts = lake::Parts::new(catalog, telemetry);
+    let storage = &loaded.file.storage;
+    let config = storage.logs(data_dir.join("logs"));
+    let parts = lake::Parts {
+        objects: storage.objects()?,
+        ..lake::Parts::new(catalog, telemetry)
+    };
     let open = move || lake::Lake::open(config, parts, now_ms);
     let (logs, report) = tokio::task::spawn_blocking(open).await??;
     for damage in &report.damage {

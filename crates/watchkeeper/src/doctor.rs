@@ -35,7 +35,10 @@ async fn rebuild_catalog(args: &RebuildCatalogArgs) -> anyhow::Result<ExitCode> 
     let config = loaded.file.storage.logs(dir);
     let state = state::State::open(data_dir.join("state.db"), SystemClock::shared()).await?;
     let catalog = lake::Catalog::new(state, tokio::runtime::Handle::current());
-    let parts = lake::Parts::new(catalog, lake::Telemetry::default());
+    let parts = lake::Parts {
+        objects: loaded.file.storage.objects()?,
+        ..lake::Parts::new(catalog, lake::Telemetry::default())
+    };
     let rebuild = move || lake::doctor::rebuild_catalog(&config, &parts);
     let rebuilt = tokio::task::spawn_blocking(rebuild)
         .await?

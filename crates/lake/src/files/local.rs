@@ -34,7 +34,7 @@ impl SegmentFiles for LocalFiles {
         self.dir.join(file_name(id))
     }
 
-    fn keep(&self, _id: Ulid) -> io::Result<()> {
+    fn keep(&self, _id: Ulid, _bytes: u64) -> io::Result<()> {
         Ok(())
     }
 
@@ -50,11 +50,19 @@ impl SegmentFiles for LocalFiles {
         }
     }
 
-    fn set_aside(&self, id: Ulid) -> String {
+    fn set_aside(&self, id: Ulid) -> Result<String, String> {
         match disk::quarantine(&*self.storage, &self.path_to_write(id), &self.quarantine_dir) {
-            Ok(place) => format!("set aside as {}", place.display()),
-            Err(error) => format!("it could not be set aside: {}", error.full_text()),
+            Ok(place) => Ok(format!("set aside as {}", place.display())),
+            Err(error) => Err(format!("it could not be set aside: {}", error.full_text())),
         }
+    }
+
+    fn drop_copy(&self, _id: Ulid) -> bool {
+        false
+    }
+
+    fn catch_up(&self, _ids: &[Ulid]) -> io::Result<()> {
+        Ok(())
     }
 
     fn list(&self) -> io::Result<Vec<Ulid>> {

@@ -73,11 +73,13 @@ impl Inner {
         let waited = self.room.wait_while_for(&mut keys, |_| is_full(), patience);
         if waited.timed_out() {
             self.telemetry.append_failures.inc();
+            let why = self.failing.lock().as_ref().map(|failing| failing.reason.clone());
             return Err(WriteError::Log {
                 reason: format!(
-                    "{} of lines wait to be sealed, and none were within {} s",
+                    "{} of lines wait to be sealed, and none were within {} s{}",
                     stdx::HumanBytes(BUFFER_BYTES_MAX),
-                    patience.as_secs()
+                    patience.as_secs(),
+                    why.map(|why| format!(": {why}")).unwrap_or_default()
                 ),
             });
         }

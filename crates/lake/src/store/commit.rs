@@ -73,12 +73,13 @@ impl Inner {
                     place: self.files.place(id),
                     source,
                 };
-                self.files.keep(id).map_err(failed)?;
-                Ok(written)
-            })
-            .and_then(|(contents, part)| {
+                let (contents, part) = written;
                 let known = Known::of(id, &contents, part);
                 drop(contents);
+                self.files.keep(id, known.bytes).map_err(failed)?;
+                Ok(known)
+            })
+            .and_then(|known| {
                 // Read back before the log goes; and what is newest is asked for first.
                 let opened = self.segments.open(&known);
                 opened.map_err(|source| LakeError::ReadSegment { source })?;

@@ -2,16 +2,32 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{Labels, ReadError, TenantId};
+use stdx::Backoff;
 use ulid::Ulid;
 
-use super::{Change, Inner, log_number};
+use super::{Change, Failing, Inner, log_number};
 use crate::buffer::{Buffer, Piece, sorted_rows};
 use crate::error::LakeError;
-use crate::limits::{COMMIT_SEGMENTS_MAX, SEGMENT_LABEL_BYTES_MAX};
+use crate::limits::{COMMIT_SEGMENTS_MAX, RETRY_FIRST_MS, RETRY_MS_MAX, SEGMENT_LABEL_BYTES_MAX};
 use crate::segment::{Known, SegmentBuilder};
 use crate::stream_order::Ordered;
+
+/// When maintenance that failed is tried again.
+const RETRY: Backoff = Backoff {
+    first: Duration::from_millis(RETRY_FIRST_MS),
+    ceiling: Duration::from_millis(RETRY_MS_MAX),
+};
+
+impl Failing {
+    /// Whether it is too early to try again. A clock that was set back does not make it wait for longer.
+    fn waits(&self, now_ms: i64) -> bool {
+        let ceiling_ms = i64::try_from(RETRY_MS_MAX).unwrap_or(i64::MAX);
+        (now_ms..now_ms.saturating_add(ceiling_ms)).contains(&self.again_ms) && now_ms < self.again_ms
+    }
+}
 
 /// Lines of a tenant in memory that become a segment.
 type Tenant = (TenantId, Vec<Arc<Buffer>>);
@@ -19,17 +35,44 @@ type Tenant = (TenantId, Vec<Arc<Buffer>>);
 impl Inner {
     pub(super) fn maintain(&self, now_ms: i64) -> Result<(), LakeError> {
         let _turn = self.maintaining.lock();
-        let result = self.maintain_in_turn(now_ms, false);
-        if result.is_err() {
-            self.telemetry.maintenance_failures.inc();
+        if (self.failing.lock().as_ref()).is_some_and(|failing| failing.waits(now_ms)) {
+            return Ok(());
         }
+        let result = self.maintain_in_turn(now_ms, false);
+        self.note(&result, now_ms);
         self.tell();
         result
+    }
+
+    /// Remembers how maintenance ended.
+    fn note(&self, result: &Result<(), LakeError>, now_ms: i64) {
+        let mut failing = self.failing.lock();
+        let Err(error) = result else {
+            if let Some(failed) = failing.take() {
+                tracing::warn!(
+                    times = failed.times,
+                    "maintenance of the store of logs succeeds again"
+                );
+            }
+            return;
+        };
+        self.telemetry.maintenance_failures.inc();
+        let times = failing
+            .as_ref()
+            .map_or(0, |failed| failed.times)
+            .saturating_add(1);
+        let wait = RETRY.wait(times - 1, 0);
+        *failing = Some(Failing {
+            times,
+            again_ms: now_ms.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
+            reason: error.full_text(),
+        });
     }
 
     pub(super) fn flush(&self, now_ms: i64) -> Result<(), LakeError> {
         let _turn = self.maintaining.lock();
         let result = self.maintain_in_turn(now_ms, true);
+        self.note(&result, now_ms);
         self.tell();
         result
     }
@@ -46,7 +89,20 @@ impl Inner {
         // One at a time, unless somebody waits for all: sealing must not wait for long.
         while self.merge(now_ms)? && seals_all {}
         self.remove_leftovers();
+        self.catch_up()?;
         expired
+    }
+
+    /// Moves segments that lie on this machine alone to where segments belong.
+    fn catch_up(&self) -> Result<(), LakeError> {
+        if self.files.is_near() {
+            return Ok(());
+        }
+        let ids: Vec<Ulid> = (self.held.read().segments.iter()).map(|known| known.id).collect();
+        self.files.catch_up(&ids).map_err(|source| LakeError::Files {
+            place: self.files.all(),
+            source,
+        })
     }
 
     fn is_time_to_seal(&self, now_ms: i64) -> bool {
@@ -208,9 +264,20 @@ impl Inner {
         if !is_held {
             return Ok(());
         }
+        if self.files.drop_copy(known.id) {
+            // The next who asks reads the segment itself.
+            self.segments.forget(known.id);
+            tracing::warn!(%error, "copy of a segment was damaged and is dropped");
+            return Ok(());
+        }
         // First: what is left over is removed.
         let aside = self.files.set_aside(known.id);
+        let is_aside = aside.is_ok();
+        let aside = aside.unwrap_or_else(|fault| fault);
         self.name_damage(format!("{error}; {aside}; all other segments answer"));
+        if !is_aside {
+            return Ok(());
+        }
         self.commit(Change {
             gone: vec![known],
             ..Change::default()

@@ -155,8 +155,9 @@ impl Opening<'_> {
                 }
                 Err(error @ ReadError::Damaged { .. }) => {
                     let aside = self.files.set_aside(known.id);
+                    damaged.extend(aside.is_ok().then_some(known.id));
+                    let aside = aside.unwrap_or_else(|fault| fault);
                     self.damage(format!("{error}; {aside}; all other segments answer"));
-                    damaged.insert(known.id);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "keys of batches not read: what is sent again now may be stored again");

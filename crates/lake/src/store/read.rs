@@ -212,6 +212,10 @@ impl Inner {
                 let read = reading.segment(&segment);
                 if let Err(error @ ReadError::Damaged { .. }) = &read {
                     self.name_damage(error.to_string());
+                    if self.files.drop_copy(known.id) {
+                        // The next who asks reads the segment itself.
+                        self.segments.forget(known.id);
+                    }
                 }
                 read?;
             }

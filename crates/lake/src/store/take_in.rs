@@ -40,7 +40,7 @@ pub(crate) fn take_in(
         match Segment::inspect(files, id, bytes_read) {
             Ok((segment, _)) => found.push(segment),
             Err(ReadError::Damaged { place, reason }) => {
-                let aside = files.set_aside(id);
+                let aside = files.set_aside(id).unwrap_or_else(|fault| fault);
                 taken_in.set_aside += 1;
                 taken_in.damage.push(format!(
                     "{place}: {reason}; {aside}; all other segments answer; restore the file from a backup into {}",

@@ -4,7 +4,7 @@
 const MASK: &str = "<secret>";
 
 /// Keys whose value is a secret wherever they stand.
-const SECRET_KEYS: [&str; 18] = [
+const SECRET_KEYS: [&str; 19] = [
     "password",
     "secret",
     "secrets",
@@ -23,6 +23,7 @@ const SECRET_KEYS: [&str; 18] = [
     "webhook_url",
     "auth_password",
     "hash_key",
+    "secret_access_key",
 ];
 
 /// Masks the values of secret keys in a YAML text, block values and flow style included, and passwords in addresses.

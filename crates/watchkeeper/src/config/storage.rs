@@ -58,6 +58,8 @@ pub(crate) struct Logs {
     pub(crate) streams_max: Option<usize>,
     /// How much memory contents of segments may take.
     pub(crate) read_cache_size: Option<HumanBytes>,
+    /// Where segments lie, where that is not this machine.
+    pub(crate) object_store: Option<lake::ObjectStoreConfig>,
 }
 
 /// `storage.logs.retention:`
@@ -164,6 +166,12 @@ impl Storage {
                 .map_or(default.contents_cache_bytes, |size| size.0),
             ..default
         }
+    }
+
+    /// The object store for segments of log lines, where one is named.
+    pub(crate) fn objects(&self) -> Result<Option<lake::Objects>, lake::LakeError> {
+        let named = self.logs.object_store.as_ref();
+        named.map(lake::ObjectStoreConfig::connect).transpose()
     }
 
     /// The queue of remote write, in `dir`.
