@@ -12,5 +12,6 @@ export interface PageLink {
 export const PAGES: PageLink[] = [
   { path: '/', title: 'Overview', icon: 'home', key: 'o' },
   { path: '/host', title: 'Host', icon: 'host', key: 'h' },
+  { path: '/explore/logs', title: 'Explore', icon: 'lines', key: 'e' },
   { path: '/alerts', title: 'Alerts', icon: 'bell', key: 'a' },
 ];
