@@ -303,12 +303,7 @@ pub(crate) enum Judged {
 }
 
 /// Judges what was stored, on a thread that may work.
-pub(crate) async fn judged(
-    news: News<Stored>,
-    tenant: TenantId,
-    log: &Arc<LogExpr>,
-    from_ns: i64,
-) -> Judged {
+pub(crate) async fn judged(news: News<Stored>, tenant: TenantId, log: &Arc<LogExpr>, from_ns: i64) -> Judged {
     let stored = match news {
         News::Item(Stored::Rows(stored)) => stored,
         News::Item(Stored::Dropped(lines)) => return Judged::Lost(Some(lines)),

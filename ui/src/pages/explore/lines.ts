@@ -85,6 +85,38 @@ export function columnOf(row: Row, name: string): string {
   );
 }
 
+const MESSAGES = ['msg', 'message', 'event', 'text', 'log', 'body', 'error', 'err'];
+/** What stands in front of the line already. */
+const SAID = new Set([
+  'ts',
+  'time',
+  'timestamp',
+  'datetime',
+  '_timestamp',
+  'date',
+  'level',
+  'lvl',
+  'severity',
+  'loglevel',
+]);
+
+/** A line of JSON as people read it, its message first; null where it has none, or what was looked for would not be seen. */
+export function readableOf(row: Row, needles: RegExp[]): { message: string; rest: string } | null {
+  const json = jsonOf(row.line);
+  if (!json) return null;
+  const name = MESSAGES.find((known) => typeof json[known] === 'string' && json[known] !== '');
+  if (name === undefined) return null;
+  const message = String(json[name]);
+  const others: Labels = {};
+  flatten(json, '', 0, others);
+  const rest = Object.entries(others)
+    .filter(([key]) => key !== name && !SAID.has(key))
+    .map(([key, value]) => `${key}=${/[\s"]/.test(value) ? JSON.stringify(value) : value}`)
+    .join(' ');
+  const isSeen = needles.every((needle) => `${message} ${rest}`.search(needle) >= 0);
+  return isSeen ? { message, rest } : null;
+}
+
 const TRACE_NAMES = ['trace_id', 'traceid', 'traceID', 'traceId', 'trace.id', 'otel_trace_id', 'TraceId'];
 
 /** The trace that a line belongs to; null where none is named. */

@@ -35,6 +35,10 @@ export const view = {
   get wraps(): boolean {
     return route.param('wrap') === '1';
   },
+  /** Lines as they were sent, rather than JSON with its message first. */
+  get raw(): boolean {
+    return route.param('raw') === '1';
+  },
   get tails(): boolean {
     return route.param('tail') === '1';
   },

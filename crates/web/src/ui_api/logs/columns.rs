@@ -37,9 +37,7 @@ impl Columns {
         }
         match direction {
             Direction::Forward => columns.lines.sort_by_key(|(at_ns, ..)| *at_ns),
-            Direction::Backward => columns
-                .lines
-                .sort_by_key(|(at_ns, ..)| std::cmp::Reverse(*at_ns)),
+            Direction::Backward => columns.lines.sort_by_key(|(at_ns, ..)| std::cmp::Reverse(*at_ns)),
         }
         columns
     }

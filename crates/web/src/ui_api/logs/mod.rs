@@ -103,7 +103,11 @@ fn parse_lines(query: &str) -> Result<LogExpr, UiError> {
 
 /// The same lines for numbers to be made of: a line that a stage could not read counts like any other.
 fn countable(mut log: LogExpr) -> LogExpr {
-    if !log.stages.iter().all(|stage| matches!(stage, Stage::LineFilter(_))) {
+    if !log
+        .stages
+        .iter()
+        .all(|stage| matches!(stage, Stage::LineFilter(_)))
+    {
         let errors = ["__error__", "__error_details__"];
         let named = errors.map(|name| logql::ast::NamedLabel::Name(name.to_owned()));
         log.stages.push(Stage::Drop(named.to_vec()));

@@ -136,4 +136,3 @@ fn told(counted: &Counted, lines_max: usize, buckets: Buckets) -> PatternsAnswer
         patterns: series.collect(),
     }
 }
-

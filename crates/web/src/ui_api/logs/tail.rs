@@ -241,6 +241,9 @@ mod tests {
         assert!(waiting.is_empty());
         waiting.take(Judged::Lost(None));
         let frame: Value = serde_json::from_str(&waiting.written()).unwrap();
-        assert_eq!((&frame["is_lost"], &frame["line"]), (&true.into(), &Value::Array(Vec::new())));
+        assert_eq!(
+            (&frame["is_lost"], &frame["line"]),
+            (&true.into(), &Value::Array(Vec::new()))
+        );
     }
 }
