@@ -1,6 +1,6 @@
 // The lines of a query, page by page at both ends: the next page begins where the one before ended, so that none is lost or
 // shown twice.
-import { type ApiError, isAbort } from '../../api/client';
+import { ApiError, isAbort } from '../../api/client';
 import { type LinesRequest, logs, type Row, toRows } from '../../api/logs';
 import { compareNs, cutAt } from './order';
 
@@ -68,6 +68,8 @@ export class LineList {
     } catch (error) {
       if (isAbort(error)) return;
       this.error = error instanceof Error ? error : new Error(String(error));
+      // Lines of another question would be taken for the answer to this one.
+      if (error instanceof ApiError && error.status === 400) this.rows = [];
       this.loaded = true;
     } finally {
       if (this.#running === running) {

@@ -194,7 +194,7 @@ impl Found {
     /// The fields that most lines have, by where they are found and by name.
     fn told(self) -> Vec<FieldJson> {
         let mut fields: Vec<FieldJson> = self.fields.into_iter().map(FieldJson::of).collect();
-        fields.sort_by(|a, b| b.lines.cmp(&a.lines));
+        fields.sort_by_key(|field| std::cmp::Reverse(field.lines));
         fields.truncate(PAGE_FIELDS_MAX);
         fields.sort_by(|a, b| a.source.cmp(&b.source).then_with(|| a.name.cmp(&b.name)));
         fields

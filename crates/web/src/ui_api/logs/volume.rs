@@ -159,7 +159,7 @@ fn written(answer: Answer, is_lines: bool, buckets: Buckets, server_ms: i64) -> 
         out.push(b',');
     }
     // Numbers belong to the end of a span, counts to all of it: both are told at its beginning.
-    let shift_ns = if is_lines { 1 } else { 0 };
+    let shift_ns = i64::from(is_lines);
     out.extend_from_slice(b"\"series\":[");
     for (place, one) in series.iter().enumerate() {
         if place > 0 {
