@@ -30,4 +30,4 @@ pub use eval::{instant, lines, range};
 pub use label_set::LabelSet;
 pub use line_pattern::LinePattern;
 pub use options::Options;
-pub use parser::{parse, parse_selector};
+pub use parser::{parse, parse_browsing, parse_selector};

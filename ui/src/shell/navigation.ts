@@ -7,10 +7,13 @@ export interface PageLink {
   icon: IconName;
   /** The key that, after g, opens the page. */
   key: string;
+  /** Further words by which the palette finds it. */
+  keywords?: string;
 }
 
 export const PAGES: PageLink[] = [
   { path: '/', title: 'Overview', icon: 'home', key: 'o' },
   { path: '/host', title: 'Host', icon: 'host', key: 'h' },
+  { path: '/explore/logs', title: 'Explore', icon: 'lines', key: 'e', keywords: 'logs lines search tail' },
   { path: '/alerts', title: 'Alerts', icon: 'bell', key: 'a' },
 ];
