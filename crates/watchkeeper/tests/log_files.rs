@@ -128,6 +128,7 @@ async fn every_line_is_stored_once_over_kills_and_rotation() {
     std::fs::create_dir(&logs).unwrap();
     let config = format!(
         "
+server: {{grpc_listen: 'off', otlp_http_listen: 'off'}}
 collect: {{host: false, self: false}}
 log_files:
   - include: ['{logs}/renamed.log', '{logs}/renamed.log.*']

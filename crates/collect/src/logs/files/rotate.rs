@@ -8,32 +8,60 @@ use super::list::FileKey;
 use super::tracked::{self, Place, Tracked};
 use crate::limits::{LOG_FLUSH_WAIT, LOG_LEAVE_WAIT};
 
+/// How a file is like another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    /// It holds the same.
+    Same,
+    /// Nobody knows: the other one holds something else by now than what was read of it.
+    Replaced,
+}
+
 impl Follower {
-    /// Whether a file of which nothing was read yet holds what another one holds: then it is a copy, made before that one is truncated,
-    /// and its lines are known.
+    /// Whether a file of which nothing was read yet holds what another one holds, or held: then it is a copy, made before that one is
+    /// truncated, and its lines are known up to where that one was read.
     pub(super) fn is_copy(&mut self, key: FileKey) -> bool {
-        let Some(file) = self.files.get(&key).filter(|file| file.offset == 0 && file.bytes > 0) else {
+        let Some(file) = self.files.get(&key).filter(|file| file.offset == 0) else {
             return false;
-        };
-        let Some(copy) = &file.file else { return false };
-        let is_original = |other: &&Tracked| {
-            if other.offset == 0 || other.place != Place::Named {
-                return false;
-            }
-            // Of many files not all are held open.
-            let opened = tracked::open(&other.path, other.key).ok().flatten();
-            let bytes = copy.metadata().map_or(0, |facts| facts.len()).min(other.offset);
-            opened.is_some_and(|original| bytes > 0 && content::are_same(copy, &original, bytes).unwrap_or(false))
         };
         let paths = tracked::may_be_copy_of(&file.path).into_iter();
-        let mut others = paths.filter_map(|path| self.files.get(self.by_path.get(&path)?));
-        let Some(original) = others.find(is_original).map(|other| other.key) else {
-            return false;
-        };
-        if let Some(file) = self.files.get_mut(&key) {
-            file.place = Place::CopyOf(original);
+        let others: Vec<FileKey> = paths.filter_map(|path| self.by_path.get(&path).copied()).collect();
+        for other in others.into_iter().filter(|other| *other != key) {
+            match self.compare(key, other) {
+                Some(Likeness::Same) => {
+                    if let Some(file) = self.files.get_mut(&key) {
+                        file.place = Place::CopyOf(other);
+                    }
+                    return true;
+                }
+                // It was truncated already: what it held is in this copy, or in another one.
+                Some(Likeness::Replaced) => {
+                    self.replaced(other);
+                    if self.files.get(&key).is_some_and(|file| file.offset > 0) {
+                        return true;
+                    }
+                }
+                None => {}
+            }
         }
-        true
+        false
+    }
+
+    /// How the contents of a file are like those of another one that was read.
+    fn compare(&self, key: FileKey, other: FileKey) -> Option<Likeness> {
+        let copy = self.files.get(&key)?.file.as_ref()?;
+        let original = self.files.get(&other)?;
+        if original.offset == 0 || original.place != Place::Named {
+            return None;
+        }
+        // Of many files not all are held open.
+        let opened = tracked::open(&original.path, other).ok().flatten()?;
+        if !original.marks.fit(&opened, original.offset).unwrap_or(true) {
+            return Some(Likeness::Replaced);
+        }
+        let bytes = copy.metadata().ok()?.len().min(original.offset);
+        let is_same = bytes > 0 && content::are_same(copy, &opened, bytes).unwrap_or(false);
+        is_same.then_some(Likeness::Same)
     }
 
     /// The contents of a file are no longer those that were read: it was truncated, or another one took its number. What was not read
