@@ -7,11 +7,12 @@
 //! Not here: pipelines, levels, redaction: lines go the way of those that are pushed, behind the door.
 //! Start at: [`Gatherer::new`].
 //!
-//! Fuzz: container_line
+//! Fuzz: container_line, journal_entry
 
 pub mod config;
 pub(crate) mod files;
 pub mod forms;
+pub mod journal;
 mod origin;
 pub mod telemetry;
 
@@ -28,6 +29,7 @@ pub use telemetry::LogsTelemetry;
 
 use crate::error::Error;
 use files::{Follower, Stop};
+use journal::Journal;
 
 /// What gathering needs of other rooms.
 #[derive(Debug, Clone)]
@@ -66,15 +68,37 @@ impl Gatherer {
         if !self.config.follows_files() {
             return Ok(());
         }
-        std::fs::create_dir_all(&self.deps.folder).map_err(|source| Error::Folder {
-            path: self.deps.folder.clone(),
-            source,
-        })?;
+        self.make_folder()?;
         let work = move |stop: Stop| -> Result<(), Error> {
             Follower::open(&self.config, self.deps.clone(), stop)?.run();
             Ok(())
         };
         on_thread("collect-files", stop, work).await
+    }
+}
+
+impl Gatherer {
+    /// Follows the journal until `stop` is cancelled, in the same way.
+    ///
+    /// # Errors
+    /// What is known of the journal cannot be read, or the thread cannot be started.
+    pub async fn follow_journal(self: Arc<Self>, stop: CancellationToken) -> Result<(), Error> {
+        if !self.config.journald.enabled {
+            return Ok(());
+        }
+        self.make_folder()?;
+        let work = move |stop: Stop| -> Result<(), Error> {
+            Journal::open(self.config.journald.clone(), self.deps.clone(), stop)?.run();
+            Ok(())
+        };
+        on_thread("collect-journal", stop, work).await
+    }
+
+    fn make_folder(&self) -> Result<(), Error> {
+        std::fs::create_dir_all(&self.deps.folder).map_err(|source| Error::Folder {
+            path: self.deps.folder.clone(),
+            source,
+        })
     }
 }
 

@@ -416,6 +416,16 @@ fn start_gathering(tasks: &mut Supervisor, gatherer: &Arc<collect::Gatherer>, st
             }
         }
     });
+    let (journal, token) = (Arc::clone(gatherer), stop.clone());
+    tasks.watch("journal", stop.clone(), move || {
+        let (gatherer, token) = (Arc::clone(&journal), token.clone());
+        async move {
+            if let Err(error) = gatherer.follow_journal(token).await {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "the journal is not followed");
+            }
+        }
+    });
 }
 
 /// What is stored goes on to the endpoints of `remote_write`.

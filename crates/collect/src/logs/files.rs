@@ -65,6 +65,10 @@ impl Stop {
         self.waker.wake();
     }
 
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
     pub(super) fn is_set(&self) -> bool {
         self.is_set.load(Ordering::Acquire)
     }

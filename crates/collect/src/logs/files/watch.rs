@@ -24,6 +24,11 @@ impl Waker {
         Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
     }
 
+    /// What readiness of is waited for.
+    pub(in crate::logs) fn end(&self) -> PollFd<'_> {
+        PollFd::new(&*self.0, PollFlags::IN)
+    }
+
     pub(in crate::logs) fn wake(&self) {
         // The only fault is a full counter, which wakes as well.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
@@ -107,7 +112,7 @@ impl Watch {
 
     /// Waits for a change, as long as `patience`.
     pub(super) fn wait(&self, patience: Duration) {
-        let mut ends = vec![PollFd::new(&*self.waker.0, PollFlags::IN)];
+        let mut ends = vec![self.waker.end()];
         ends.extend(self.inotify.iter().map(|inotify| PollFd::new(inotify, PollFlags::IN)));
         let patience = Timespec {
             tv_sec: patience.as_secs() as i64,
