@@ -160,6 +160,8 @@ impl Follower {
         }
         for part in &batch.parts {
             if let Some(file) = self.files.get_mut(&part.key) {
+                let (path, from) = (file.path.display(), file.offset);
+                tracing::trace!(%path, inode = part.key.inode, from, to = part.to, round = self.kept.round, "log file read");
                 file.read_to(part.to, part.marks, part.is_skipping);
                 file.is_due |= part.has_more;
             }

@@ -35,6 +35,7 @@ impl Follower {
             return;
         }
         for part in &batch.parts {
+            tracing::trace!(inode = part.key.inode, to = part.to, round = self.kept.round, "log file read again");
             if let Some(file) = self.files.get_mut(&part.key) {
                 file.read_to(part.to, part.marks, part.is_skipping);
             }
