@@ -12,6 +12,7 @@
 pub mod config;
 pub mod error;
 pub mod limits;
+pub mod logs;
 pub mod metric;
 pub mod roots;
 pub mod sources;
@@ -29,6 +30,7 @@ mod text;
 pub use config::{Config, Filter};
 pub use error::Error;
 pub use host::{Host, HostDeps};
+pub use logs::{Gatherer, GathererDeps, LogsConfig, LogsTelemetry};
 pub use metric::Metric;
 pub use roots::Roots;
 pub use telemetry::Telemetry;

@@ -63,6 +63,12 @@ pub enum WriteError {
     /// A number in the batch is not known any more: the series left memory. Name the series, or ask for numbers again.
     #[error("a series of the batch is no longer known by its number")]
     Forgotten,
+    /// What came is more than may come now; the same batch may be taken later.
+    #[error("not taken now: {reason}")]
+    Later {
+        /// What there is too much of, and the mend.
+        reason: String,
+    },
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,

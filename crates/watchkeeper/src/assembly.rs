@@ -54,6 +54,7 @@ struct Services {
     pipeline_telemetry: ingest::PipelineTelemetry,
     statsd: Option<Arc<ingest::Statsd>>,
     syslog: Option<Arc<ingest::Syslog>>,
+    gatherer: Option<Arc<collect::Gatherer>>,
     scraper: Arc<ingest::Scraper>,
     alerting: Arc<alerting::Alerting>,
 }
@@ -84,6 +85,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     services.push.load_elections(&elections_path(&data_dir))?;
     services.statsd = listen_to_statsd(&loaded, &services.push, &clock, &mut registry).await?;
     services.syslog = listen_to_syslog(&loaded, &services.logs.intake, &clock, &mut registry).await?;
+    services.gatherer = gather_logs(&loaded, &services.logs.intake, &data_dir, &clock, &mut registry);
     let web_telemetry = web::Telemetry::default();
     web_telemetry.register(&mut registry);
     let mut tasks = Supervisor::default();
@@ -333,6 +335,7 @@ fn build_services(
         pipeline_telemetry,
         statsd: None,
         syslog: None,
+        gatherer: None,
         scraper,
         alerting,
     })
@@ -403,6 +406,54 @@ async fn listen_to_syslog(
     Ok(Some(syslog))
 }
 
+/// What follows the logs of this machine, where the configuration names any.
+fn gather_logs(
+    loaded: &Loaded,
+    logs: &Arc<ingest::Logs>,
+    data_dir: &Path,
+    clock: &SharedClock,
+    registry: &mut Registry,
+) -> Option<Arc<collect::Gatherer>> {
+    let config = loaded.file.gathered_logs();
+    if !config.is_on() {
+        return None;
+    }
+    let telemetry = collect::LogsTelemetry::default();
+    telemetry.register(registry);
+    let deps = collect::GathererDeps {
+        files: logs.door("files"),
+        journal: logs.door("journald"),
+        folder: data_dir.join("gathered"),
+        clock: Arc::clone(clock),
+        telemetry,
+    };
+    Some(collect::Gatherer::new(config, deps))
+}
+
+/// Follows files and the journal.
+fn start_gathering(tasks: &mut Supervisor, gatherer: &Arc<collect::Gatherer>, stop: &CancellationToken) {
+    let (files, token) = (Arc::clone(gatherer), stop.clone());
+    tasks.watch("log files", stop.clone(), move || {
+        let (gatherer, token) = (Arc::clone(&files), token.clone());
+        async move {
+            if let Err(error) = gatherer.follow_files(token).await {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "log files are not followed");
+            }
+        }
+    });
+    let (journal, token) = (Arc::clone(gatherer), stop.clone());
+    tasks.watch("journal", stop.clone(), move || {
+        let (gatherer, token) = (Arc::clone(&journal), token.clone());
+        async move {
+            if let Err(error) = gatherer.follow_journal(token).await {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "the journal is not followed");
+            }
+        }
+    });
+}
+
 /// What is stored goes on to the endpoints of `remote_write`.
 fn start_forwarding(tasks: &mut Supervisor, engines: &Engines, stop: &CancellationToken) {
     let (forwarder, token) = (Arc::clone(&engines.forwarder), stop.clone());
@@ -434,6 +485,9 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
         tasks.watch("syslog", stop.clone(), move || {
             Arc::clone(&syslog).run(token.clone())
         });
+    }
+    if let Some(gatherer) = &services.gatherer {
+        start_gathering(tasks, gatherer, stop);
     }
     let (scraper, token) = (Arc::clone(&services.scraper), stop.clone());
     tasks.watch("scrape", stop.clone(), move || {
