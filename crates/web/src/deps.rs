@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use model::{Labels, LogRead, Matcher, SeriesRead, TimeRange};
+use model::{Labels, LogDelete, LogRead, Matcher, SeriesRead, TimeRange};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use stdx::clock::SharedClock;
@@ -55,6 +55,8 @@ pub struct LogStores {
     pub reader: Arc<dyn LogRead>,
     /// Where pushed lines go.
     pub intake: Arc<ingest::Logs>,
+    /// Where lines are deleted; none where they cannot be.
+    pub deletions: Option<Arc<dyn LogDelete>>,
 }
 
 /// What the process is; fixed from start to end.

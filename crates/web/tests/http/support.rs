@@ -197,6 +197,7 @@ impl Server {
             logs: Some(web::LogStores {
                 reader: Arc::<MemoryLogs>::clone(&lines),
                 intake: Arc::clone(&logs),
+                deletions: None,
             }),
             scraper: Arc::clone(&scraper),
             host: None,
