@@ -6,6 +6,7 @@ use state::{Lease, LogSegmentChange, LogSegmentRow, State};
 use tokio::runtime::Handle;
 use ulid::Ulid;
 
+use crate::error::LakeError;
 use crate::limits::{LEASE_MS, LEASE_REST_MS};
 
 /// The work that one process at a time may do: merge, give up and rewrite segments.
@@ -22,6 +23,15 @@ impl Catalog {
     /// The catalog in `state`, which is asked on `runtime`.
     pub fn new(state: State, runtime: Handle) -> Self {
         Self { state, runtime }
+    }
+
+    /// Asks the database.
+    pub(crate) fn ask<'s, T, F>(&'s self, ask: impl FnOnce(&'s State) -> F) -> Result<T, LakeError>
+    where
+        F: Future<Output = Result<T, state::Error>>,
+    {
+        let answer = self.runtime.block_on(ask(&self.state));
+        answer.map_err(|source| LakeError::Catalog { source })
     }
 
     pub(crate) fn segments(&self) -> Result<Vec<LogSegmentRow>, state::Error> {

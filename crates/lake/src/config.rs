@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use model::{Labels, Matcher};
 use serde::{Deserialize, Serialize};
 use stdx::HumanDuration;
 
@@ -14,6 +15,11 @@ pub struct Config {
     pub dir: PathBuf,
     /// How long lines are kept.
     pub retention: HumanDuration,
+    /// Streams that are kept for a time of their own, longer or shorter.
+    #[serde(skip)]
+    pub stream_retention: Vec<StreamRetention>,
+    /// How long a request to delete lines may be taken back; their lines are hidden at once.
+    pub delete_cancel_period: HumanDuration,
     /// How many bytes of disk the store may use, log included; the oldest segments go first. `None`: no limit.
     pub retention_bytes: Option<u64>,
     /// How far in the future a line may lie.
@@ -28,12 +34,39 @@ pub struct Config {
     pub seal_after: HumanDuration,
 }
 
+/// How long some streams are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamRetention {
+    /// Which ones; all must hold.
+    pub matchers: Vec<Matcher>,
+    /// How long.
+    pub keep: HumanDuration,
+    /// Of several that are about a stream the one with the highest priority holds, of equal ones the first.
+    pub priority: i32,
+}
+
+impl Config {
+    /// How long the lines of a stream are kept.
+    pub fn keep_for(&self, stream: &Labels) -> HumanDuration {
+        let mut best: Option<&StreamRetention> = None;
+        for rule in &self.stream_retention {
+            let is_better = best.is_none_or(|best| rule.priority > best.priority);
+            if is_better && rule.matchers.iter().all(|matcher| matcher.matches_labels(stream)) {
+                best = Some(rule);
+            }
+        }
+        best.map_or(self.retention, |rule| rule.keep)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         let hours = |hours: u64| HumanDuration(std::time::Duration::from_hours(hours));
         Self {
             dir: PathBuf::new(),
             retention: hours(30 * 24),
+            stream_retention: Vec::new(),
+            delete_cancel_period: hours(24),
             retention_bytes: None,
             future_limit: hours(1),
             streams_max: 100_000,

@@ -34,6 +34,16 @@ impl Keys {
         is_new
     }
 
+    /// A process begins: who was not answered by the one before it has its quarter of an hour from now on.
+    pub(crate) fn begin(&mut self, now_ms: i64) {
+        for came_ms in self.known.values_mut() {
+            *came_ms = now_ms.max(*came_ms);
+        }
+        let mut order: Vec<_> = self.known.iter().map(|(key, came_ms)| (*came_ms, *key)).collect();
+        order.sort_unstable_by_key(|(came_ms, _)| *came_ms);
+        self.order = order.into();
+    }
+
     /// Whether a key came lately.
     pub(crate) fn knows(&self, tenant: TenantId, key: u128, now_ms: i64) -> bool {
         let came = self.known.get(&(tenant, key));
@@ -44,6 +54,23 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_from_before_are_known_for_some_minutes_from_the_start_on() {
+        let mut keys = Keys::default();
+        let (tenant, start_ms) = (TenantId::DEFAULT, 10 * BATCH_MEMORY_MS);
+        keys.remember(tenant, 1, 0, 0);
+        keys.begin(start_ms);
+        assert!(keys.knows(tenant, 1, start_ms + BATCH_MEMORY_MS));
+        assert!(!keys.knows(tenant, 1, start_ms + BATCH_MEMORY_MS + 1));
+        assert!(keys.remember(
+            tenant,
+            2,
+            start_ms + BATCH_MEMORY_MS + 1,
+            start_ms + BATCH_MEMORY_MS + 1
+        ));
+        assert_eq!(keys.known.len(), 1);
+    }
 
     #[test]
     fn keys_are_known_for_some_minutes() {

@@ -28,7 +28,7 @@ pub mod telemetry;
 mod words;
 
 pub use catalog::Catalog;
-pub use config::Config;
+pub use config::{Config, StreamRetention};
 pub use error::LakeError;
 pub use objects::{ObjectStoreConfig, Objects};
 pub use store::{Lake, OpenReport, Parts};

@@ -6,9 +6,12 @@
 //! Not here: the parts it joins: `buffer`, `segment`, `record`, and the log, which is `disk`'s.
 //! Start at: [`Lake::open`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use disk::{FolderLock, LocalStorage, SharedStorage, Wal};
+use model::ReadLineFilter;
 use parking_lot::{Condvar, Mutex, RwLock};
 use state::Lease;
 
@@ -25,6 +28,8 @@ use crate::telemetry::Telemetry;
 
 mod append;
 mod commit;
+mod deletions;
+mod hiding;
 mod lease;
 mod log_number;
 mod maintain;
@@ -37,6 +42,7 @@ mod segments;
 pub(crate) mod take_in;
 
 use commit::{Change, Leftover};
+use deletions::Deletions;
 use open::Opening;
 use segments::Segments;
 
@@ -67,6 +73,11 @@ struct Inner {
     maintaining: Mutex<()>,
     /// Why the last maintenance failed, if it did.
     failing: Mutex<Option<Failing>>,
+    deletions: Deletions,
+    /// When segments were looked into for streams whose time is over.
+    looked_for_retention: Mutex<HashMap<ulid::Ulid, i64>>,
+    /// The time of the last maintenance.
+    now_ms: AtomicI64,
     /// A change of the catalog of which nobody heard whether it was made.
     unsettled: Mutex<Option<Change>>,
     /// Files that go as soon as nobody reads them.
@@ -115,6 +126,8 @@ pub struct Parts {
     pub telemetry: Telemetry,
     /// Where segments lie, if that is not this machine.
     pub objects: Option<Objects>,
+    /// Reads what is to be deleted; without it nothing can be.
+    pub read_filter: Option<ReadLineFilter>,
 }
 
 impl Parts {
@@ -125,6 +138,7 @@ impl Parts {
             catalog,
             telemetry,
             objects: None,
+            read_filter: None,
         }
     }
 }
@@ -154,6 +168,7 @@ impl Lake {
             storage,
             catalog,
             telemetry,
+            read_filter,
             ..
         } = parts;
         let owner = lease::owner(&*storage, &config.dir).map_err(failed)?;
@@ -169,7 +184,10 @@ impl Lake {
         };
         opening.find_segments(now_ms)?;
         let wal = opening.replay().map_err(failed)?;
-        let (report, held, keys) = (opening.report, opening.held, opening.keys);
+        let (deletions, faults) = Deletions::load(&catalog, read_filter)?;
+        faults.into_iter().for_each(|fault| opening.damage(fault));
+        let (report, held, mut keys) = (opening.report, opening.held, opening.keys);
+        keys.begin(now_ms);
         let segments = Segments::new(Arc::clone(&files), config.contents_cache_bytes, telemetry.clone());
         let inner = Inner {
             wal,
@@ -185,6 +203,9 @@ impl Lake {
             config,
             maintaining: Mutex::default(),
             failing: Mutex::default(),
+            deletions,
+            looked_for_retention: Mutex::default(),
+            now_ms: AtomicI64::new(now_ms),
             unsettled: Mutex::default(),
             leftovers: Mutex::default(),
             broken: Mutex::default(),

@@ -46,6 +46,10 @@ pub struct Telemetry {
     pub segments_merged: Counter,
     /// Segments removed because their time or the space was over.
     pub segments_expired: Counter,
+    /// Requests to delete lines.
+    pub deletions_requested: Counter,
+    /// Lines that left the disk before their segment did: deleted ones, and those of streams whose time was over.
+    pub lines_deleted: Counter,
     /// Pieces of damage met: records, parts, whole segments.
     pub damage: Counter,
     /// Runs of maintenance that failed and will be tried again.
@@ -119,6 +123,16 @@ impl Telemetry {
             "segments_expired",
             "Segments removed because their time or the space was over",
             self.segments_expired.clone(),
+        );
+        lake.register(
+            "deletions_requested",
+            "Requests to delete lines",
+            self.deletions_requested.clone(),
+        );
+        lake.register(
+            "lines_deleted",
+            "Lines that left the disk before their segment did: deleted ones, and those of streams whose time was over",
+            self.lines_deleted.clone(),
         );
         lake.register("damage", "Pieces of damage met", self.damage.clone());
         lake.register(

@@ -60,6 +60,14 @@ pub enum WriteError {
         /// The limit.
         waiting_max: usize,
     },
+    /// The batch is larger than a record of the log may be: it will not be taken in however often it is sent.
+    #[error("the batch has {got} bytes, and a batch may have {max}; send it in smaller ones")]
+    TooLarge {
+        /// Its size in bytes.
+        got: usize,
+        /// The limit.
+        max: usize,
+    },
     /// A number in the batch is not known any more: the series left memory. Name the series, or ask for numbers again.
     #[error("a series of the batch is no longer known by its number")]
     Forgotten,

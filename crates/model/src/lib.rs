@@ -17,6 +17,7 @@ pub mod doors;
 pub mod histogram;
 pub mod labels;
 pub mod log;
+pub mod log_delete;
 pub mod log_rows;
 pub mod matcher;
 pub mod memory_logs;
@@ -46,6 +47,7 @@ pub use log::{
     Direction, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, Searched, StreamExtent,
     StreamSelection, TextColumn,
 };
+pub use log_delete::{DeleteError, Deletion, LineFilter, LineJudge, LogDelete, NewDeletion, ReadLineFilter};
 pub use log_rows::{LogAccepted, LogRefusal, LogRow, LogRows, LogWrite};
 pub use matcher::{Matcher, MatcherOp};
 pub use memory_logs::MemoryLogs;

@@ -26,3 +26,6 @@ pub const OUTBOX_FINISHED_MAX: i64 = 20_000;
 
 /// Bytes of a receipt that are kept.
 pub const RECEIPT_BYTES_MAX: usize = 1_024;
+
+/// How long a request to delete log lines is kept after it is done: 30 days.
+pub const LOG_DELETIONS_AGE_MS_MAX: i64 = 30 * 86_400_000;

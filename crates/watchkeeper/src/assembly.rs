@@ -244,6 +244,7 @@ async fn open_logs(
     let config = storage.logs(data_dir.join("logs"));
     let parts = lake::Parts {
         objects: storage.objects()?,
+        read_filter: Some(logql::line_filter),
         ..lake::Parts::new(catalog, telemetry)
     };
     let open = move || lake::Lake::open(config, parts, now_ms);
@@ -349,6 +350,7 @@ fn log_stores(engines: &Engines, registry: &mut Registry) -> web::LogStores {
     web::LogStores {
         reader: Arc::new(engines.logs.clone()),
         intake: Arc::new(ingest::Logs::new(writer, telemetry)),
+        deletions: Some(Arc::new(engines.logs.clone())),
     }
 }
 

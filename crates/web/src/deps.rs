@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use model::{Labels, LogRead, Matcher, SeriesRead, TenantId, TimeRange};
+use model::{Labels, LogDelete, LogRead, Matcher, SeriesRead, TenantId, TimeRange};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use stdx::clock::SharedClock;
@@ -60,6 +60,8 @@ pub struct LogStores {
     pub reader: Arc<dyn LogRead>,
     /// Where pushed lines go.
     pub intake: Arc<ingest::Logs>,
+    /// Where lines are deleted; none where they cannot be.
+    pub deletions: Option<Arc<dyn LogDelete>>,
 }
 
 /// Who answers statements in SQL.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use disk::DiskError;
-use model::{LogAccepted, LogRefusal, LogRows, LogWrite, WriteError};
+use disk::limits::RECORD_BYTES_MAX;
+use model::{Labels, LogAccepted, LogRefusal, LogRows, LogWrite, WriteError};
 
 use super::{Inner, Lake};
 use crate::limits::{BUFFER_BYTES_MAX, ROOM_WAIT_MS};
@@ -26,6 +27,13 @@ impl Inner {
         {
             return Ok(self.repeated(rows));
         }
+        // What its lines alone are too large for need not be encoded first.
+        if rows.line_bytes() > RECORD_BYTES_MAX {
+            return Err(WriteError::TooLarge {
+                got: rows.line_bytes(),
+                max: RECORD_BYTES_MAX,
+            });
+        }
         self.wait_for_room()?;
         let mut accepted = LogAccepted::default();
         let kept = Arc::new(self.keep(rows, now_ns, &mut accepted));
@@ -43,7 +51,9 @@ impl Inner {
         };
         self.wal.append(record::BATCH, encode, |written| {
             written.map_err(|error| {
-                self.telemetry.append_failures.inc();
+                if !matches!(error, DiskError::RecordTooLarge { .. }) {
+                    self.telemetry.append_failures.inc();
+                }
                 write_error(error)
             })?;
             // Of two requests with the same key that came together the second one finds it here; a replay does the same.
@@ -99,14 +109,14 @@ impl Inner {
     fn keep(&self, rows: &LogRows, now_ns: i64, accepted: &mut LogAccepted) -> LogRows {
         let nanoseconds =
             |duration: stdx::HumanDuration| i64::try_from(duration.0.as_nanos()).unwrap_or(i64::MAX);
-        let earliest_ns = now_ns.saturating_sub(nanoseconds(self.config.retention));
+        let earliest_for = |stream: &Labels| now_ns.saturating_sub(nanoseconds(self.config.keep_for(stream)));
         let latest_ns = now_ns.saturating_add(nanoseconds(self.config.future_limit));
         let held = self.held.read();
         let room = self
             .config
             .streams_max
             .saturating_sub(held.buffers.stream_count(rows.tenant));
-        let refusal = |at_ns: i64| {
+        let refusal = |earliest_ns: i64, at_ns: i64| {
             if at_ns < earliest_ns {
                 Some(LogRefusal::TooOld)
             } else if at_ns > latest_ns {
@@ -124,7 +134,9 @@ impl Inner {
             if is_new && !is_full {
                 new.insert(labels);
             }
-            is_whole &= !is_full && lines.into_iter().all(|line| refusal(line.at_ns()).is_none());
+            let earliest_ns = earliest_for(labels);
+            let is_kept = |line: model::LogRow<'_>| refusal(earliest_ns, line.at_ns()).is_none();
+            is_whole &= !is_full && lines.into_iter().all(is_kept);
             streams.push(is_full);
         }
         drop(held);
@@ -135,11 +147,12 @@ impl Inner {
         kept.key = rows.key;
         for ((labels, lines), is_full) in rows.streams().zip(streams) {
             kept.begin_stream(labels.clone());
+            let earliest_ns = earliest_for(labels);
             for line in lines {
                 let reason = if is_full {
                     Some(LogRefusal::TooManyStreams)
                 } else {
-                    refusal(line.at_ns())
+                    refusal(earliest_ns, line.at_ns())
                 };
                 match reason {
                     Some(reason) => accepted.refuse(reason, 1),
@@ -158,6 +171,7 @@ fn write_error(error: DiskError) -> WriteError {
     match error {
         DiskError::Busy { waiting_max } => WriteError::Busy { waiting_max },
         DiskError::Closed => WriteError::Closed,
+        DiskError::RecordTooLarge { got, max } => WriteError::TooLarge { got, max },
         other => WriteError::Log {
             reason: other.full_text(),
         },

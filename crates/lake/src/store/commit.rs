@@ -54,7 +54,7 @@ impl Inner {
     }
 
     /// The next name; names that one process gives are in the order of giving as long as its clock runs forward.
-    fn next_id(&self, now_ms: i64) -> Ulid {
+    pub(super) fn next_id(&self, now_ms: i64) -> Ulid {
         let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or_default());
         match self.ids.lock().generate_from_datetime(now) {
             Ok(id) => id,

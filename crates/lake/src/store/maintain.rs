@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use model::{Labels, ReadError, TenantId};
@@ -78,6 +79,7 @@ impl Inner {
     }
 
     fn maintain_in_turn(&self, now_ms: i64, seals_all: bool) -> Result<(), LakeError> {
+        self.now_ms.store(now_ms, Ordering::Relaxed);
         self.settle()?;
         self.set_broken_aside()?;
         // What only gives space back comes first: a full disk may be why the rest failed before.
@@ -87,6 +89,7 @@ impl Inner {
             self.seal(now_ms)?;
         }
         // One at a time, unless somebody waits for all: sealing must not wait for long.
+        while self.rewrite_one(now_ms)? && seals_all {}
         while self.merge(now_ms)? && seals_all {}
         self.remove_leftovers();
         self.catch_up()?;
@@ -116,7 +119,7 @@ impl Inner {
     }
 
     /// Seals what lies in memory now, tenant by tenant.
-    fn seal(&self, now_ms: i64) -> Result<(), LakeError> {
+    pub(super) fn seal(&self, now_ms: i64) -> Result<(), LakeError> {
         if self.held.read().buffers.bytes() == 0 {
             return Ok(());
         }
@@ -214,15 +217,13 @@ impl Inner {
 
     /// Gives up segments whose time is over, and the oldest ones where all take too much space.
     fn expire(&self, now_ms: i64) -> Result<(), LakeError> {
-        let oldest_ms = now_ms.saturating_sub(self.config.retention.as_millis_i64());
-        let oldest_ns = oldest_ms.saturating_mul(1_000_000);
         let segments = Arc::clone(&self.held.read().segments);
         let mut bytes: u64 = segments.iter().map(|known| known.bytes).sum();
         bytes += self.wal.disk_bytes();
         let limit = self.config.retention_bytes.unwrap_or(u64::MAX);
         let mut gone = Vec::new();
         for known in segments.iter() {
-            if known.max_ns < oldest_ns || bytes > limit {
+            if known.max_ns < self.oldest_ns(known, now_ms) || bytes > limit {
                 bytes = bytes.saturating_sub(known.bytes);
                 gone.push(Arc::clone(known));
             }
@@ -242,6 +243,16 @@ impl Inner {
         })?;
         self.telemetry.segments_expired.inc_by(count);
         Ok(())
+    }
+
+    /// Before which time no line of a segment is kept any more.
+    fn oldest_ns(&self, known: &Known, now_ms: i64) -> i64 {
+        let rules = self.config.stream_retention.iter();
+        let may_hold = rules.filter(|rule| known.labels.may_meet(&rule.matchers));
+        let longest_ms = may_hold
+            .map(|rule| rule.keep.as_millis_i64())
+            .fold(self.config.retention.as_millis_i64(), i64::max);
+        now_ms.saturating_sub(longest_ms).saturating_mul(1_000_000)
     }
 
     /// Sets segments aside whose contents cannot be read.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::{Labels, ReadError, TenantId};
 
+use super::hiding::Hiding;
 use super::{Change, Inner};
 use crate::error::LakeError;
 use crate::limits::{MERGED_BYTES_MAX, MERGED_SEGMENTS, PAGE_ROWS, TRICKLE_WAIT_MS};
@@ -28,9 +29,12 @@ impl Inner {
         let merged = (small.iter())
             .map(|known| self.segments.open_once(known))
             .collect::<Result<Vec<_>, _>>()
-            .and_then(|opened| merged(&opened, |tenant, keys| self.keep_known_keys(tenant, keys, now_ms)));
+            .and_then(|opened| {
+                let keep_keys = |tenant, keys: &mut Vec<_>| self.keep_known_keys(tenant, keys, now_ms);
+                merged(&opened, None, keep_keys)
+            });
         let builder = match merged {
-            Ok(builder) => builder,
+            Ok((builder, _)) => builder,
             Err(error) => {
                 self.set_damaged_aside(small)?;
                 return Err(failed(error));
@@ -38,6 +42,9 @@ impl Inner {
         };
         let added = vec![self.announce_and_publish(builder, now_ms)?];
         let count = small.len() as u64;
+        for known in &added {
+            self.deletions.merged(&small, known.id);
+        }
         self.commit(Change {
             added,
             gone: small,
@@ -69,7 +76,8 @@ impl Inner {
     /// Sets aside those of some segments that cannot be read to their end.
     fn set_damaged_aside(&self, segments: Vec<Arc<Known>>) -> Result<(), LakeError> {
         for known in segments {
-            let read = (self.segments.open_once(&known)).and_then(|segment| merged(&[segment], |_, _| {}));
+            let read =
+                (self.segments.open_once(&known)).and_then(|segment| merged(&[segment], None, |_, _| {}));
             if let Err(error @ ReadError::Damaged { .. }) = read {
                 self.set_aside(known, &error)?;
             }
@@ -129,11 +137,12 @@ fn trickle(segments: &[Arc<Known>], now_ms: i64) -> Option<Vec<Arc<Known>>> {
     None
 }
 
-/// The lines of some segments of one tenant together.
-fn merged(
+/// The lines of some segments of one tenant together, without those that are hidden; and how many they are.
+pub(super) fn merged(
     segments: &[Arc<Segment>],
+    mut hiding: Option<&mut Hiding>,
     keep_keys: impl FnOnce(TenantId, &mut Vec<(u128, i64)>),
-) -> Result<SegmentBuilder, ReadError> {
+) -> Result<(SegmentBuilder, u64), ReadError> {
     let contents = || segments.iter().map(|segment| segment.contents());
     let tenant = contents()
         .next()
@@ -166,8 +175,12 @@ fn merged(
         })
         .collect();
     let (mut line, mut pairs) = (Vec::new(), Pairs::default());
+    let mut count = 0;
     for Ordered(labels) in streams {
-        builder.begin_stream(labels.clone());
+        let mut is_begun = false;
+        if let Some(hiding) = &mut hiding {
+            hiding.start_stream(labels);
+        }
         let mut rows: Vec<(i64, usize, usize)> = Vec::new();
         for (number, source) in readers.iter_mut().enumerate() {
             source.rows_of(labels, number, &mut rows)?;
@@ -181,14 +194,25 @@ fn merged(
             line.clear();
             pairs.clear();
             source.read(row, &mut line, &mut pairs)?;
-            let pairs = pairs.texts().map_err(|error| ReadError::Damaged {
+            let damaged = |error: std::str::Utf8Error| ReadError::Damaged {
                 place: source.segment.place().to_owned(),
-                reason: format!("a pair is not UTF-8: {error}"),
-            })?;
+                reason: format!("a line or a pair is not UTF-8: {error}"),
+            };
+            let pairs = pairs.texts().map_err(damaged)?;
+            if let Some(hiding) = &mut hiding
+                && hiding.hides(at_ns, std::str::from_utf8(&line).map_err(damaged)?, &pairs)
+            {
+                continue;
+            }
+            if !is_begun {
+                builder.begin_stream(labels.clone());
+                is_begun = true;
+            }
+            count += 1;
             builder.push(at_ns, &line, pairs.into_iter());
         }
     }
-    Ok(builder)
+    Ok((builder, count))
 }
 
 /// A segment that is read row by row.

@@ -34,7 +34,7 @@ pub(super) struct Opening<'o> {
 }
 
 impl Opening<'_> {
-    fn damage(&mut self, what: String) {
+    pub(super) fn damage(&mut self, what: String) {
         tracing::error!(damage = what, "store of logs damaged");
         self.telemetry.damage.inc();
         self.report.damage.push(what);
@@ -207,6 +207,10 @@ impl Opening<'_> {
             Ok(())
         })?;
         self.report.records = replayed.records;
+        // What is sealed must not come back once its segments are gone.
+        if let Some(oldest) = (self.held.buffers.oldest_log_segment()).or(sealed) {
+            wal.remove_oldest(|segment| segment < oldest)?;
+        }
         for damage in replayed.damage {
             self.damage(damage.to_string());
         }

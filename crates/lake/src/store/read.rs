@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use model::{
     Direction, Labels, LogBatch, LogFlow, LogRead, LogRow, LogSelection, MetadataColumn, ReadError, Searched,
-    StreamExtent, StreamSelection, TextColumn,
+    StreamExtent, StreamSelection, TenantId, TextColumn,
 };
 
+use super::hiding::Hiding;
 use super::{Inner, Lake};
 use crate::buffer::{Buffer, Piece, sorted_rows};
 use crate::limits::{BATCH_BYTES, BATCH_ROWS};
@@ -153,6 +155,21 @@ impl Columns {
         }))
     }
 
+    /// Shows every row: time, line, pairs.
+    pub(super) fn each_row(
+        &self,
+        stream: &Labels,
+        mut see: impl FnMut(i64, &str, &[(&str, &str)]),
+    ) -> Result<(), ReadError> {
+        let mut show = |batch: &LogBatch<'_>| {
+            for (place, at_ns) in batch.times_ns.iter().enumerate() {
+                see(*at_ns, batch.lines.get(place), batch.metadata.get(place));
+            }
+            LogFlow::More
+        };
+        self.lend(stream, &mut show).map(|_| ())
+    }
+
     /// Bytes of lines and pairs.
     pub(super) fn bytes(&self) -> usize {
         self.text.len() + self.pairs.bytes()
@@ -172,13 +189,36 @@ impl Inner {
         selection: &LogSelection,
         take: &mut dyn FnMut(&LogBatch<'_>) -> LogFlow,
     ) -> Result<Searched, ReadError> {
+        // First: what is deleted for good before the segments are looked up is in none of them.
+        let mut hiding = self.hiding((selection.tenant, selection.from_ns, selection.to_ns));
+        let whole;
+        let selection = if hiding.as_ref().is_some_and(Hiding::needs_lines) {
+            whole = LogSelection {
+                needs_lines: true,
+                holds_decides: false,
+                json_fields: None,
+                metadata: None,
+                ..selection.clone()
+            };
+            &whole
+        } else {
+            selection
+        };
         let (mut segments, buffers) = {
             let held = self.held.read();
             let buffers: Vec<Arc<Buffer>> = held.buffers.of(selection.tenant).cloned().collect();
             (held.segments.to_vec(), buffers)
         };
         segments.retain(|known| known.tenant == selection.tenant);
-        let mut lend = |stream: &Labels, columns: &mut Columns| columns.lend(stream, take);
+        let mut lend = |stream: &Labels, columns: &mut Columns| {
+            if let Some(hiding) = &mut hiding {
+                hiding.filter(stream, columns)?;
+                if columns.times_ns.is_empty() {
+                    return Ok(LogFlow::More);
+                }
+            }
+            columns.lend(stream, take)
+        };
         let mut reading = Reading::new(selection, &mut lend);
         reading.searched.segments = segments.len() as u64;
         if reading.is_backward() {
@@ -196,6 +236,17 @@ impl Inner {
             reading.buffers(&buffers)?;
         }
         Ok(reading.searched)
+    }
+
+    /// What of the selection must not be seen.
+    fn hiding(&self, about: (TenantId, i64, i64)) -> Option<Hiding> {
+        let open = self.deletions.open();
+        Hiding::of(
+            open.iter(),
+            &self.config,
+            about,
+            self.now_ms.load(Ordering::Relaxed),
+        )
     }
 
     pub(super) fn read_segments(
@@ -246,12 +297,16 @@ impl Inner {
     }
 
     fn streams(&self, selection: &StreamSelection) -> Result<Vec<StreamExtent>, ReadError> {
+        let hiding = self.hiding((selection.tenant, selection.from_ns, selection.to_ns));
         let (segments, buffers) = {
             let held = self.held.read();
             let buffers: Vec<Arc<Buffer>> = held.buffers.of(selection.tenant).cloned().collect();
             (Arc::clone(&held.segments), buffers)
         };
-        let mut extents = Extents::default();
+        let mut extents = Extents {
+            hiding,
+            streams: BTreeMap::new(),
+        };
         for known in segments.iter() {
             let may_meet = || {
                 selection.any_of.is_empty() || selection.any_of.iter().any(|all| known.labels.may_meet(all))
@@ -282,7 +337,10 @@ impl Inner {
                     continue;
                 }
                 let rows = sorted_rows(pieces, selection.from_ns, selection.to_ns);
-                if !rows.is_empty() {
+                let times = (rows.first(), rows.last());
+                if let (Some((min_ns, ..)), Some((max_ns, ..))) = times
+                    && !extents.is_hidden(labels, *min_ns, *max_ns)
+                {
                     let bytes = rows
                         .iter()
                         .map(|(_, rows, place)| rows.row(*place).line().len() as u64);
@@ -295,8 +353,9 @@ impl Inner {
 }
 
 /// How much there is of each stream.
-#[derive(Debug, Default)]
 struct Extents {
+    /// What is not counted.
+    hiding: Option<Hiding>,
     /// Lines, bytes of them, and pieces of files.
     streams: BTreeMap<Labels, (u64, u64, u64)>,
 }
@@ -320,10 +379,18 @@ impl Extents {
             let rows = stream.rows_end - start;
             start = stream.rows_end;
             let overlaps = stream.max_ns >= selection.from_ns && stream.min_ns < selection.to_ns;
-            if overlaps && selection.selects(&stream.labels) {
+            if overlaps
+                && selection.selects(&stream.labels)
+                && !self.is_hidden(&stream.labels, stream.min_ns, stream.max_ns)
+            {
                 self.add(&stream.labels, rows as u64, stream.line_bytes);
             }
         }
+    }
+
+    fn is_hidden(&mut self, labels: &Labels, min_ns: i64, max_ns: i64) -> bool {
+        let hiding = self.hiding.as_mut();
+        hiding.is_some_and(|hiding| hiding.hides_all(labels, min_ns, max_ns))
     }
 
     fn into_list(self) -> Vec<StreamExtent> {

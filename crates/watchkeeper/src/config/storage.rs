@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use model::Matcher;
 use serde::{Deserialize, Serialize};
 use stdx::{HumanBytes, HumanDuration};
 
@@ -58,6 +59,8 @@ pub(crate) struct Logs {
     pub(crate) streams_max: Option<usize>,
     /// How much memory contents of segments may take.
     pub(crate) read_cache_size: Option<HumanBytes>,
+    /// How long a request to delete lines may be taken back.
+    pub(crate) delete_cancel_period: Option<HumanDuration>,
     /// Where segments lie, where that is not this machine.
     pub(crate) object_store: Option<lake::ObjectStoreConfig>,
 }
@@ -70,6 +73,46 @@ pub(crate) struct LogRetention {
     pub(crate) time: Option<HumanDuration>,
     /// How many bytes of disk the store may use; 0 is no limit.
     pub(crate) size: Option<HumanBytes>,
+    /// Streams that are kept for a time of their own.
+    pub(crate) rules: Vec<StreamRule>,
+}
+
+/// How long some streams are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamRule {
+    /// Which ones.
+    #[serde(rename = "match")]
+    pub(crate) selector: Streams,
+    /// How long.
+    pub(crate) keep: HumanDuration,
+    /// Of several that are about a stream the one with the highest priority holds, of equal ones the first.
+    #[serde(default)]
+    pub(crate) priority: i32,
+}
+
+/// A selector of streams such as `{app="shop"}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Streams {
+    text: String,
+    pub(crate) matchers: Vec<Matcher>,
+}
+
+impl TryFrom<String> for Streams {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let matchers = logql::parse_selector(&text)
+            .map_err(|error| format!("{text:?} is no selector of streams: {error}"))?;
+        Ok(Self { text, matchers })
+    }
+}
+
+impl From<Streams> for String {
+    fn from(streams: Streams) -> Self {
+        streams.text
+    }
 }
 
 /// `storage.tsdb.chunk_encoding:`
@@ -154,10 +197,20 @@ impl Storage {
     pub(crate) fn logs(&self, dir: std::path::PathBuf) -> lake::Config {
         let default = lake::Config::default();
         let size = self.logs.retention.size.map(|size| size.0);
+        let stream = |rule: &StreamRule| lake::StreamRetention {
+            matchers: rule.selector.matchers.clone(),
+            keep: rule.keep,
+            priority: rule.priority,
+        };
         lake::Config {
             dir,
             retention: self.logs.retention.time.unwrap_or(default.retention),
             retention_bytes: size.filter(|bytes| *bytes > 0),
+            stream_retention: self.logs.retention.rules.iter().map(stream).collect(),
+            delete_cancel_period: self
+                .logs
+                .delete_cancel_period
+                .unwrap_or(default.delete_cancel_period),
             future_limit: self.logs.future_limit.unwrap_or(default.future_limit),
             streams_max: self.logs.streams_max.unwrap_or(default.streams_max),
             contents_cache_bytes: self

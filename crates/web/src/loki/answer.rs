@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use logql::{EvalError, ParseError};
-use model::ReadError;
+use model::{DeleteError, ReadError};
 use serde::Serialize;
 
 use crate::prometheus::answer::json_response;
@@ -101,6 +101,17 @@ impl From<ReadError> for LokiError {
             ReadError::Damaged { .. } | ReadError::Io { .. } | ReadError::Version { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<DeleteError> for LokiError {
+    fn from(error: DeleteError) -> Self {
+        let status = match error {
+            DeleteError::BadQuery(_) | DeleteError::TooLate { .. } => StatusCode::BAD_REQUEST,
+            DeleteError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            DeleteError::Store { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())
     }

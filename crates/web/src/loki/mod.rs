@@ -10,6 +10,7 @@
 mod answer;
 pub(crate) mod ask;
 pub(crate) mod body;
+mod delete;
 mod detected;
 pub(crate) mod field_values;
 mod index;
@@ -59,6 +60,13 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         )
         .route("/patterns", get(patterns::patterns).post(patterns::patterns))
         .route("/tail", get(tail::tail))
+        .route(
+            "/delete",
+            get(delete::list)
+                .post(delete::request)
+                .put(delete::request)
+                .delete(delete::cancel),
+        )
         .route("/drilldown-limits", get(status::drilldown_limits))
         .route_layer(from_fn_with_state(Arc::clone(app), only_when_ready));
     let api = asked.route("/status/buildinfo", get(status::build_info));

@@ -239,7 +239,9 @@ impl From<PushError> for PushRefusal {
     fn from(error: PushError) -> Self {
         let status = match &error {
             PushError::Encoding { .. } | PushError::Malformed { .. } => StatusCode::BAD_REQUEST,
-            PushError::TooLarge { .. } | PushError::TooMany { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            PushError::TooLarge { .. }
+            | PushError::TooMany { .. }
+            | PushError::Store(WriteError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             PushError::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
             PushError::Store(WriteError::Log { .. }) => StatusCode::INTERNAL_SERVER_ERROR,
             PushError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

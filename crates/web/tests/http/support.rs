@@ -298,6 +298,7 @@ fn log_stores(lines: &Arc<MemoryLogs>, intake: &Arc<ingest::Logs>) -> web::LogSt
     web::LogStores {
         reader: Arc::<MemoryLogs>::clone(lines),
         intake: Arc::clone(intake),
+        deletions: None,
     }
 }
 
