@@ -330,9 +330,12 @@ describe('a hundred thousand lines', () => {
     }
     expect(await loaded()).toBe(100_001);
     expect(await rows(page).count()).toBeLessThan(150);
-    await expect.poll(() => rows(page).last().textContent()).toContain('number 0 of');
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await expect.poll(() => rows(page).last().textContent()).toMatch(/number \d of/);
+    await expect.poll(() => page.getByText('These are all 100,000 lines').count()).toBe(1);
     const frozen = await page.evaluate(() => Math.max(0, ...(globalThis as unknown as { found: number[] }).found));
     // This machine has two cores that are shared with other work.
+    console.info(`the longest task while 100,000 lines came in took ${Math.round(frozen)} ms`);
     expect(frozen).toBeLessThan(1_000);
     await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight / 2));
     await expect.poll(() => rows(page).count()).toBeGreaterThan(20);

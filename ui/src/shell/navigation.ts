@@ -9,11 +9,21 @@ export interface PageLink {
   key: string;
   /** Further words by which the palette finds it. */
   keywords?: string;
+  /** Fetches what the page needs before it is opened: called when a pointer or the focus comes near. */
+  preload?: () => void;
 }
 
 export const PAGES: PageLink[] = [
   { path: '/', title: 'Overview', icon: 'home', key: 'o' },
   { path: '/host', title: 'Host', icon: 'host', key: 'h' },
-  { path: '/explore/logs', title: 'Explore', icon: 'lines', key: 'e', keywords: 'logs lines search tail' },
+  {
+    path: '/explore/logs',
+    title: 'Explore',
+    icon: 'lines',
+    key: 'e',
+    keywords: 'logs lines search tail',
+    // What cannot be fetched now is asked for again when the page is opened.
+    preload: () => void import('../pages/explore/Explore.svelte').catch(() => undefined),
+  },
   { path: '/alerts', title: 'Alerts', icon: 'bell', key: 'a' },
 ];
