@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { closePages, expectNoFaults, NARROW, open, sideways, useBrowser, violations } from './browser';
+import { startProxy } from './proxy';
 import { startServer } from './server';
 
 const MINUTE_MS = 60_000;
@@ -293,6 +294,45 @@ describe('a live tail', () => {
     await page.keyboard.press('t');
     await expect.poll(state).toBe('off');
     expect(faults).toEqual([]);
+  });
+});
+
+describe('a live window', () => {
+  it('tells how many lines are new, and shows them when asked', async () => {
+    const stream = { app: 'live', run: String(Date.now()) };
+    await push(inject('url'), stream, [[Date.now() - 1000, 'an old line']]);
+    const { page } = await open(`/explore/logs?w=now-5m&q={app%3D"live"%2C+run%3D"${stream.run}"}`);
+    await expect.poll(() => rows(page).count()).toBe(1);
+    await push(
+      inject('url'),
+      stream,
+      [...'abcde'].map((letter): Line => [Date.now(), `a new line ${letter}`]),
+    );
+    await expect.poll(() => page.locator('[data-new]').textContent(), { timeout: 15_000 }).toContain('5 new');
+    expect(await rows(page).count()).toBe(1);
+    await page.locator('[data-new]').click();
+    await expect.poll(() => rows(page).count()).toBe(6);
+    expect(await page.locator('[data-new]').count()).toBe(0);
+  });
+
+  it('a tail that was cut off comes back, with what was stored meanwhile', async () => {
+    const proxy = await startProxy();
+    const stream = { app: 'cut', run: String(Date.now()) };
+    const { page } = await open(`/explore/logs?w=now-5m&tail=1&q={app%3D"cut"%2C+run%3D"${stream.run}"}`, {
+      base: proxy.url,
+    });
+    const state = () => page.locator('[data-tail]').getAttribute('data-tail');
+    await expect.poll(state).toBe('live');
+    await proxy.cut();
+    await expect.poll(state).toBe('reconnecting');
+    await push(inject('url'), stream, [[Date.now(), 'stored while nobody listened']]);
+    await proxy.mend();
+    await expect.poll(state, { timeout: 15_000 }).toBe('live');
+    await expect.poll(() => rows(page).allTextContents()).toHaveLength(1);
+    await push(inject('url'), stream, [[Date.now(), 'stored later']]);
+    await expect.poll(() => rows(page).first().textContent()).toContain('stored later');
+    expect(await rows(page).count()).toBe(2);
+    await proxy.cut();
   });
 });
 
