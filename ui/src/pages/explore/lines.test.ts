@@ -89,6 +89,9 @@ describe('what filters found', () => {
 
   it('an expression that the browser cannot read marks nothing', () => {
     expect(cut('{} |~ "(?P<x>a)"', 'abc')).toBe('abc');
+    expect(cut('{} |~ "(x+x+)+y"', 'x'.repeat(100))).toBe('x'.repeat(100));
+    expect(cut('{} |~ ".*.*.*.*.*z"', 'abc')).toBe('abc');
+    expect(cut('{} |~ `\\d+\\.\\d+\\.\\d+\\.\\d+`', 'at 10.0.0.1')).toBe('at [10.0.0.1]');
   });
 });
 

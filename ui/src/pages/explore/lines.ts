@@ -132,8 +132,14 @@ export function traceOf(row: Row): string | null {
 
 // === what filters found ===
 
-/** A regular expression as the browser reads it; null where it cannot. */
+/** What may take a browser's backtracking very long, though the server's automaton does not mind. */
+const NESTED_REPEATS = /\([^()]*(?:[*+]|\{\d+,)[^()]*\)(?:[*+]|\{)/;
+const BROAD_REPEATS = /(?:\.|\\[SWDswN]|\[[^\]]*\])(?:[*+]|\{\d+,)/g;
+const BROAD_REPEATS_MAX = 3;
+
+/** A regular expression as the browser reads it; null where it cannot, or should not. */
 function compile(pattern: string): RegExp | null {
+  if (NESTED_REPEATS.test(pattern) || (pattern.match(BROAD_REPEATS)?.length ?? 0) > BROAD_REPEATS_MAX) return null;
   const flags = /^\(\?([ims]+)\)/.exec(pattern);
   try {
     return new RegExp(flags ? pattern.slice(flags[0].length) : pattern, `g${flags?.[1] ?? ''}`);

@@ -117,6 +117,13 @@ export class LineList {
     this.rows = kept;
   }
 
+  clear(): void {
+    this.stop();
+    this.rows = [];
+    this.error = null;
+    this.cursors = { start: null, end: null };
+  }
+
   stop(): void {
     this.#running?.abort();
     this.#running = null;

@@ -34,6 +34,7 @@ describe('the box of filters', () => {
       'user',
       'Lines without “s”',
       'Lines that match s',
+      'Lines that do not match s',
     ]);
   });
 

@@ -84,6 +84,12 @@ function texts(text: string): Suggestion[] {
     { id: 'contains', title: `Lines that contain “${value}”`, detail: 'text', part: { kind: 'text', op: '|=', value } },
     { id: 'without', title: `Lines without “${value}”`, detail: 'text', part: { kind: 'text', op: '!=', value } },
     { id: 'matches', title: `Lines that match ${value}`, detail: 'regex', part: { kind: 'text', op: '|~', value } },
+    {
+      id: 'mismatches',
+      title: `Lines that do not match ${value}`,
+      detail: 'regex',
+      part: { kind: 'text', op: '!~', value },
+    },
   ];
 }
 
