@@ -54,7 +54,10 @@ fn write_lines(path: &Path, turn: Turn, told: &AtomicBool) -> u64 {
     while !told.load(Ordering::SeqCst) {
         for _ in 0..10 {
             // Now and then a line comes in two pieces.
-            let line = format!("n={number} of {turn:?} level=info {}\n", "x".repeat(number as usize % 200));
+            let line = format!(
+                "n={number} of {turn:?} level=info {}\n",
+                "x".repeat(number as usize % 200)
+            );
             let middle = line.len() / 2;
             file.write_all(&line.as_bytes()[..middle]).unwrap();
             file.write_all(&line.as_bytes()[middle..]).unwrap();
@@ -78,7 +81,12 @@ fn turn_over(path: &Path, turn: Turn) {
         Turn::Rename => std::fs::rename(path, old(1)).unwrap(),
         Turn::CopyAndTruncate => {
             std::fs::copy(path, old(1)).unwrap();
-            File::options().write(true).open(path).unwrap().set_len(0).unwrap();
+            File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_len(0)
+                .unwrap();
         }
     }
 }
@@ -96,7 +104,9 @@ async fn numbers(server: &Server, job: &str) -> BTreeMap<u64, u64> {
                 "/loki/api/v1/query_range?query={query}&limit=5000&direction=forward&start={from_ns}&end={to_ns}"
             ))
             .await;
-        let streams = answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        let streams = answer["data"]["result"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{answer}"));
         let mut lines = Vec::new();
         for stream in streams {
             for value in stream["values"].as_array().unwrap() {
@@ -106,8 +116,12 @@ async fn numbers(server: &Server, job: &str) -> BTreeMap<u64, u64> {
         }
         lines.sort();
         for (_, line) in &lines {
-            let number = line.strip_prefix("n=").unwrap_or_else(|| panic!("half a line: {line:?}"));
-            *numbers.entry(number.split(' ').next().unwrap().parse().unwrap()).or_default() += 1;
+            let number = line
+                .strip_prefix("n=")
+                .unwrap_or_else(|| panic!("half a line: {line:?}"));
+            *numbers
+                .entry(number.split(' ').next().unwrap().parse().unwrap())
+                .or_default() += 1;
         }
         match lines.last() {
             Some((last, _)) if lines.len() == 5000 => from_ns = last + 1,

@@ -21,7 +21,9 @@ const JOURNAL_WRITER: &str = "/lib/systemd/systemd-journal-remote";
 fn unique(number: usize, length: usize) -> String {
     let mut state = number as u64 + 1;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         char::from(b"a1B2c3D4e5F6g7H8"[(state >> 60) as usize])
     };
     (0..length).map(|_| next()).collect()
@@ -79,7 +81,11 @@ fn now_ns() -> i64 {
 
 /// A port that is free now.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// A field of a protobuf message that has a length.
@@ -110,7 +116,11 @@ fn varint(number: u8, mut value: u64) -> Vec<u8> {
 fn loki_protobuf() -> Vec<u8> {
     let streams = texts().map(|text| {
         let now_ns = now_ns();
-        let time = [varint(1, now_ns as u64 / 1_000_000_000), varint(2, now_ns as u64 % 1_000_000_000)].concat();
+        let time = [
+            varint(1, now_ns as u64 / 1_000_000_000),
+            varint(2, now_ns as u64 % 1_000_000_000),
+        ]
+        .concat();
         let pair = [field(1, "note"), field(2, &text)].concat();
         let entry = [field(1, time), field(2, &text), field(3, pair)].concat();
         let labels = format!("{{way=\"loki-protobuf\", said={text:?}}}");
@@ -168,7 +178,13 @@ fn elastic_bulk() -> String {
 }
 
 async fn post(url: String, kind: &str, body: Vec<u8>) {
-    let sent = client().post(&url).header("content-type", kind).body(body).send().await.unwrap();
+    let sent = client()
+        .post(&url)
+        .header("content-type", kind)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     let (status, text) = (sent.status(), sent.text().await.unwrap());
     assert!(status.is_success(), "{url}: {status} {text}");
     assert_no_secret(&url, &text);
@@ -220,7 +236,8 @@ fn write_files(folder: &Path) {
         writeln!(plain, "{text}").unwrap();
         let time = "2024-05-01T10:00:00.5Z";
         let time = jiff_now().unwrap_or(time.to_owned());
-        let line = json!({"log": format!("{text}\n"), "stream": "stdout", "time": time, "attrs": {"note": text}});
+        let line =
+            json!({"log": format!("{text}\n"), "stream": "stdout", "time": time, "attrs": {"note": text}});
         writeln!(docker, "{line}").unwrap();
         writeln!(cri, "{time} stderr F {text}").unwrap();
     }
@@ -243,7 +260,12 @@ fn jiff_now() -> Option<String> {
 
 /// Writes a journal; `false` where there is no program that can.
 fn write_journal(folder: &Path) -> bool {
-    let has = |program: &str| Command::new(program).arg("--version").output().is_ok_and(|done| done.status.success());
+    let has = |program: &str| {
+        Command::new(program)
+            .arg("--version")
+            .output()
+            .is_ok_and(|done| done.status.success())
+    };
     if !has("journalctl") || !has(JOURNAL_WRITER) {
         println!("the journal is skipped: needs journalctl and {JOURNAL_WRITER}");
         return false;
@@ -293,22 +315,34 @@ fn assert_no_secret_below(folder: &Path) {
 
 /// A counter of the process, all its series together.
 async fn counted(server: &Server, name: &str) -> u64 {
-    let page = client().get(format!("{}/metrics", server.url)).send().await.unwrap();
+    let page = client()
+        .get(format!("{}/metrics", server.url))
+        .send()
+        .await
+        .unwrap();
     let page = page.text().await.unwrap();
     assert_no_secret("/metrics", &page);
     let own = page.lines().filter(|line| line.starts_with(name));
-    own.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+    own.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum::<f64>() as u64
 }
 
 async fn answer(server: &Server, path: &str) -> String {
-    let answer = client().get(format!("{}{path}", server.url)).send().await.unwrap();
+    let answer = client()
+        .get(format!("{}{path}", server.url))
+        .send()
+        .await
+        .unwrap();
     answer.text().await.unwrap()
 }
 
 fn config(folder: &Path, ports: [u16; 3], has_journal: bool) -> String {
     let [grpc, udp, tcp] = ports;
     let journal = if has_journal {
-        format!("journald: {{enabled: true, directory: '{}'}}", folder.join("journal").display())
+        format!(
+            "journald: {{enabled: true, directory: '{}'}}",
+            folder.join("journal").display()
+        )
     } else {
         String::new()
     };
@@ -340,15 +374,40 @@ async fn no_secret_is_stored_shown_or_said_whichever_way_it_comes() {
 
     let url = |path: &str| format!("{}{path}", server.url);
     let json_kind = "application/json";
-    post(url("/loki/api/v1/push"), json_kind, loki_json().to_string().into_bytes()).await;
-    post(url("/loki/api/v1/push"), "application/x-protobuf", loki_protobuf()).await;
-    post(url("/v1/logs"), "application/x-protobuf", otlp_protobuf("otlp-protobuf")).await;
+    post(
+        url("/loki/api/v1/push"),
+        json_kind,
+        loki_json().to_string().into_bytes(),
+    )
+    .await;
+    post(
+        url("/loki/api/v1/push"),
+        "application/x-protobuf",
+        loki_protobuf(),
+    )
+    .await;
+    post(
+        url("/v1/logs"),
+        "application/x-protobuf",
+        otlp_protobuf("otlp-protobuf"),
+    )
+    .await;
     post(url("/v1/logs"), json_kind, otlp_json().to_string().into_bytes()).await;
     call(ports[0], &otlp_protobuf("otlp-grpc")).await;
-    post(url("/elasticsearch/_bulk"), "application/x-ndjson", elastic_bulk().into_bytes()).await;
+    post(
+        url("/elasticsearch/_bulk"),
+        "application/x-ndjson",
+        elastic_bulk().into_bytes(),
+    )
+    .await;
     let lines = texts().collect::<Vec<_>>().join("\n");
     let said: String = url::form_urlencoded::byte_serialize(secret(3).0.as_bytes()).collect();
-    post(url(&format!("/api/logs/lines?way=lines&said={said}")), "text/plain", lines.into_bytes()).await;
+    post(
+        url(&format!("/api/logs/lines?way=lines&said={said}")),
+        "text/plain",
+        lines.into_bytes(),
+    )
+    .await;
     send_syslog(ports[1], ports[2]);
 
     // Ways, and how many texts with a secret each line has: the line itself, metadata, a label.
@@ -377,7 +436,10 @@ async fn no_secret_is_stored_shown_or_said_whichever_way_it_comes() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let expected: u64 = ways.iter().map(|(_, times)| times * COUNT as u64).sum();
-    assert_eq!(counted(&server, "watchkeeper_pipeline_redacted_total").await, expected);
+    assert_eq!(
+        counted(&server, "watchkeeper_pipeline_redacted_total").await,
+        expected
+    );
 
     let all = "query=%7Bservice_name%3D~%22.%2B%22%7D";
     let found = answer(&server, &format!("/loki/api/v1/query_range?{all}&limit=5000")).await;

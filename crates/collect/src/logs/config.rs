@@ -197,7 +197,9 @@ impl LogsConfig {
         for (place, list) in self.files.iter().enumerate() {
             let key = format!("log_files[{place}]");
             if list.include.is_empty() {
-                faults.push(format!("{key}.include is empty; name a file, such as /var/log/syslog"));
+                faults.push(format!(
+                    "{key}.include is empty; name a file, such as /var/log/syslog"
+                ));
             }
             patterns(&key, &list.include, &list.exclude, &mut faults);
             labels(&key, &list.labels, &mut faults);
@@ -214,7 +216,12 @@ impl LogsConfig {
         labels("docker_logs", &self.docker.labels, &mut faults);
         let kubernetes = &self.kubernetes;
         labels("kubernetes_logs", &kubernetes.labels, &mut faults);
-        patterns("kubernetes_logs", &kubernetes.include, &kubernetes.exclude, &mut faults);
+        patterns(
+            "kubernetes_logs",
+            &kubernetes.include,
+            &kubernetes.exclude,
+            &mut faults,
+        );
         labels("journald", &self.journald.labels, &mut faults);
         for text in &self.journald.matches {
             let name = text.split_once('=').map(|(name, _)| name);
@@ -271,7 +278,10 @@ fn patterns(key: &str, include: &[String], exclude: &[String], faults: &mut Vec<
 }
 
 fn labels(key: &str, labels: &BTreeMap<String, String>, faults: &mut Vec<String>) {
-    for name in labels.keys().filter(|name| !model::names::is_legacy_label_name(name)) {
+    for name in labels
+        .keys()
+        .filter(|name| !model::names::is_legacy_label_name(name))
+    {
         faults.push(format!(
             "{key}.labels has {name:?}, which cannot name a label; use letters, digits and underscores"
         ));
@@ -291,16 +301,26 @@ mod tests {
                 ..LogsConfig::default()
             };
             let faults = config.validate();
-            assert!(faults.len() == 1 && faults[0].contains(expected), "{text}: {faults:?}");
+            assert!(
+                faults.len() == 1 && faults[0].contains(expected),
+                "{text}: {faults:?}"
+            );
         };
         check("[{include: []}]", "log_files[0].include is empty");
         check("[{include: [/a]}, {include: ['/x/[']}]", "log_files[1].include");
         check("[{include: [/a], labels: {a b: c}}]", "labels has \"a b\"");
         check("[{include: [/a], multiline: {}}]", "one of start and continue");
         check("[{include: [/a], multiline: {start: '('}}]", "multiline.start");
-        check("[{include: [/a], multiline: {start: a, max_lines: 0}}]", "max_lines is 0");
-        check("[{include: [/a], format: container, multiline: {start: a}}]", "no effect");
-        let journald: Journald = stdx::yaml::read("{enabled: true, matches: [nothing], units: [-x]}").unwrap();
+        check(
+            "[{include: [/a], multiline: {start: a, max_lines: 0}}]",
+            "max_lines is 0",
+        );
+        check(
+            "[{include: [/a], format: container, multiline: {start: a}}]",
+            "no effect",
+        );
+        let journald: Journald =
+            stdx::yaml::read("{enabled: true, matches: [nothing], units: [-x]}").unwrap();
         let config = LogsConfig {
             journald,
             ..LogsConfig::default()

@@ -32,15 +32,13 @@ use tracing::{error, info, warn};
 use super::GathererDeps;
 use super::config::LogsConfig;
 use crate::error::Error;
-use crate::limits::{
-    LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_SCAN_EVERY,
-};
+use crate::limits::{LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_SCAN_EVERY};
 use batch::Batch;
 use list::{FileKey, List};
 use positions::Kept;
 use tracked::{Place, Tracked};
-use watch::Watch;
 pub(super) use watch::Waker;
+use watch::Watch;
 
 /// The source that batches of files are counted under where they are stored.
 pub(super) const SOURCE: &str = "files";
@@ -111,7 +109,10 @@ impl Follower {
         let lists = List::all(config).map_err(|reason| Error::LogLists { reason })?;
         let path = deps.folder.join("log-positions.json");
         let kept = load(&path, &deps)?;
-        let new_lists = lists.iter().map(|list| !kept.lists.contains(&list.hash())).collect();
+        let new_lists = lists
+            .iter()
+            .map(|list| !kept.lists.contains(&list.hash()))
+            .collect();
         let mut follower = Self {
             new_lists,
             lists,
@@ -141,7 +142,11 @@ impl Follower {
         if self.is_broken_off {
             return;
         }
-        info!(lists = self.lists.len(), files = self.files.len(), "log files are followed");
+        info!(
+            lists = self.lists.len(),
+            files = self.files.len(),
+            "log files are followed"
+        );
         self.scan();
         self.new_lists.fill(false);
         while !self.stop.is_set() {
@@ -186,7 +191,11 @@ impl Follower {
     /// How long there is nothing to do unless something changes.
     fn patience(&self) -> Duration {
         let scan = (self.scanned_at + self.scan_every()).saturating_sub(self.now());
-        let waits = |file: &Tracked| self.lists.get(file.list).is_some_and(|list| list.form.wait().is_some());
+        let waits = |file: &Tracked| {
+            self.lists
+                .get(file.list)
+                .is_some_and(|list| list.form.wait().is_some())
+        };
         let is_restless =
             |file: &Tracked| file.is_due || file.place == Place::Leaving || (file.lag() > 0 && waits(file));
         let is_copy = |file: &&Tracked| matches!(file.place, Place::CopyOf(_));
@@ -243,7 +252,10 @@ impl Follower {
             Err(fault) => {
                 self.deps.telemetry.count_error(SOURCE, "positions");
                 let fault: &dyn std::error::Error = &fault;
-                error!(error = fault, "it cannot be kept how far log files are read, no more is read until it can");
+                error!(
+                    error = fault,
+                    "it cannot be kept how far log files are read, no more is read until it can"
+                );
                 false
             }
         }
@@ -283,7 +295,8 @@ fn load(path: &std::path::Path, deps: &GathererDeps) -> Result<Kept, Error> {
         Err(fault @ (Error::Positions { .. } | Error::TooLarge { .. })) => {
             deps.telemetry.count_error(SOURCE, "positions");
             let aside = deps.folder.join("quarantine");
-            let moved = disk::quarantine(&disk::LocalStorage, path, &aside).map_err(|source| Error::Keep { source })?;
+            let moved = disk::quarantine(&disk::LocalStorage, path, &aside)
+                .map_err(|source| Error::Keep { source })?;
             let (aside, fault): (_, &dyn std::error::Error) = (moved.display(), &fault);
             warn!(%aside, error = fault, "log files are read anew, it is not known how far they were read");
             Ok(Kept::new(seed()))

@@ -80,8 +80,8 @@ impl Journal {
             Err(fault @ (Error::Positions { .. } | Error::TooLarge { .. })) => {
                 deps.telemetry.count_error(SOURCE, "positions");
                 let aside = deps.folder.join("quarantine");
-                let moved =
-                    disk::quarantine(&disk::LocalStorage, &path, &aside).map_err(|source| Error::Keep { source })?;
+                let moved = disk::quarantine(&disk::LocalStorage, &path, &aside)
+                    .map_err(|source| Error::Keep { source })?;
                 let (aside, fault): (_, &dyn std::error::Error) = (moved.display(), &fault);
                 warn!(%aside, error = fault, "the journal is read anew, it is not known how far it was read");
                 Kept::default()
@@ -137,7 +137,9 @@ impl Journal {
         let mut has_come = false;
         while !self.stop.is_set() {
             let mut lines = Vec::new();
-            let heard = process.listen(self.stop.waker(), self.patience(), &mut |line| lines.push(line.to_vec()));
+            let heard = process.listen(self.stop.waker(), self.patience(), &mut |line| {
+                lines.push(line.to_vec());
+            });
             let heard = match heard {
                 Ok(heard) => heard,
                 Err(error) => {
@@ -181,7 +183,11 @@ impl Journal {
         if self.gathered.entries == 0 {
             return IDLE;
         }
-        let wait = if self.kept.open.is_some() { REPEAT_WAIT } else { JOURNAL_GATHER_WAIT };
+        let wait = if self.kept.open.is_some() {
+            REPEAT_WAIT
+        } else {
+            JOURNAL_GATHER_WAIT
+        };
         (self.gathered.since + wait).saturating_sub(self.deps.clock.monotonic())
     }
 
@@ -192,9 +198,12 @@ impl Journal {
             return false;
         }
         let waited = self.deps.clock.monotonic().saturating_sub(gathered.since);
-        let is_full = gathered.entries >= JOURNAL_BATCH_ENTRIES_MAX || gathered.bytes >= JOURNAL_BATCH_BYTES_MAX;
+        let is_full =
+            gathered.entries >= JOURNAL_BATCH_ENTRIES_MAX || gathered.bytes >= JOURNAL_BATCH_BYTES_MAX;
         match &self.kept.open {
-            Some(open) => gathered.last.as_ref() == Some(&open.last) || is_full || (is_all && waited >= REPEAT_WAIT),
+            Some(open) => {
+                gathered.last.as_ref() == Some(&open.last) || is_full || (is_all && waited >= REPEAT_WAIT)
+            }
             None => is_full || (is_all && waited >= JOURNAL_GATHER_WAIT),
         }
     }
@@ -288,7 +297,10 @@ impl Journal {
             Err(fault) => {
                 self.deps.telemetry.count_error(SOURCE, "positions");
                 let fault: &dyn std::error::Error = &fault;
-                error!(error = fault, "it cannot be kept how far the journal is read, no more is read until it can");
+                error!(
+                    error = fault,
+                    "it cannot be kept how far the journal is read, no more is read until it can"
+                );
                 false
             }
         }

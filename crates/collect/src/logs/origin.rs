@@ -68,7 +68,9 @@ impl Teller {
             }
             Self::Docker(wanted) => docker(path, wanted, &mut all, &mut pairs),
             Self::Kubernetes => {
-                let found = pod_of_folder(real).or_else(|| pod_of_folder(path)).or_else(|| pod_of_link(path));
+                let found = pod_of_folder(real)
+                    .or_else(|| pod_of_folder(path))
+                    .or_else(|| pod_of_link(path));
                 match found {
                     Some(pod) => pod.tell(&mut all, &mut pairs),
                     None => {
@@ -110,12 +112,18 @@ fn docker(path: &Path, wanted: &[String], all: &mut LabelsBuilder, pairs: &mut V
     let read = || {
         let mut text = Vec::new();
         let file = std::fs::File::open(folder.join("config.v2.json")).ok()?;
-        file.take(CONTAINER_CONFIG_BYTES_MAX).read_to_end(&mut text).ok()?;
+        file.take(CONTAINER_CONFIG_BYTES_MAX)
+            .read_to_end(&mut text)
+            .ok()?;
         serde_json::from_slice::<Container>(&text).ok()
     };
     let mut container = read().unwrap_or_default();
     if container.id.is_empty() {
-        container.id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        container.id = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
     }
     let own = container.config.labels.unwrap_or_default();
     let name = container.name.trim_start_matches('/');
@@ -141,7 +149,7 @@ fn docker(path: &Path, wanted: &[String], all: &mut LabelsBuilder, pairs: &mut V
 #[derive(Debug, PartialEq, Eq)]
 struct Pod<'p> {
     namespace: &'p str,
-    pod: &'p str,
+    name: &'p str,
     container: &'p str,
     uid: Option<&'p str>,
     restart: Option<&'p str>,
@@ -150,7 +158,7 @@ struct Pod<'p> {
 
 impl Pod<'_> {
     fn tell(&self, all: &mut LabelsBuilder, pairs: &mut Vec<(String, String)>) {
-        all.set("namespace", self.namespace).set("pod", self.pod);
+        all.set("namespace", self.namespace).set("pod", self.name);
         all.set("container", self.container);
         all.set("job", format!("{}/{}", self.namespace, self.container));
         for (name, value) in [
@@ -171,11 +179,11 @@ fn pod_of_folder(path: &Path) -> Option<Pod<'_>> {
     let folder = path.parent()?;
     let container = folder.file_name()?.to_str()?;
     let mut names = folder.parent()?.file_name()?.to_str()?.splitn(3, '_');
-    let (namespace, pod, uid) = (names.next()?, names.next()?, names.next()?);
+    let (namespace, name, uid) = (names.next()?, names.next()?, names.next()?);
     let is_number = !restart.is_empty() && restart.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then_some(Pod {
         namespace,
-        pod,
+        name,
         container,
         uid: Some(uid),
         restart: Some(restart),
@@ -187,11 +195,11 @@ fn pod_of_folder(path: &Path) -> Option<Pod<'_>> {
 fn pod_of_link(path: &Path) -> Option<Pod<'_>> {
     let name = path.file_name()?.to_str()?.strip_suffix(".log")?;
     let mut names = name.splitn(3, '_');
-    let (pod, namespace, rest) = (names.next()?, names.next()?, names.next()?);
+    let (name, namespace, rest) = (names.next()?, names.next()?, names.next()?);
     let (container, id) = rest.rsplit_once('-')?;
     Some(Pod {
         namespace,
-        pod,
+        name,
         container,
         uid: None,
         restart: None,
@@ -220,7 +228,10 @@ mod tests {
             "/var/log/containers/web-5d9_shop_nginx-0123abc.log",
             r#"{container="nginx", env="test", job="shop/nginx", namespace="shop", pod="web-5d9", stream="stderr"} [("container_id", "0123abc")]"#,
         );
-        check("/var/log/other.log", r#"{env="test", filename="/var/log/other.log", stream="stderr"} []"#);
+        check(
+            "/var/log/other.log",
+            r#"{env="test", filename="/var/log/other.log", stream="stderr"} []"#,
+        );
     }
 
     #[test]
@@ -236,6 +247,6 @@ mod tests {
             r#"{compose_service="front", container="web", env="test", stream="stderr"} [("container_id", "0123456789abcdef"), ("image", "nginx:1"), ("team", "blue")]"#
         );
         std::fs::write(folder.path().join("config.v2.json"), "no JSON").unwrap();
-        assert!(told(&teller, path.to_str().unwrap()).starts_with(r#"{container="#));
+        assert!(told(&teller, path.to_str().unwrap()).starts_with(r"{container="));
     }
 }

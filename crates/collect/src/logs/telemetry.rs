@@ -56,7 +56,8 @@ impl LogsTelemetry {
         registry.register("lines", lines, self.lines.clone());
         let bytes = "Bytes of logs that were read and handed over, by source";
         registry.register_with_unit("read", bytes, Unit::Bytes, self.bytes.clone());
-        let cut = "Log lines of which the end was cut off, or that were cut in two, because they are too long";
+        let cut =
+            "Log lines of which the end was cut off, or that were cut in two, because they are too long";
         registry.register("lines_cut", cut, self.lines_cut.clone());
         let mended = "Log lines of which something that is no UTF-8 was replaced";
         registry.register("lines_mended", mended, self.lines_mended.clone());
@@ -71,7 +72,11 @@ impl LogsTelemetry {
         let repeated = "Batches of log lines that had been stored before the process ended";
         registry.register("batches_repeated", repeated, self.repeated.clone());
         registry.register("files", "Log files that are followed", self.files.clone());
-        registry.register("files_open", "Log files that are held open", self.files_open.clone());
+        registry.register(
+            "files_open",
+            "Log files that are held open",
+            self.files_open.clone(),
+        );
         let lag = "Bytes of followed files that are not read yet";
         registry.register_with_unit("lag", lag, Unit::Bytes, self.lag.clone());
         let lost = "Bytes of files that were gone before they were read";

@@ -33,12 +33,14 @@ impl LogWrite for Door {
             now_ms: now_ns.div_euclid(1_000_000),
         };
         let stored = self.gathered(rows, origin);
-        stored.map(|outcome| outcome.accepted).map_err(|error| match error {
-            PushError::Store(error) => error,
-            other => WriteError::Later {
-                reason: other.to_string(),
-            },
-        })
+        stored
+            .map(|outcome| outcome.accepted)
+            .map_err(|error| match error {
+                PushError::Store(error) => error,
+                other => WriteError::Later {
+                    reason: other.to_string(),
+                },
+            })
     }
 }
 
@@ -74,7 +76,7 @@ fn name_stream(source: &str, labels: &Labels, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use model::{LogSelection, LogFlow, LogRead, MemoryLogs, TenantId};
+    use model::{LogFlow, LogRead, LogSelection, MemoryLogs, TenantId};
 
     use super::*;
     use crate::logs::LogsTelemetry;

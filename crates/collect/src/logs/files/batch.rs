@@ -35,6 +35,13 @@ pub(super) struct Part {
     pub(super) has_more: bool,
 }
 
+/// Which stream was begun last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    None,
+    Of(Option<Stream>),
+}
+
 /// Puts the lines of one file into a batch.
 #[derive(Debug)]
 pub(super) struct Filler<'b> {
@@ -42,7 +49,8 @@ pub(super) struct Filler<'b> {
     origin: &'b Origin,
     source: &'static str,
     telemetry: &'b LogsTelemetry,
-    stream: Option<Option<Stream>>,
+    /// The labels that were begun last are those of this stream.
+    stream: Begun,
 }
 
 impl Batch {
@@ -82,7 +90,7 @@ impl Batch {
             origin,
             source,
             telemetry,
-            stream: None,
+            stream: Begun::None,
         }
     }
 }
@@ -90,13 +98,14 @@ impl Batch {
 impl Filler<'_> {
     /// Puts in a line; tells whether another one fits.
     pub(super) fn add(&mut self, record: &Record<'_>) -> bool {
-        if self.stream != Some(record.stream) {
-            self.stream = Some(record.stream);
+        if self.stream != Begun::Of(record.stream) {
+            self.stream = Begun::Of(record.stream);
             let labels = self.origin.labels(record.stream);
             self.batch.rows.begin_stream(labels.clone());
         }
         let count = |family: &prometheus_client::metrics::family::Family<_, _>| {
-            let counter: &prometheus_client::metrics::counter::Counter = &family.get_or_create(&of(self.source));
+            let counter: &prometheus_client::metrics::counter::Counter =
+                &family.get_or_create(&of(self.source));
             counter.inc();
         };
         let lossy;
@@ -109,7 +118,9 @@ impl Filler<'_> {
             }
         };
         // What takes the place of bytes that are no text is longer than they are.
-        line = line.get(..line.floor_char_boundary(LOG_LINE_BYTES_MAX)).unwrap_or(line);
+        line = line
+            .get(..line.floor_char_boundary(LOG_LINE_BYTES_MAX))
+            .unwrap_or(line);
         if record.is_cut {
             count(&self.telemetry.lines_cut);
         }

@@ -70,7 +70,11 @@ impl List {
                 format: Format::Container,
                 multiline: None,
             };
-            lists.push(Self::new("docker", &files, Teller::Docker(docker.container_labels.clone()))?);
+            lists.push(Self::new(
+                "docker",
+                &files,
+                Teller::Docker(docker.container_labels.clone()),
+            )?);
         }
         if config.kubernetes.enabled {
             let kubernetes = &config.kubernetes;
@@ -92,7 +96,9 @@ impl List {
         Ok(Self {
             source,
             include: files.include.clone(),
-            exclude: exclude.collect::<Result<_, _>>().map_err(|error| error.to_string())?,
+            exclude: exclude
+                .collect::<Result<_, _>>()
+                .map_err(|error| error.to_string())?,
             labels: files.labels.clone(),
             read_from: files.read_from,
             form: Form::of(files)?,

@@ -108,7 +108,8 @@ impl Kept {
             path: path.to_owned(),
             reason: error.to_string(),
         })?;
-        disk::publish(storage, path, |file| file.write_all_at(&text, 0)).map_err(|source| Error::Keep { source })
+        disk::publish(storage, path, |file| file.write_all_at(&text, 0))
+            .map_err(|source| Error::Keep { source })
     }
 }
 
@@ -143,7 +144,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log-positions.json");
         assert!(Kept::load(&path).unwrap().is_none());
-        for text in ["", "{", r#"{"version":2,"instance":"","round":0,"lists":[],"files":[]}"#] {
+        for text in [
+            "",
+            "{",
+            r#"{"version":2,"instance":"","round":0,"lists":[],"files":[]}"#,
+        ] {
             std::fs::write(&path, text).unwrap();
             let error = Kept::load(&path).unwrap_err().to_string();
             assert!(error.contains("log-positions.json"), "{error}");

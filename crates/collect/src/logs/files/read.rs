@@ -92,8 +92,12 @@ impl Follower {
             return;
         }
         let now = self.now();
-        let Some(file) = self.files.get_mut(&key) else { return };
-        let Some(list) = self.lists.get(file.list) else { return };
+        let Some(file) = self.files.get_mut(&key) else {
+            return;
+        };
+        let Some(list) = self.lists.get(file.list) else {
+            return;
+        };
         file.is_due = false;
         if file.file.is_none() {
             return;
@@ -123,19 +127,26 @@ impl Follower {
         let text = read.get(stretch.lead..).unwrap_or_default();
         let lines = batch.rows.line_count();
         let mut filler = batch.fill(&file.origin, list.source, &self.deps.telemetry);
-        let cut = list.form.cut(text, file.is_skipping, end, &mut |record| filler.add(&record));
+        let cut = list
+            .form
+            .cut(text, file.is_skipping, end, &mut |record| filler.add(&record));
         if cut.consumed == 0 {
             return;
         }
         let telemetry = &self.deps.telemetry;
         let added = (batch.rows.line_count() - lines) as u64;
         telemetry.lines.get_or_create(&of(list.source)).inc_by(added);
-        telemetry.bytes.get_or_create(&of(list.source)).inc_by(cut.consumed as u64);
+        telemetry
+            .bytes
+            .get_or_create(&of(list.source))
+            .inc_by(cut.consumed as u64);
         batch.bytes += cut.consumed as u64;
         batch.parts.push(Part {
             key,
             to: file.offset + cut.consumed as u64,
-            marks: file.marks.after(read.get(..stretch.lead + cut.consumed).unwrap_or_default()),
+            marks: file
+                .marks
+                .after(read.get(..stretch.lead + cut.consumed).unwrap_or_default()),
             is_skipping: cut.is_skipping,
             has_more: stretch.is_full || batch.is_full(),
         });
@@ -206,7 +217,10 @@ impl Follower {
     fn note(&self, accepted: &LogAccepted) {
         if accepted.is_repeated {
             self.deps.telemetry.repeated.get_or_create(&of(SOURCE)).inc();
-            debug!(lines = accepted.stored, "lines of files were stored before the process ended");
+            debug!(
+                lines = accepted.stored,
+                "lines of files were stored before the process ended"
+            );
         }
     }
 
@@ -233,14 +247,21 @@ fn look(file: &Tracked, window: usize, room: &mut Vec<u8>) -> std::io::Result<Re
         return Ok(Reading::Replaced);
     }
     let lead = Marks::lead(file.offset);
-    let wanted = usize::try_from(bytes - file.offset).unwrap_or(usize::MAX).min(window);
+    let wanted = usize::try_from(bytes - file.offset)
+        .unwrap_or(usize::MAX)
+        .min(window);
     let all = lead as usize + wanted;
     if room.len() < all {
         room.resize(all, 0);
     }
-    let read = content::read_at(opened, room.get_mut(..all).unwrap_or_default(), file.offset - lead)?;
+    let read = content::read_at(
+        opened,
+        room.get_mut(..all).unwrap_or_default(),
+        file.offset - lead,
+    )?;
     // After reading: contents that were replaced meanwhile do not fit.
-    if read < lead as usize || !file.marks.fit(opened, file.offset)? || opened.metadata()?.len() < file.offset {
+    if read < lead as usize || !file.marks.fit(opened, file.offset)? || opened.metadata()?.len() < file.offset
+    {
         return Ok(Reading::Replaced);
     }
     let new = read - lead as usize;

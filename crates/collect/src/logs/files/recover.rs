@@ -4,12 +4,12 @@ use std::fs::File;
 
 use tracing::{info, warn};
 
+use super::Follower;
 use super::batch::{Batch, Part};
 use super::content::{self, Marks};
 use super::list::FileKey;
 use super::positions::{KeptFile, KeptPart};
 use super::tracked::Tracked;
-use super::Follower;
 use crate::limits::LOG_ROUND_BYTES;
 use crate::logs::forms::End;
 
@@ -29,13 +29,21 @@ impl Follower {
         if batch.parts.is_empty() {
             return;
         }
-        info!(lines = batch.rows.line_count(), "lines of files that were under way are stored");
+        info!(
+            lines = batch.rows.line_count(),
+            "lines of files that were under way are stored"
+        );
         if !batch.rows.is_empty() && !self.store(&batch) {
             self.is_broken_off = true;
             return;
         }
         for part in &batch.parts {
-            tracing::trace!(inode = part.key.inode, to = part.to, round = self.kept.round, "log file read again");
+            tracing::trace!(
+                inode = part.key.inode,
+                to = part.to,
+                round = self.kept.round,
+                "log file read again"
+            );
             if let Some(file) = self.files.get_mut(&part.key) {
                 file.read_to(part.to, part.marks, part.is_skipping);
             }
@@ -49,7 +57,7 @@ impl Follower {
             device: kept.device,
             inode: kept.inode,
         };
-        // The copy of one that came before.
+        // It may be the copy of one that came before, which is read already.
         if self.files.contains_key(&key) || !self.track(key, kept) {
             return;
         }
@@ -83,7 +91,9 @@ impl Follower {
         let Some(list) = self.lists.iter().position(|list| list.names(&kept.name)) else {
             return false;
         };
-        let Some(of) = self.lists.get(list) else { return false };
+        let Some(of) = self.lists.get(list) else {
+            return false;
+        };
         let now = self.deps.clock.monotonic();
         let real = std::fs::canonicalize(&kept.path).unwrap_or_else(|_| kept.path.clone());
         let origin = of.teller.origin(&of.labels, &kept.name, &real);
@@ -109,7 +119,9 @@ impl Follower {
 
     /// Whether a file is there and holds what was read of it.
     fn holds(&self, key: FileKey, offset: u64) -> bool {
-        let Some(file) = self.files.get(&key) else { return false };
+        let Some(file) = self.files.get(&key) else {
+            return false;
+        };
         let holds = |opened: &File| file.marks.fit(opened, offset).unwrap_or(false);
         file.file.as_ref().is_some_and(holds)
     }
@@ -127,7 +139,9 @@ impl Follower {
 
     /// Puts a stretch into the batch that was in it before. `false`: it is not there any more.
     fn read_again(&mut self, key: FileKey, open: &KeptPart, batch: &mut Batch) -> bool {
-        let Some(file) = self.files.get(&key) else { return false };
+        let Some(file) = self.files.get(&key) else {
+            return false;
+        };
         let (Some(opened), Some(list)) = (&file.file, self.lists.get(file.list)) else {
             return false;
         };
@@ -137,7 +151,8 @@ impl Follower {
             return false;
         }
         let mut read = vec![0; stretch as usize];
-        let is_whole = content::read_at(opened, &mut read, file.offset - lead).is_ok_and(|bytes| bytes == read.len());
+        let is_whole =
+            content::read_at(opened, &mut read, file.offset - lead).is_ok_and(|bytes| bytes == read.len());
         if !is_whole || file.marks.after(&read) != open.marks {
             return false;
         }

@@ -25,7 +25,9 @@ impl Follower {
             return false;
         };
         let paths = tracked::may_be_copy_of(&file.path).into_iter();
-        let others: Vec<FileKey> = paths.filter_map(|path| self.by_path.get(&path).copied()).collect();
+        let others: Vec<FileKey> = paths
+            .filter_map(|path| self.by_path.get(&path).copied())
+            .collect();
         for other in others.into_iter().filter(|other| *other != key) {
             match self.compare(key, other) {
                 Some(Likeness::Same) => {
@@ -83,16 +85,26 @@ impl Follower {
 
     /// A file is read from its beginning, as the one that its name says now: its number may have been another file's.
     pub(super) fn begin_again(&mut self, key: FileKey) {
-        let Some(file) = self.files.get_mut(&key) else { return };
+        let Some(file) = self.files.get_mut(&key) else {
+            return;
+        };
         file.begin_again();
-        if file.name != file.path
-            && let Some(list) = self.lists.get(file.list)
-        {
-            let real = std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
-            file.origin = list.teller.origin(&list.labels, &file.path, &real);
-            file.name.clone_from(&file.path);
-        }
         self.is_unsaved = true;
+        let of = self.lists.iter().position(|list| list.names(&file.path));
+        if let Some(list) = of.filter(|_| file.name != file.path) {
+            self.call_by_path(key, list);
+        }
+    }
+
+    /// The lines of a file are known from now on by the name that it has now, as one of this list.
+    pub(super) fn call_by_path(&mut self, key: FileKey, list: usize) {
+        let (Some(file), Some(of)) = (self.files.get_mut(&key), self.lists.get(list)) else {
+            return;
+        };
+        let real = std::fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+        file.origin = of.teller.origin(&of.labels, &file.path, &real);
+        file.name.clone_from(&file.path);
+        file.list = list;
     }
 
     /// A file in the same folder that holds all that was read of another one.
@@ -101,7 +113,9 @@ impl Follower {
         let entries = std::fs::read_dir(file.path.parent()?).ok()?;
         let paths = entries.flatten().map(|entry| entry.path());
         for path in paths.filter(|path| tracked::may_be_copy(path, &file.path)) {
-            let Ok(opened) = std::fs::File::open(&path) else { continue };
+            let Ok(opened) = std::fs::File::open(&path) else {
+                continue;
+            };
             let Ok(facts) = opened.metadata() else { continue };
             let found = FileKey::of(&facts);
             let is_new = self.files.get(&found).is_none_or(|known| known.offset == 0);
@@ -115,9 +129,15 @@ impl Follower {
     /// Reads the copy of a file from where that one was read.
     pub(super) fn go_on_in(&mut self, of: FileKey, (key, path): (FileKey, std::path::PathBuf)) {
         let now = self.now();
-        let Some(original) = self.files.get(&of) else { return };
+        let Some(original) = self.files.get(&of) else {
+            return;
+        };
         let (list, offset, marks) = (original.list, original.offset, original.marks);
-        let (is_skipping, name, origin) = (original.is_skipping, original.name.clone(), original.origin.clone());
+        let (is_skipping, name, origin) = (
+            original.is_skipping,
+            original.name.clone(),
+            original.origin.clone(),
+        );
         let is_named = self.lists.get(list).is_some_and(|list| list.names(&path));
         let known = self.files.entry(key);
         let copy = known.or_insert_with(|| Tracked::new(key, list, path.clone(), origin.clone(), now));
@@ -134,7 +154,9 @@ impl Follower {
     /// A file is about to lose its contents. Its copies become copies of `next`; where there is none they are read from where it was
     /// read, and from their beginning where they turn out to hold something else.
     fn settle_copies(&mut self, of: FileKey, next: Option<FileKey>) {
-        let Some(original) = self.files.get(&of) else { return };
+        let Some(original) = self.files.get(&of) else {
+            return;
+        };
         let (offset, marks, is_skipping) = (original.offset, original.marks, original.is_skipping);
         for (key, file) in &mut self.files {
             if file.place != Place::CopyOf(of) {
@@ -173,7 +195,9 @@ impl Follower {
         }
         for key in ended {
             self.settle_copies(key, None);
-            let Some(file) = self.files.remove(&key) else { continue };
+            let Some(file) = self.files.remove(&key) else {
+                continue;
+            };
             if file.lag() > 0 {
                 let path = file.path.display();
                 warn!(%path, bytes = file.lag(), "a log file is gone before it was read to its end");

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
+use super::Follower;
 use super::content::Marks;
 use super::list::{FileKey, Found};
 use super::tracked::{self, Place, Tracked};
-use super::Follower;
 use crate::limits::LOG_FILES_MAX;
 use crate::logs::config::ReadFrom;
 
@@ -27,7 +27,12 @@ impl Follower {
                 }
             }
         }
-        let gone: Vec<FileKey> = self.files.keys().filter(|key| !named.contains(key)).copied().collect();
+        let gone: Vec<FileKey> = self
+            .files
+            .keys()
+            .filter(|key| !named.contains(key))
+            .copied()
+            .collect();
         for key in gone {
             self.leave(key);
         }
@@ -52,20 +57,8 @@ impl Follower {
     /// Takes a file into account that is there.
     fn meet(&mut self, list: usize, found: &Found) {
         let now = self.now();
-        if let Some(file) = self.files.get_mut(&found.key) {
-            if file.place == Place::Leaving {
-                file.place = Place::Named;
-            }
-            file.saw(found.bytes, now);
-            // What could not be read before may be readable now.
-            file.is_due |= file.lag() > 0;
-            file.list = list;
-            if file.path != found.path {
-                self.deps.telemetry.rotated.inc();
-                file.path.clone_from(&found.path);
-                self.by_path.insert(found.path.clone(), found.key);
-                self.name(&found.path, found.key);
-            }
+        if self.files.contains_key(&found.key) {
+            self.meet_again(list, found, now);
             return;
         }
         if self.files.len() >= LOG_FILES_MAX {
@@ -88,6 +81,31 @@ impl Follower {
         self.hold_open(found.key);
     }
 
+    fn meet_again(&mut self, list: usize, found: &Found, now: std::time::Duration) {
+        let Some(file) = self.files.get_mut(&found.key) else {
+            return;
+        };
+        if file.place == Place::Leaving {
+            file.place = Place::Named;
+        }
+        file.saw(found.bytes, now);
+        // What could not be read before may be readable now.
+        file.is_due |= file.lag() > 0;
+        let is_moved = file.path != found.path;
+        if is_moved {
+            self.deps.telemetry.rotated.inc();
+            file.path.clone_from(&found.path);
+        }
+        // Lines are of the list that their file was in when it was first read.
+        let is_of_other = file.list != list && file.offset == 0;
+        if is_moved {
+            self.name(&found.path, found.key);
+        }
+        if is_of_other {
+            self.call_by_path(found.key, list);
+        }
+    }
+
     /// Remembers a name of a file, and that to which links lead, which is given back.
     pub(super) fn name(&mut self, path: &Path, key: FileKey) -> PathBuf {
         self.by_path.insert(path.to_owned(), key);
@@ -105,7 +123,11 @@ impl Follower {
     /// A file is no longer where it was.
     fn leave(&mut self, key: FileKey) {
         let now = self.now();
-        let Some(file) = self.files.get_mut(&key).filter(|file| file.place != Place::Leaving) else {
+        let Some(file) = self
+            .files
+            .get_mut(&key)
+            .filter(|file| file.place != Place::Leaving)
+        else {
             return;
         };
         self.deps.telemetry.rotated.inc();
@@ -124,18 +146,20 @@ impl Follower {
         let Some(file) = self.files.get_mut(&key).filter(|file| file.file.is_none()) else {
             return;
         };
-        let source = self.lists.get(file.list).map_or(super::SOURCE, |list| list.source);
+        let source = self
+            .lists
+            .get(file.list)
+            .map_or(super::SOURCE, |list| list.source);
         let opened = tracked::open(&file.path, key).and_then(|opened| {
             if opened.is_some() {
                 return Ok(opened);
             }
             self.wants_scan = true;
-            let Some(path) = file.path.parent().and_then(|folder| tracked::find_in(folder, key)) else {
+            let Some((path, opened)) = file.find_renamed()? else {
                 return Ok(None);
             };
-            let opened = tracked::open(&path, key)?;
             file.path = path;
-            Ok(opened)
+            Ok(Some(opened))
         });
         match opened {
             Ok(opened) => {
@@ -153,7 +177,9 @@ impl Follower {
     /// Makes room: of the files that their names lead to, the one that has not grown for longest is closed.
     fn close_one(&mut self) {
         let open = self.files.values_mut().filter(|file| file.file.is_some());
-        let idle = open.filter(|file| file.place != Place::Leaving).min_by_key(|file| file.grew_at);
+        let idle = open
+            .filter(|file| file.place != Place::Leaving)
+            .min_by_key(|file| file.grew_at);
         if let Some(file) = idle {
             file.file = None;
             self.files_open = self.files_open.saturating_sub(1);

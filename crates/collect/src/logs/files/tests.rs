@@ -110,7 +110,11 @@ impl Place {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let mut file = OpenOptions::new().append(true).create(true).open(self.path(name)).unwrap();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.path(name))
+            .unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
@@ -121,7 +125,12 @@ impl Place {
     /// As logrotate's `copytruncate` does it.
     fn copy_and_truncate(&self, from: &str, to: &str) {
         std::fs::copy(self.path(from), self.path(to)).unwrap();
-        OpenOptions::new().write(true).open(self.path(from)).unwrap().set_len(0).unwrap();
+        OpenOptions::new()
+            .write(true)
+            .open(self.path(from))
+            .unwrap()
+            .set_len(0)
+            .unwrap();
     }
 
     /// Waits until these lines are there, each once and no other.
@@ -135,7 +144,10 @@ impl Place {
             if lines == expected {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "there are {lines:?} and not {expected:?}");
+            assert!(
+                start.elapsed() < PATIENCE,
+                "there are {lines:?} and not {expected:?}"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -161,7 +173,13 @@ fn lines_are_read_as_they_come_and_from_where_the_last_one_ended() {
     place.end();
     place.write("b.log", "later\n");
     place.start();
-    place.until(&["a.log: 1", "a.log: 2", "a.log: half", "b.log: new", "b.log: later"]);
+    place.until(&[
+        "a.log: 1",
+        "a.log: 2",
+        "a.log: half",
+        "b.log: new",
+        "b.log: later",
+    ]);
 }
 
 #[test]
@@ -201,7 +219,14 @@ fn a_renamed_file_is_read_to_its_end_wherever_it_went() {
         place.rename("app.log", "app.log.2");
         place.write("app.log", "6\n");
         place.start();
-        place.until(&["app.log: 1", "app.log: 2", "app.log: 3", "app.log: 4", "app.log: 5", "app.log: 6"]);
+        place.until(&[
+            "app.log: 1",
+            "app.log: 2",
+            "app.log: 3",
+            "app.log: 4",
+            "app.log: 5",
+            "app.log: 6",
+        ]);
     }
 }
 
@@ -227,7 +252,12 @@ fn a_copied_and_truncated_file_is_read_once() {
         place.write("app.log", "5 and more\n6\n");
         place.start();
         place.until(&[
-            "app.log: 1", "app.log: 2", "app.log: 3", "app.log: 4", "app.log: 5 and more", "app.log: 6",
+            "app.log: 1",
+            "app.log: 2",
+            "app.log: 3",
+            "app.log: 4",
+            "app.log: 5 and more",
+            "app.log: 6",
         ]);
         assert_eq!(place.telemetry.lost.get(), 0);
     }
@@ -268,8 +298,36 @@ fn a_file_that_is_removed_is_read_to_its_end_and_its_number_may_be_used_again() 
     place.write("c.log", "other\n");
     place.start();
     place.until(&[
-        "a.log: 1", "b.log: wait", "a.log: 2", "a.log: 3", "a.log: no end", "c.log: other",
+        "a.log: 1",
+        "b.log: wait",
+        "a.log: 2",
+        "a.log: 3",
+        "a.log: no end",
+        "c.log: other",
     ]);
+}
+
+#[test]
+fn a_number_that_is_another_files_by_now_brings_nothing_of_the_first_one() {
+    let mut place =
+        Place::new("[{include: ['LOGS/a.log']}, {include: ['LOGS/b.log'], labels: {filename: /b}}]");
+    place.write("a.log", "1\n");
+    place.start();
+    place.until(&["a.log: 1"]);
+    place.end();
+    // A rename keeps the number: the file in place of the first one holds something else, and is of the second list, or of none.
+    for (name, expected) in [
+        ("private", &["a.log: 1"][..]),
+        ("b.log", &["a.log: 1", "b: other"][..]),
+    ] {
+        let from = if name == "private" { "a.log" } else { "private" };
+        std::fs::write(place.path(from), "other\n").unwrap();
+        place.rename(from, name);
+        place.start();
+        std::thread::sleep(Duration::from_millis(300));
+        place.until(expected);
+        place.end();
+    }
 }
 
 #[test]
@@ -287,7 +345,14 @@ fn a_batch_that_was_stored_unheard_is_stored_once() {
     place.shelf.is_deaf.store(false, Ordering::SeqCst);
     place.start();
     place.until(&["app.log: 1\n a", "app.log: 2\n b", "app.log: 3\n c", "app.log: 4"]);
-    assert_eq!(place.telemetry.repeated.get_or_create(&crate::logs::telemetry::of(SOURCE)).get(), 1);
+    assert_eq!(
+        place
+            .telemetry
+            .repeated
+            .get_or_create(&crate::logs::telemetry::of(SOURCE))
+            .get(),
+        1
+    );
 }
 
 #[test]
@@ -302,7 +367,14 @@ fn where_nothing_is_taken_nothing_more_is_read() {
         std::thread::sleep(Duration::from_millis(10));
     }
     place.write("a.log", "2\n");
-    assert_eq!(place.telemetry.bytes.get_or_create(&crate::logs::telemetry::of(SOURCE)).get(), 2);
+    assert_eq!(
+        place
+            .telemetry
+            .bytes
+            .get_or_create(&crate::logs::telemetry::of(SOURCE))
+            .get(),
+        2
+    );
     // Who ends meanwhile goes on later.
     place.end();
     place.shelf.is_closed.store(false, Ordering::SeqCst);
@@ -317,7 +389,13 @@ fn damaged_positions_are_set_aside_and_said() {
     place.write("a.log", "1\n");
     place.start();
     place.until(&["a.log: 1"]);
-    assert!(place.folder.path().join("data/quarantine/log-positions.json").exists());
+    assert!(
+        place
+            .folder
+            .path()
+            .join("data/quarantine/log-positions.json")
+            .exists()
+    );
 }
 
 #[test]

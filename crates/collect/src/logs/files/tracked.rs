@@ -95,6 +95,19 @@ impl Tracked {
         self.bytes.saturating_sub(self.offset)
     }
 
+    /// The file under the name that it has now in its folder. The number alone does not tell: it may be another file's by now.
+    pub(super) fn find_renamed(&self) -> std::io::Result<Option<(PathBuf, File)>> {
+        let found = self.path.parent().and_then(|folder| find_in(folder, self.key));
+        let Some(path) = found.filter(|path| self.offset > 0 || may_be_copy(path, &self.path)) else {
+            return Ok(None);
+        };
+        let opened = open(&path, self.key)?;
+        match opened {
+            Some(opened) if self.marks.fit(&opened, self.offset)? => Ok(Some((path, opened))),
+            _ => Ok(None),
+        }
+    }
+
     pub(super) fn kept(&self, open: Option<KeptPart>) -> KeptFile {
         KeptFile {
             path: self.path.clone(),
@@ -145,7 +158,9 @@ pub(super) fn may_be_copy(copy: &Path, of: &Path) -> bool {
     let Some((stem, ending)) = of.rsplit_once('.') else {
         return false;
     };
-    let middle = copy.strip_prefix(stem).and_then(|rest| rest.strip_suffix(&format!(".{ending}")));
+    let middle = copy
+        .strip_prefix(stem)
+        .and_then(|rest| rest.strip_suffix(&format!(".{ending}")));
     middle.is_some_and(|middle| is_mark(middle) && middle.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
@@ -155,7 +170,9 @@ pub(super) fn may_be_copy_of(copy: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let marks = name.match_indices(['.', '-', '_']).map(|(at, _)| at);
-    let stems = marks.filter_map(|at| name.get(..at)).filter(|stem| !stem.is_empty());
+    let stems = marks
+        .filter_map(|at| name.get(..at))
+        .filter(|stem| !stem.is_empty());
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
     let named = stems.flat_map(|stem| {
         let ended = ending.map(|ending| format!("{stem}.{ending}"));
@@ -174,7 +191,11 @@ mod tests {
         let check = |copy: &str, of: &str, expected: bool| {
             let (copy, of) = (Path::new(copy), Path::new(of));
             assert_eq!(may_be_copy(copy, of), expected, "{copy:?} of {of:?}");
-            assert_eq!(may_be_copy_of(copy).contains(&of.to_owned()), expected, "{copy:?} of {of:?}");
+            assert_eq!(
+                may_be_copy_of(copy).contains(&of.to_owned()),
+                expected,
+                "{copy:?} of {of:?}"
+            );
         };
         check("/l/app.log.1", "/l/app.log", true);
         check("/l/app.log-20240501", "/l/app.log", true);

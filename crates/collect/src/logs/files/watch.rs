@@ -21,7 +21,10 @@ pub(in crate::logs) struct Waker(Arc<OwnedFd>);
 
 impl Waker {
     pub(in crate::logs) fn new() -> std::io::Result<Self> {
-        Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
+        Ok(Self(Arc::new(eventfd(
+            0,
+            EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK,
+        )?)))
     }
 
     /// What readiness of is waited for.
@@ -79,7 +82,11 @@ impl Watch {
 
     /// Watches a folder; tells whether it was not watched before.
     pub(super) fn add(&mut self, folder: &Path) -> bool {
-        let Some(inotify) = self.inotify.as_ref().filter(|_| !self.folders.contains_key(folder)) else {
+        let Some(inotify) = self
+            .inotify
+            .as_ref()
+            .filter(|_| !self.folders.contains_key(folder))
+        else {
             return false;
         };
         let wanted = WatchFlags::MODIFY
@@ -113,7 +120,11 @@ impl Watch {
     /// Waits for a change, as long as `patience`.
     pub(super) fn wait(&self, patience: Duration) {
         let mut ends = vec![self.waker.end()];
-        ends.extend(self.inotify.iter().map(|inotify| PollFd::new(inotify, PollFlags::IN)));
+        ends.extend(
+            self.inotify
+                .iter()
+                .map(|inotify| PollFd::new(inotify, PollFlags::IN)),
+        );
         let patience = Timespec {
             tv_sec: patience.as_secs() as i64,
             tv_nsec: patience.subsec_nanos().into(),
@@ -182,7 +193,7 @@ mod tests {
         assert!(watch.changes().written.is_empty());
         watch.waker.wake();
         let start = std::time::Instant::now();
-        watch.wait(Duration::from_secs(60));
+        watch.wait(Duration::from_mins(1));
         assert!(start.elapsed() < Duration::from_secs(30));
     }
 }

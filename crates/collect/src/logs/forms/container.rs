@@ -255,7 +255,11 @@ pub(super) fn cut(window: &[u8], end: End, take: &mut Take<'_>) -> Cut {
         consumed = seen;
     }
     let rest = window.get(consumed..).unwrap_or_default();
-    if consumed == seen && rest.len() > LOG_LINE_BYTES_MAX && end == End::Full && memchr::memchr(b'\n', rest).is_none() {
+    if consumed == seen
+        && rest.len() > LOG_LINE_BYTES_MAX
+        && end == End::Full
+        && memchr::memchr(b'\n', rest).is_none()
+    {
         // No engine writes such lines.
         take(Record {
             is_malformed: true,

@@ -51,8 +51,8 @@ impl Multiline {
         };
         let mut before = 0;
         for line in Lines::new(window, end) {
-            let is_full =
-                entry.lines >= self.lines_max || line.next - entry.start > LOG_LINE_BYTES_MAX.max(line.text.len());
+            let is_full = entry.lines >= self.lines_max
+                || line.next - entry.start > LOG_LINE_BYTES_MAX.max(line.text.len());
             if entry.lines > 0 && (is_full || self.begins(line.text)) {
                 more = hand_over(entry);
                 entry = Entry {

@@ -18,12 +18,20 @@ fn entries(form: &Form, file: &[u8], step: usize) -> Vec<String> {
     loop {
         let is_last = written >= file.len();
         let end = if is_last { End::Closed } else { End::Open };
-        let cut = form.cut(&file[at..written.min(file.len())], is_skipping, end, &mut |record| {
-            let stream = record.stream.map_or("", container::Stream::as_str);
-            let text = String::from_utf8_lossy(&record.text);
-            found.push(format!("{stream}{}{text}", if stream.is_empty() { "" } else { " " }));
-            true
-        });
+        let cut = form.cut(
+            &file[at..written.min(file.len())],
+            is_skipping,
+            end,
+            &mut |record| {
+                let stream = record.stream.map_or("", container::Stream::as_str);
+                let text = String::from_utf8_lossy(&record.text);
+                found.push(format!(
+                    "{stream}{}{text}",
+                    if stream.is_empty() { "" } else { " " }
+                ));
+                true
+            },
+        );
         at += cut.consumed;
         is_skipping = cut.is_skipping;
         if is_last {
@@ -36,7 +44,11 @@ fn entries(form: &Form, file: &[u8], step: usize) -> Vec<String> {
 
 fn check(form: &Form, file: &str, expected: &[&str]) {
     for step in [1, 2, 7, 10_000] {
-        assert_eq!(entries(form, file.as_bytes(), step), expected, "in steps of {step}");
+        assert_eq!(
+            entries(form, file.as_bytes(), step),
+            expected,
+            "in steps of {step}"
+        );
     }
 }
 
@@ -65,7 +77,12 @@ fn stretches_do_not_matter() {
     check(
         &Form::Container,
         cri,
-        &["stderr other", "stdout begun and ended", "not in form", "stdout last"],
+        &[
+            "stderr other",
+            "stdout begun and ended",
+            "not in form",
+            "stdout last",
+        ],
     );
     let docker = r#"{"log":"begun ","stream":"stdout","time":"2024-05-01T10:00:00.123456789Z"}
 {"log":"ended\n","stream":"stdout","time":"2024-05-01T10:00:00.2Z","attrs":{"tag":"x"}}
@@ -102,7 +119,10 @@ fn long_lines_are_cut_and_say_so() {
         found.push(record.text.to_vec());
         true
     });
-    assert_eq!((cut.consumed, cut.is_skipping, found), (9, false, vec![b"next".to_vec()]));
+    assert_eq!(
+        (cut.consumed, cut.is_skipping, found),
+        (9, false, vec![b"next".to_vec()])
+    );
 }
 
 #[test]

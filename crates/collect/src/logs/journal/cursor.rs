@@ -94,7 +94,11 @@ mod tests {
     fn the_fixture_of_version_1_still_reads_and_damage_is_said() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal-position.json");
-        std::fs::write(&path, include_bytes!("../../../tests/fixtures/journal-position.1.json")).unwrap();
+        std::fs::write(
+            &path,
+            include_bytes!("../../../tests/fixtures/journal-position.1.json"),
+        )
+        .unwrap();
         let kept = Kept::load(&path).unwrap().unwrap();
         assert_eq!(kept.cursor.as_deref(), Some("s=1;i=a"));
         let open = kept.open.clone().unwrap();

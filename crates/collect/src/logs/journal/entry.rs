@@ -11,7 +11,9 @@ use crate::limits::{JOURNAL_FIELD_BYTES_MAX, JOURNAL_METADATA_BYTES_MAX, LOG_LIN
 const PAIRS_MAX: usize = 100;
 
 /// The words for `PRIORITY`, as syslog has them.
-const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+const LEVELS: [&str; 8] = [
+    "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+];
 
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +56,8 @@ impl Entry {
 /// # Errors
 /// What is wrong with it.
 pub fn parse(line: &[u8]) -> Result<Entry, String> {
-    let mut fields: BTreeMap<String, Value> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let mut fields: BTreeMap<String, Value> =
+        serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let mut text = |name: &str| {
         let value = fields.remove(name)?;
         texts(&value).into_iter().next().map(|(text, _)| text)
@@ -68,7 +71,9 @@ pub fn parse(line: &[u8]) -> Result<Entry, String> {
         message: None,
         host: text("_HOSTNAME").unwrap_or_default(),
         unit: text("_SYSTEMD_UNIT").or_else(|| text("UNIT")).unwrap_or_default(),
-        identifier: text("SYSLOG_IDENTIFIER").or_else(|| text("_COMM")).unwrap_or_default(),
+        identifier: text("SYSLOG_IDENTIFIER")
+            .or_else(|| text("_COMM"))
+            .unwrap_or_default(),
         metadata: Vec::new(),
         is_mended: false,
         is_cut: false,
@@ -79,7 +84,10 @@ pub fn parse(line: &[u8]) -> Result<Entry, String> {
         entry.take_message(&message);
     }
     if let Some(priority) = priority {
-        let level = priority.parse::<usize>().ok().and_then(|number| LEVELS.get(number));
+        let level = priority
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| LEVELS.get(number));
         let pair = level.map_or(("PRIORITY", priority.as_str()), |level| ("level", *level));
         entry.metadata.push((pair.0.to_owned(), pair.1.to_owned()));
     }
@@ -109,7 +117,8 @@ impl Entry {
         let joined = values.join(", ");
         let (text, is_cut) = cut_off(&joined, JOURNAL_FIELD_BYTES_MAX);
         *bytes += name.len() + text.len();
-        let is_left_out = *bytes > JOURNAL_METADATA_BYTES_MAX || self.metadata.len() >= PAIRS_MAX || value.is_null();
+        let is_left_out =
+            *bytes > JOURNAL_METADATA_BYTES_MAX || self.metadata.len() >= PAIRS_MAX || value.is_null();
         self.fields_dropped += u64::from(is_cut || is_left_out);
         if !is_left_out {
             self.metadata.push((name.to_owned(), text.to_owned()));
@@ -164,7 +173,11 @@ mod tests {
         assert_eq!(entry.message.as_deref(), Some("first\nsecond"));
         assert_eq!(entry.at_ns, 1_714_557_600_123_456_000);
         assert_eq!((entry.host.as_str(), entry.service()), ("db1", "nginx"));
-        let pairs: Vec<String> = entry.metadata.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<String> = entry
+            .metadata
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         assert_eq!(pairs, ["level=warning", "BLOB=hi", "TAG=a, b", "_PID=17"]);
         assert_eq!((entry.fields_dropped, entry.is_mended), (1, false));
     }
@@ -175,7 +188,10 @@ mod tests {
             format!(r#"{{"__CURSOR":"c","__REALTIME_TIMESTAMP":"1","_COMM":"x"{message}}}"#).into_bytes()
         };
         let entry = parse(&line(r#","MESSAGE":[104,255,105]"#)).unwrap();
-        assert_eq!((entry.message.as_deref(), entry.is_mended), (Some("h\u{fffd}i"), true));
+        assert_eq!(
+            (entry.message.as_deref(), entry.is_mended),
+            (Some("h\u{fffd}i"), true)
+        );
         assert_eq!(entry.service(), "x");
         assert_eq!(parse(&line("")).unwrap().message, None);
         assert_eq!(parse(&line(r#","MESSAGE":null"#)).unwrap().message, None);
@@ -183,7 +199,11 @@ mod tests {
         let entry = parse(&line(&format!(r#","MESSAGE":"{long}","F":"{long}""#))).unwrap();
         assert!(entry.is_cut && entry.fields_dropped == 1);
         assert!(parse(b"{}").unwrap_err().contains("__CURSOR"));
-        assert!(parse(br#"{"__CURSOR":"a"}"#).unwrap_err().contains("__REALTIME_TIMESTAMP"));
+        assert!(
+            parse(br#"{"__CURSOR":"a"}"#)
+                .unwrap_err()
+                .contains("__REALTIME_TIMESTAMP")
+        );
     }
 
     proptest::proptest! {

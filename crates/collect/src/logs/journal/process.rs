@@ -47,10 +47,18 @@ impl Process {
             (None, ReadFrom::Beginning) => command.arg("--no-tail"),
             (None, ReadFrom::End) => command.arg("--lines=0"),
         };
-        command.args(config.directory.iter().map(|folder| format!("--directory={folder}")));
+        command.args(
+            config
+                .directory
+                .iter()
+                .map(|folder| format!("--directory={folder}")),
+        );
         command.args(config.units.iter().map(|unit| format!("--unit={unit}")));
         command.arg("--").args(&config.matches);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let missing = || std::io::Error::other("it has no output");
         let output = child.stdout.take().ok_or_else(missing)?;
@@ -90,7 +98,11 @@ impl Process {
         if complaints {
             self.note_complaint()?;
         }
-        if output { self.read_lines(take) } else { Ok(Heard::default()) }
+        if output {
+            self.read_lines(take)
+        } else {
+            Ok(Heard::default())
+        }
     }
 
     fn note_complaint(&mut self) -> std::io::Result<()> {

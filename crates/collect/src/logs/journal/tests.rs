@@ -34,7 +34,8 @@ impl LogWrite for Shelf {
         if !is_repeated {
             self.keys.lock().push(key);
             for (labels, of_stream) in rows.streams() {
-                let lines = of_stream.map(|row| format!("{}: {}", labels.get("service_name").unwrap(), row.line()));
+                let lines =
+                    of_stream.map(|row| format!("{}: {}", labels.get("service_name").unwrap(), row.line()));
                 self.lines.lock().extend(lines);
             }
         }
@@ -51,7 +52,12 @@ impl LogWrite for Shelf {
 
 /// Whether the programs are there; says so where they are not.
 fn can_run() -> bool {
-    let has = |program: &str| Command::new(program).arg("--version").output().is_ok_and(|done| done.status.success());
+    let has = |program: &str| {
+        Command::new(program)
+            .arg("--version")
+            .output()
+            .is_ok_and(|done| done.status.success())
+    };
     let all = has("journalctl") && has(WRITER);
     if !all {
         println!("skipped: needs journalctl and {WRITER}; install systemd and systemd-journal-remote");
@@ -144,15 +150,25 @@ impl Place {
     }
 
     fn until(&self, count: u64) {
-        let expected: Vec<String> = (0..count).map(|number| format!("shop: order {number}\n  of \u{e9}")).collect();
+        let expected: Vec<String> = (0..count)
+            .map(|number| format!("shop: order {number}\n  of \u{e9}"))
+            .collect();
         let start = Instant::now();
         loop {
             let mut lines = self.shelf.lines.lock().clone();
-            lines.sort_by_key(|line| line.split([' ', '\n']).nth(2).map(|number| number.parse::<u64>().unwrap()));
+            lines.sort_by_key(|line| {
+                line.split([' ', '\n'])
+                    .nth(2)
+                    .map(|number| number.parse::<u64>().unwrap())
+            });
             if lines == expected {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "there are {} lines: {lines:?}", lines.len());
+            assert!(
+                start.elapsed() < PATIENCE,
+                "there are {} lines: {lines:?}",
+                lines.len()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
