@@ -203,13 +203,15 @@ async fn send(server: &Server, request: &Request) -> Result<(), String> {
 async fn check(server: &Server, line: &Line) -> Result<(), String> {
     let end = line.at_ns.parse::<i64>().unwrap() + 1;
     let end = end.to_string();
-    let asked = client()
-        .get(format!("{}/loki/api/v1/query_range", server.url))
-        .query(&[
+    let asked = url::Url::parse_with_params(
+        &format!("{}/loki/api/v1/query_range", server.url),
+        [
             ("query", r#"{service_name=~".+"}"#),
             ("start", &line.at_ns),
             ("end", &end),
-        ]);
+        ],
+    );
+    let asked = client().get(asked.unwrap());
     let answer: Value = asked.send().await.unwrap().json().await.unwrap();
     let mut near = Vec::new();
     for stream in list(&answer["data"]["result"]) {
