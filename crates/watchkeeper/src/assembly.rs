@@ -76,7 +76,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let data_dir = data_dir(args);
     let mut signals = signals::listen()?;
     let listener = web::bind(&loaded.file.server)?;
-    let address = listener.address();
+    let (address, watches_itself) = (listener.address(), loaded.file.collect.self_);
 
     let mut registry = Registry::default();
     let engines = open_engines(&data_dir, &loaded, &clock, &mut registry).await?;
@@ -93,7 +93,6 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
 
     let about = about(&services, &loaded, &data_dir, started_at_ms);
     let sql = answer_sql(&loaded.file.server, &engines, &data_dir, &clock);
-    let watches_itself = loaded.file.collect.self_;
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
     let mut parts = control_parts((flags, &data_dir), &engines, &services, &outlets, &clock);
     parts.standing_warnings.extend_from_slice(listener.warnings());

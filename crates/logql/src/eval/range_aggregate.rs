@@ -60,10 +60,8 @@ impl Evaluator<'_> {
         };
         let mut fields = Fields::new();
         let pipeline = Pipeline::new(&stages, &mut fields, self.now_ns).map_err(EvalError::Stage)?;
-        let unwrapped = range
-            .unwrap
-            .as_ref()
-            .map(|unwrap| Unwrapped::new(unwrap, &mut fields));
+        let unwrapped = range.unwrap.as_ref();
+        let unwrapped = unwrapped.map(|unwrap| Unwrapped::new(unwrap, &mut fields));
         let unwrapped = unwrapped.transpose().map_err(EvalError::Stage)?;
         fields.wanted = pipeline::wanted(&stages, range.unwrap.as_ref(), grouping, &mut fields);
         let holds_decides = !counts_bytes && range.unwrap.is_none() && pipeline::holds_decide(&stages);
