@@ -115,6 +115,7 @@ impl ConfigFile {
         self.global.resolve_paths(base);
         self.alerting.resolve_paths(base);
         self.syslog.resolve_paths(base);
+        self.storage.resolve_paths(base);
         for config in &mut self.scrape_configs {
             config.resolve_paths(base);
         }
