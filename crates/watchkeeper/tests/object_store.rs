@@ -190,7 +190,7 @@ async fn what_was_acknowledged_is_in_the_object_store_after_a_kill() {
     for (query, start) in [
         ("", start),
         (r#"{app="shop"}"#, ""),
-        (r#"{app="#, start),
+        (r"{app=", start),
         ("rate({app=\"shop\"}[1m])", start),
     ] {
         let bad = client().post(address(&server, "delete", &[("query", query), ("start", start)]));

@@ -62,7 +62,7 @@ pub(crate) struct Logs {
     /// How long a request to delete lines may be taken back.
     pub(crate) delete_cancel_period: Option<HumanDuration>,
     /// Where segments lie, where that is not this machine.
-    pub(crate) object_store: Option<lake::ObjectStoreConfig>,
+    pub(crate) object_store: Option<Box<lake::ObjectStoreConfig>>,
 }
 
 /// `storage.logs.retention:`
@@ -231,7 +231,7 @@ impl Storage {
     /// The object store for segments of log lines, where one is named.
     pub(crate) fn objects(&self) -> Result<Option<lake::Objects>, lake::LakeError> {
         let named = self.logs.object_store.as_ref();
-        named.map(lake::ObjectStoreConfig::connect).transpose()
+        named.map(|objects| objects.connect()).transpose()
     }
 
     /// The queue of remote write, in `dir`.
