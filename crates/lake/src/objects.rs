@@ -85,6 +85,17 @@ impl fmt::Debug for ObjectStoreConfig {
 }
 
 impl ObjectStoreConfig {
+    /// Makes relative paths relative to `base`, the folder of the file that names them.
+    pub fn resolve_paths(&mut self, base: &std::path::Path) {
+        if let Some(file) = self
+            .secret_access_key_file
+            .as_mut()
+            .filter(|file| file.is_relative())
+        {
+            *file = base.join(&*file);
+        }
+    }
+
     /// Makes a client; nothing is asked yet.
     pub fn connect(&self) -> Result<Objects, LakeError> {
         let failed = |reason: String| LakeError::ObjectStore {

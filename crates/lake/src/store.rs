@@ -185,7 +185,9 @@ impl Lake {
         opening.find_segments(now_ms)?;
         let wal = opening.replay().map_err(failed)?;
         let (deletions, faults) = Deletions::load(&catalog, read_filter)?;
-        faults.into_iter().for_each(|fault| opening.damage(fault));
+        for fault in faults {
+            opening.damage(fault);
+        }
         let (report, held, mut keys) = (opening.report, opening.held, opening.keys);
         keys.begin(now_ms);
         let segments = Segments::new(Arc::clone(&files), config.contents_cache_bytes, telemetry.clone());

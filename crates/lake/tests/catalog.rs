@@ -359,3 +359,28 @@ fn trickles_of_many_tenants_are_merged_over_time() {
     assert!(merged.iter().all(|row| row.rows == 900));
     assert_eq!(files(dir.path()).len(), 5);
 }
+
+#[test]
+fn labels_that_would_fill_a_segment_go_into_several() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lake, ..) = open(dir.path());
+    for half in 0..2 {
+        let mut rows = LogRows::new(TenantId::DEFAULT);
+        for number in 0..300 {
+            let long = "x".repeat(120_000);
+            rows.begin_stream(Labels::from_pairs([
+                ("app", "shop".to_owned()),
+                ("long", format!("{half} {number} {long}")),
+            ]));
+            rows.push(NOW_NS - number, &format!("half {half} number {number}"), []);
+        }
+        lake.append(&rows, NOW_NS).unwrap();
+    }
+    lake.flush(NOW_MS).unwrap();
+    let count = |lake: &Lake| counts(lake).unwrap();
+    let expected = BTreeMap::from([("shop".to_owned(), 600)]);
+    assert_eq!(count(&lake), expected);
+    assert_eq!(rows(dir.path()).len(), 2);
+    drop(lake);
+    assert_eq!(count(&open(dir.path()).0), expected);
+}

@@ -36,12 +36,22 @@ struct Inner {
     copies: Copies,
     blocks: Blocks,
     telemetry: Telemetry,
-    /// Whether it was asked what it has.
-    is_listed: Mutex<bool>,
+    catching_up: Mutex<CatchingUp>,
+}
+
+/// How far it is known that the object store has what lies on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CatchingUp {
+    /// It was not asked what it has.
+    Unasked,
+    /// Something may be missing there.
+    Sending,
+    /// It has everything.
+    Done,
 }
 
 #[derive(Debug)]
-struct Copy(Box<dyn StorageFile>);
+struct CopyFile(Box<dyn StorageFile>);
 
 #[derive(Debug)]
 struct Object {
@@ -67,7 +77,7 @@ impl RemoteFiles {
             copies,
             blocks: Blocks::default(),
             telemetry: telemetry.clone(),
-            is_listed: Mutex::new(false),
+            catching_up: Mutex::new(CatchingUp::Unasked),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -87,7 +97,7 @@ impl SegmentFiles for RemoteFiles {
 
     fn open(&self, id: Ulid, bytes: Option<u64>) -> io::Result<Box<dyn SegmentFile>> {
         if let Some(copy) = self.inner.copies.file(id) {
-            return Ok(Box::new(Copy(copy)));
+            return Ok(Box::new(CopyFile(copy)));
         }
         let bytes = match bytes {
             Some(bytes) => bytes,
@@ -138,19 +148,28 @@ impl SegmentFiles for RemoteFiles {
 
     fn catch_up(&self, ids: &[Ulid]) -> io::Result<()> {
         let inner = &self.inner;
-        let mut is_listed = inner.is_listed.lock();
-        if !*is_listed {
-            for id in inner.list()? {
-                inner.copies.is_safe(id);
+        let mut catching_up = inner.catching_up.lock();
+        match *catching_up {
+            // What was written since was sent before it answered.
+            CatchingUp::Done => return Ok(()),
+            CatchingUp::Sending => {}
+            CatchingUp::Unasked => {
+                for id in inner.list()? {
+                    inner.copies.is_safe(id);
+                }
+                *catching_up = CatchingUp::Sending;
             }
-            *is_listed = true;
         }
         let here: BTreeSet<Ulid> = inner.copies.ids().into_iter().collect();
         let missing = ids
             .iter()
             .filter(|id| here.contains(id) && !inner.copies.has_safe(**id));
-        for id in missing.take(OBJECTS_SENT_AT_ONCE) {
+        let missing: Vec<Ulid> = missing.copied().take(OBJECTS_SENT_AT_ONCE).collect();
+        for id in &missing {
             inner.send(*id)?;
+        }
+        if missing.is_empty() {
+            *catching_up = CatchingUp::Done;
         }
         Ok(())
     }
@@ -254,7 +273,7 @@ impl Inner {
     }
 }
 
-impl SegmentFile for Copy {
+impl SegmentFile for CopyFile {
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         self.0.read_exact_at(bytes, offset)
     }

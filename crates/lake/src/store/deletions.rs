@@ -259,7 +259,7 @@ impl Inner {
         let segment = self.segments.open_once(known).map_err(failed)?;
         let mut has_some = false;
         for deletion in touched {
-            has_some = has_some || self.has_lines_of(&segment, deletion)?;
+            has_some = has_some || has_lines_of(&segment, deletion)?;
         }
         let made = if has_some {
             self.rewrite(known, &segment, due, now_ms)?
@@ -275,30 +275,6 @@ impl Inner {
             progress.lines += lines;
         }
         Ok(())
-    }
-
-    /// Whether a segment has any line of a request.
-    fn has_lines_of(&self, segment: &Segment, deletion: &Arc<Deletion>) -> Result<bool, LakeError> {
-        let selection = LogSelection {
-            tenant: deletion.tenant,
-            matchers: deletion.filter.matchers().to_vec(),
-            from_ns: deletion.from_ns,
-            to_ns: deletion.to_ns.saturating_add(1),
-            needs_lines: deletion.filter.needs_lines(),
-            ..LogSelection::default()
-        };
-        let mut judge = deletion.filter.judge();
-        let mut has_some = false;
-        let mut take = |stream: &Labels, columns: &mut Columns| {
-            judge.start_stream(stream);
-            columns.each_row(stream, |at_ns, line, metadata| {
-                has_some = has_some || judge.means(at_ns, line, metadata);
-            })?;
-            Ok(if has_some { LogFlow::Stop } else { LogFlow::More })
-        };
-        let read = Reading::new(&selection, &mut take).segment(segment);
-        read.map_err(|source| LakeError::ReadSegment { source })?;
-        Ok(has_some)
     }
 
     /// Writes a segment again without the lines that must go; tells the new one's name and how many went. `None`: another process does it.
@@ -391,4 +367,28 @@ impl Inner {
         }
         Ok(false)
     }
+}
+
+/// Whether a segment has any line of a request.
+fn has_lines_of(segment: &Segment, deletion: &Deletion) -> Result<bool, LakeError> {
+    let selection = LogSelection {
+        tenant: deletion.tenant,
+        matchers: deletion.filter.matchers().to_vec(),
+        from_ns: deletion.from_ns,
+        to_ns: deletion.to_ns.saturating_add(1),
+        needs_lines: deletion.filter.needs_lines(),
+        ..LogSelection::default()
+    };
+    let mut judge = deletion.filter.judge();
+    let mut has_some = false;
+    let mut take = |stream: &Labels, columns: &mut Columns| {
+        judge.start_stream(stream);
+        columns.each_row(stream, |at_ns, line, metadata| {
+            has_some = has_some || judge.means(at_ns, line, metadata);
+        })?;
+        Ok(if has_some { LogFlow::Stop } else { LogFlow::More })
+    };
+    let read = Reading::new(&selection, &mut take).segment(segment);
+    read.map_err(|source| LakeError::ReadSegment { source })?;
+    Ok(has_some)
 }

@@ -80,7 +80,7 @@ impl FaultyObjects {
         let one_in = faults.one_in.load(Ordering::SeqCst);
         // Spread, and not by the number of tries.
         let dice = (number ^ 0x5bd1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        let is_hit = |way: u64| one_in > 0 && dice % one_in == 0 && (dice / one_in) % 3 == way;
+        let is_hit = |way: u64| one_in > 0 && dice.is_multiple_of(one_in) && (dice / one_in) % 3 == way;
         let slow_ms = faults.slow_ms.load(Ordering::SeqCst);
         if slow_ms > 0 {
             tokio::time::sleep(Duration::from_millis(slow_ms)).await;

@@ -132,6 +132,7 @@ impl ConfigFile {
                 stdx::paths::resolve(pattern, base);
             }
         }
+        self.storage.resolve_paths(base);
         for config in &mut self.scrape_configs {
             config.resolve_paths(base);
         }

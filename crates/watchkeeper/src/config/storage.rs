@@ -62,7 +62,7 @@ pub(crate) struct Logs {
     /// How long a request to delete lines may be taken back.
     pub(crate) delete_cancel_period: Option<HumanDuration>,
     /// Where segments lie, where that is not this machine.
-    pub(crate) object_store: Option<lake::ObjectStoreConfig>,
+    pub(crate) object_store: Option<Box<lake::ObjectStoreConfig>>,
 }
 
 /// `storage.logs.retention:`
@@ -168,6 +168,13 @@ impl TryFrom<f64> for Percentage {
 }
 
 impl Storage {
+    /// Makes relative paths relative to `base`, the folder of the file that names them.
+    pub(crate) fn resolve_paths(&mut self, base: &Path) {
+        if let Some(objects) = &mut self.logs.object_store {
+            objects.resolve_paths(base);
+        }
+    }
+
     /// The series store's settings, in `dir`.
     pub(crate) fn series(&self, dir: std::path::PathBuf) -> tsdb::Config {
         let retention_bytes = self.tsdb.retention.bytes(&dir);
@@ -224,7 +231,7 @@ impl Storage {
     /// The object store for segments of log lines, where one is named.
     pub(crate) fn objects(&self) -> Result<Option<lake::Objects>, lake::LakeError> {
         let named = self.logs.object_store.as_ref();
-        named.map(lake::ObjectStoreConfig::connect).transpose()
+        named.map(|objects| objects.connect()).transpose()
     }
 
     /// The queue of remote write, in `dir`.
@@ -287,5 +294,36 @@ mod tests {
         let retention: Retention = stdx::yaml::read("{size: 1GB, percentage: 0}").unwrap();
         assert_eq!(retention.bytes(&dir), Some(1 << 30));
         assert!(stdx::yaml::read::<Retention>("{percentage: 101}").is_err());
+    }
+
+    #[test]
+    fn streams_and_the_object_store_are_read() {
+        let text = "{logs: {retention: {time: 5d, rules: [{match: '{app=\"debug\"}', keep: 2d, priority: 3}]}, \
+                    object_store: {url: 's3://bucket/a', secret_access_key_file: key, cache_size: 1GiB}}}";
+        let mut storage: Storage = stdx::yaml::read(text).unwrap();
+        storage.resolve_paths(Path::new("/etc/watch"));
+        let logs = storage.logs("logs".into());
+        let stream = |app: &str| model::Labels::from_pairs([("app", app)]);
+        assert_eq!(
+            logs.keep_for(&stream("debug")),
+            HumanDuration::from_secs(2 * 86_400)
+        );
+        assert_eq!(
+            logs.keep_for(&stream("shop")),
+            HumanDuration::from_secs(5 * 86_400)
+        );
+        let objects = storage.logs.object_store.as_ref().unwrap();
+        assert_eq!(
+            objects.secret_access_key_file.as_deref(),
+            Some(Path::new("/etc/watch/key"))
+        );
+        assert_eq!(objects.cache_size.0, 1 << 30);
+        let error = storage.objects().unwrap_err().to_string();
+        assert!(error.contains("/etc/watch/key"), "{error}");
+        let fault = |text: &str| stdx::yaml::read::<Storage>(text).unwrap_err()[0].message.clone();
+        assert!(
+            fault("{logs: {retention: {rules: [{match: '{app=', keep: 2d}]}}}")
+                .contains("no selector of streams")
+        );
     }
 }
