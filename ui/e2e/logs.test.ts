@@ -297,6 +297,28 @@ describe('a live tail', () => {
   });
 });
 
+describe('the lines around a line', () => {
+  it('are of all levels where a label splits them', async () => {
+    const now = Date.now() - MINUTE_MS;
+    const run = String(now);
+    await push(inject('url'), { app: 'split', run, level: 'info' }, [
+      [now, 'all is well'],
+      [now + 2, 'it is over'],
+    ]);
+    await push(inject('url'), { app: 'split', run, level: 'error' }, [[now + 1, 'something broke']]);
+    const { page } = await openLogs(`&q={run%3D"${run}"}+|%3D+"broke"`);
+    await rows(page).first().getByRole('button').click();
+    await page.getByRole('button', { name: 'Lines around it' }).click();
+    const context = page.getByRole('region', { name: 'Lines around this one' });
+    await expect
+      .poll(() => context.locator('li .text').allTextContents())
+      .toEqual(['all is well', 'something broke', 'it is over']);
+    expect(await context.locator('[aria-current] .text').textContent()).toBe('something broke');
+    await context.getByRole('button', { name: 'This level only' }).click();
+    await expect.poll(() => context.locator('li .text').allTextContents()).toEqual(['something broke']);
+  });
+});
+
 describe('a live window', () => {
   it('tells how many lines are new, and shows them when asked', async () => {
     const stream = { app: 'live', run: String(Date.now()) };
