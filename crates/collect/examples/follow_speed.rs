@@ -6,6 +6,7 @@
 )]
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -36,13 +37,9 @@ fn cpu_seconds() -> f64 {
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
 }
 
-fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|text| text.parse::<usize>().unwrap());
-    let (megabytes, files) = (arguments.next().unwrap_or(1000), arguments.next().unwrap_or(1000));
-    let folder = tempfile::tempdir().unwrap();
-    let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("large.log")).unwrap());
+/// Writes a log of so many megabytes; gives back its bytes and its lines.
+fn write_large(path: &Path, megabytes: usize) -> (usize, u64) {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
     let (mut written, mut lines) = (0, 0_u64);
     while written < megabytes * 1_000_000 {
         let line = format!(
@@ -54,9 +51,12 @@ fn main() {
         lines += 1;
     }
     file.flush().unwrap();
-    let store = Arc::new(Nowhere::default());
-    let writer: Arc<dyn LogWrite> = Arc::<Nowhere>::clone(&store);
-    let text = format!("[{{include: ['{}/*.log']}}]", folder.path().display());
+    (written, lines)
+}
+
+fn gatherer(folder: &Path, store: &Arc<Nowhere>) -> Arc<Gatherer> {
+    let writer: Arc<dyn LogWrite> = Arc::<Nowhere>::clone(store);
+    let text = format!("[{{include: ['{}/*.log']}}]", folder.display());
     let config = LogsConfig {
         files: stdx::yaml::read(&text).unwrap(),
         ..LogsConfig::default()
@@ -64,29 +64,27 @@ fn main() {
     let deps = GathererDeps {
         files: Arc::clone(&writer),
         journal: writer,
-        folder: folder.path().join("data"),
+        folder: folder.join("data"),
         clock: stdx::SystemClock::shared(),
         telemetry: LogsTelemetry::default(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let stop = CancellationToken::new();
-    let (start, cpu) = (Instant::now(), cpu_seconds());
-    let gatherer = Gatherer::new(config, deps);
-    let token = stop.clone();
-    let running = std::thread::spawn(move || runtime.block_on(gatherer.follow_files(token)).unwrap());
+    Gatherer::new(config, deps)
+}
+
+fn wait_for(store: &Nowhere, lines: u64) {
     while store.lines.load(Ordering::Relaxed) < lines {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let (spent, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    let (rate, cpu_rate) = (written as f64 / spent / 1e6, written as f64 / cpu / 1e6);
-    println!("one file of {megabytes} MB, {lines} lines: {rate:.0} MB/s, {cpu_rate:.0} MB a second of CPU");
+}
 
+/// What files cost that nobody writes to, and what they cost when all are written to.
+fn measure_many(folder: &Path, files: usize, store: &Nowhere) {
+    let path = |number: usize| folder.join(format!("{number}.log"));
+    let lines = store.lines.load(Ordering::Relaxed);
     for number in 0..files {
-        std::fs::write(folder.path().join(format!("{number}.log")), "one line\n").unwrap();
+        std::fs::write(path(number), "one line\n").unwrap();
     }
-    while store.lines.load(Ordering::Relaxed) < lines + files as u64 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for(store, lines + files as u64);
     std::thread::sleep(Duration::from_secs(1));
     let cpu = cpu_seconds();
     std::thread::sleep(Duration::from_secs(20));
@@ -100,8 +98,10 @@ fn main() {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(10) {
         for number in 0..files {
-            let path = folder.path().join(format!("{number}.log"));
-            let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+            let mut file = std::fs::OpenOptions::new()
+                .append(true)
+                .open(path(number))
+                .unwrap();
             file.write_all(b"another line\n").unwrap();
         }
         std::thread::sleep(Duration::from_millis(500));
@@ -109,9 +109,29 @@ fn main() {
     let busy = (cpu_seconds() - cpu) / start.elapsed().as_secs_f64();
     let batches = store.batches.load(Ordering::Relaxed) - batches;
     println!(
-        "{files} files with two lines a second each, writing included: {:.1} % of a core, {batches} batches in 10 s",
+        "{files} files with about two lines a second each, writing included: {:.1} % of a core, {batches} batches in 10 s",
         busy * 100.0
     );
+}
+
+fn main() {
+    let mut arguments = std::env::args()
+        .skip(1)
+        .map(|text| text.parse::<usize>().unwrap());
+    let (megabytes, files) = (arguments.next().unwrap_or(1000), arguments.next().unwrap_or(1000));
+    let folder = tempfile::tempdir().unwrap();
+    let (written, lines) = write_large(&folder.path().join("large.log"), megabytes);
+    let store = Arc::new(Nowhere::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let stop = CancellationToken::new();
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    let (gatherer, token) = (gatherer(folder.path(), &store), stop.clone());
+    let running = std::thread::spawn(move || runtime.block_on(gatherer.follow_files(token)).unwrap());
+    wait_for(&store, lines);
+    let (spent, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let (rate, cpu_rate) = (written as f64 / spent / 1e6, written as f64 / cpu / 1e6);
+    println!("one file of {megabytes} MB, {lines} lines: {rate:.0} MB/s, {cpu_rate:.0} MB a second of CPU");
+    measure_many(folder.path(), files, &store);
     stop.cancel();
     running.join().unwrap();
 }

@@ -234,10 +234,8 @@ fn write_files(folder: &Path) {
     let mut cri = String::new();
     for text in texts() {
         writeln!(plain, "{text}").unwrap();
-        let time = "2024-05-01T10:00:00.5Z";
-        let time = jiff_now().unwrap_or(time.to_owned());
-        let line =
-            json!({"log": format!("{text}\n"), "stream": "stdout", "time": time, "attrs": {"note": text}});
+        let time = jiff::Timestamp::from_nanosecond(i128::from(now_ns())).unwrap();
+        let line = json!({"log": format!("{text}\n"), "stream": "stdout", "time": time.to_string(), "attrs": {"note": text}});
         writeln!(docker, "{line}").unwrap();
         writeln!(cri, "{time} stderr F {text}").unwrap();
     }
@@ -251,11 +249,6 @@ fn write_files(folder: &Path) {
     let pod = folder.join("pods/shop_web_0a1b/nginx");
     std::fs::create_dir_all(&pod).unwrap();
     std::fs::write(pod.join("0.log"), cri).unwrap();
-}
-
-fn jiff_now() -> Option<String> {
-    let now = jiff::Timestamp::from_nanosecond(i128::from(now_ns())).ok()?;
-    Some(now.to_string())
 }
 
 /// Writes a journal; `false` where there is no program that can.
@@ -361,97 +354,68 @@ kubernetes_logs: {{enabled: true, include: ['{folder}/pods/*/*/*.log'], labels: 
     )
 }
 
-#[tokio::test]
-async fn no_secret_is_stored_shown_or_said_whichever_way_it_comes() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
-    write_files(path);
-    let has_journal = write_journal(&path.join("journal"));
-    let ports = [free_port(), free_port(), free_port()];
-    std::fs::write(path.join("watchkeeper.yaml"), config(path, ports, has_journal)).unwrap();
-    let log = path.join("said");
-    let server = Server::start_saying(path, &log);
-
+/// Sends everything that is sent; files are there already.
+async fn send_all(server: &Server, [grpc, udp, tcp]: [u16; 3]) {
     let url = |path: &str| format!("{}{path}", server.url);
     let json_kind = "application/json";
+    let (loki, logs) = (url("/loki/api/v1/push"), url("/v1/logs"));
+    post(loki.clone(), json_kind, loki_json().to_string().into_bytes()).await;
+    post(loki, "application/x-protobuf", loki_protobuf()).await;
     post(
-        url("/loki/api/v1/push"),
-        json_kind,
-        loki_json().to_string().into_bytes(),
-    )
-    .await;
-    post(
-        url("/loki/api/v1/push"),
-        "application/x-protobuf",
-        loki_protobuf(),
-    )
-    .await;
-    post(
-        url("/v1/logs"),
+        logs.clone(),
         "application/x-protobuf",
         otlp_protobuf("otlp-protobuf"),
     )
     .await;
-    post(url("/v1/logs"), json_kind, otlp_json().to_string().into_bytes()).await;
-    call(ports[0], &otlp_protobuf("otlp-grpc")).await;
-    post(
-        url("/elasticsearch/_bulk"),
-        "application/x-ndjson",
-        elastic_bulk().into_bytes(),
-    )
-    .await;
+    post(logs, json_kind, otlp_json().to_string().into_bytes()).await;
+    call(grpc, &otlp_protobuf("otlp-grpc")).await;
+    let bulk = elastic_bulk().into_bytes();
+    post(url("/elasticsearch/_bulk"), "application/x-ndjson", bulk).await;
     let lines = texts().collect::<Vec<_>>().join("\n");
     let said: String = url::form_urlencoded::byte_serialize(secret(3).0.as_bytes()).collect();
-    post(
-        url(&format!("/api/logs/lines?way=lines&said={said}")),
-        "text/plain",
-        lines.into_bytes(),
-    )
-    .await;
-    send_syslog(ports[1], ports[2]);
+    let lines_url = url(&format!("/api/logs/lines?way=lines&said={said}"));
+    post(lines_url, "text/plain", lines.into_bytes()).await;
+    send_syslog(udp, tcp);
+}
 
-    // Ways, and how many texts with a secret each line has: the line itself, metadata, a label.
-    let mut ways = vec![
-        ("loki-json", 3),
-        ("loki-protobuf", 3),
-        ("otlp-protobuf", 2),
-        ("otlp-json", 2),
-        ("otlp-grpc", 2),
-        ("elastic", 3),
-        ("lines", 2),
-        ("syslog-udp", 2),
-        ("syslog-tcp", 2),
-        ("files", 1),
-        ("docker", 3),
-        ("kubernetes", 1),
-    ];
-    if has_journal {
-        ways.push(("journald", 2));
-    }
-    let lines = (ways.len() * COUNT) as u64;
+/// Ways, and how many texts with a secret each line has that comes by it: the line itself, metadata, a label.
+const WAYS: [(&str, usize); 12] = [
+    ("loki-json", 3),
+    ("loki-protobuf", 3),
+    ("otlp-protobuf", 2),
+    ("otlp-json", 2),
+    ("otlp-grpc", 2),
+    ("elastic", 3),
+    ("lines", 2),
+    ("syslog-udp", 2),
+    ("syslog-tcp", 2),
+    ("files", 1),
+    ("docker", 3),
+    ("kubernetes", 1),
+];
+
+async fn wait_for_lines(server: &Server, lines: usize) {
     let start = Instant::now();
-    while counted(&server, "watchkeeper_logs_lines_stored_total").await < lines {
-        let stored = counted(&server, "watchkeeper_logs_lines_stored_total").await;
+    loop {
+        let stored = counted(server, "watchkeeper_logs_lines_stored_total").await;
+        if stored >= lines as u64 {
+            return;
+        }
         assert!(start.elapsed() < PATIENCE, "{stored} of {lines} lines are stored");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let expected: u64 = ways.iter().map(|(_, times)| times * COUNT as u64).sum();
-    assert_eq!(
-        counted(&server, "watchkeeper_pipeline_redacted_total").await,
-        expected
-    );
+}
 
+/// Asks for everything in every way.
+async fn check_answers(server: &Server, lines: usize) {
     let all = "query=%7Bservice_name%3D~%22.%2B%22%7D";
-    let found = answer(&server, &format!("/loki/api/v1/query_range?{all}&limit=5000")).await;
-    assert_eq!(
-        serde_json::from_str::<Value>(&found).unwrap()["data"]["result"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|stream| stream["values"].as_array().unwrap().len() as u64)
-            .sum::<u64>(),
-        lines
-    );
+    let found = answer(server, &format!("/loki/api/v1/query_range?{all}&limit=5000")).await;
+    let streams: Value = serde_json::from_str(&found).unwrap();
+    let streams = streams["data"]["result"].as_array().unwrap().clone();
+    let counts = streams
+        .iter()
+        .map(|stream| stream["values"].as_array().unwrap().len());
+    assert_eq!(counts.sum::<usize>(), lines);
     assert_no_secret("the lines", &found);
     for path in [
         "/loki/api/v1/labels".to_owned(),
@@ -464,11 +428,34 @@ async fn no_secret_is_stored_shown_or_said_whichever_way_it_comes() {
         format!("/loki/api/v1/index/volume?{all}"),
         "/api/v1/status/config".to_owned(),
     ] {
-        assert_no_secret(&path, &answer(&server, &path).await);
+        assert_no_secret(&path, &answer(server, &path).await);
     }
+}
+
+#[tokio::test]
+async fn no_secret_is_stored_shown_or_said_whichever_way_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_files(path);
+    let has_journal = write_journal(&path.join("journal"));
+    let ports = [free_port(), free_port(), free_port()];
+    std::fs::write(path.join("watchkeeper.yaml"), config(path, ports, has_journal)).unwrap();
+    let log = path.join("said");
+    let server = Server::start_saying(path, &log);
+    send_all(&server, ports).await;
+
+    let journal = has_journal.then_some(("journald", 2));
+    let ways: Vec<(&str, usize)> = WAYS.into_iter().chain(journal).collect();
+    wait_for_lines(&server, ways.len() * COUNT).await;
+    let expected: usize = ways.iter().map(|(_, times)| times * COUNT).sum();
+    let redacted = counted(&server, "watchkeeper_pipeline_redacted_total").await;
+    assert_eq!(redacted, expected as u64);
+    check_answers(&server, ways.len() * COUNT).await;
+
+    let data = path.join("data");
     assert_eq!(server.post("/-/flush").await.0, 200);
-    assert_no_secret_below(&path.join("data"));
+    assert_no_secret_below(&data);
     assert!(server.stop());
-    assert_no_secret_below(&path.join("data"));
+    assert_no_secret_below(&data);
     assert_no_secret("what it said", &std::fs::read_to_string(&log).unwrap());
 }
