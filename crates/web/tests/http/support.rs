@@ -194,11 +194,7 @@ impl Server {
                 Arc::<MemorySeries>::clone(&store),
                 ingest::PushTelemetry::default(),
             )),
-            logs: Some(web::LogStores {
-                reader: Arc::<MemoryLogs>::clone(&lines),
-                intake: Arc::clone(&logs),
-                deletions: None,
-            }),
+            logs: Some(log_stores(&lines, &logs)),
             scraper: Arc::clone(&scraper),
             host: None,
             alerting: Arc::clone(&alerting),
@@ -338,4 +334,13 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut(
     tokio::time::timeout(PATIENCE, found)
         .await
         .expect("it happens in time")
+}
+
+/// The plain store of lines, which deletes none.
+fn log_stores(lines: &Arc<MemoryLogs>, intake: &Arc<ingest::Logs>) -> web::LogStores {
+    web::LogStores {
+        reader: Arc::<MemoryLogs>::clone(lines),
+        intake: Arc::clone(intake),
+        deletions: None,
+    }
 }
