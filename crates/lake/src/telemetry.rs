@@ -99,6 +99,28 @@ impl Telemetry {
             self.disk_bytes.clone(),
         );
         lake.register("bytes_read", "Bytes read from segments", self.bytes_read.clone());
+        self.register_segments(lake);
+        lake.register(
+            "deletions_requested",
+            "Requests to delete lines",
+            self.deletions_requested.clone(),
+        );
+        lake.register(
+            "lines_deleted",
+            "Lines that left the disk before their segment did: deleted ones, and those of streams whose time was over",
+            self.lines_deleted.clone(),
+        );
+        lake.register("damage", "Pieces of damage met", self.damage.clone());
+        lake.register(
+            "maintenance_failures",
+            "Runs of maintenance that failed",
+            self.maintenance_failures.clone(),
+        );
+        self.register_objects(lake);
+        self.log.register_in(lake.sub_registry_with_prefix("log"));
+    }
+
+    fn register_segments(&self, lake: &mut Registry) {
         lake.register(
             "segments_opened",
             "Segments whose contents were read because somebody asked for their lines",
@@ -124,24 +146,6 @@ impl Telemetry {
             "Segments removed because their time or the space was over",
             self.segments_expired.clone(),
         );
-        lake.register(
-            "deletions_requested",
-            "Requests to delete lines",
-            self.deletions_requested.clone(),
-        );
-        lake.register(
-            "lines_deleted",
-            "Lines that left the disk before their segment did: deleted ones, and those of streams whose time was over",
-            self.lines_deleted.clone(),
-        );
-        lake.register("damage", "Pieces of damage met", self.damage.clone());
-        lake.register(
-            "maintenance_failures",
-            "Runs of maintenance that failed",
-            self.maintenance_failures.clone(),
-        );
-        self.register_objects(lake);
-        self.log.register_in(lake.sub_registry_with_prefix("log"));
     }
 
     fn register_objects(&self, lake: &mut Registry) {

@@ -143,26 +143,7 @@ pub(super) fn merged(
     mut hiding: Option<&mut Hiding>,
     keep_keys: impl FnOnce(TenantId, &mut Vec<(u128, i64)>),
 ) -> Result<(SegmentBuilder, u64), ReadError> {
-    let contents = || segments.iter().map(|segment| segment.contents());
-    let tenant = contents()
-        .next()
-        .map(|contents| contents.tenant)
-        .unwrap_or_default();
-    let mut keys: Vec<(u128, i64)> = contents().flat_map(|contents| contents.keys.clone()).collect();
-    keep_keys(tenant, &mut keys);
-    let mut builder = SegmentBuilder::new(tenant, keys);
-    builder.log_before(
-        contents()
-            .map(|contents| contents.log_before)
-            .max()
-            .unwrap_or_default(),
-    );
-    // And all that these stand for: one of them may not have gone yet.
-    let sources = segments.iter().flat_map(|segment| {
-        let own = std::iter::once(segment.id());
-        own.chain(segment.contents().sources.iter().copied())
-    });
-    builder.sources(sources.collect());
+    let mut builder = begun(segments, keep_keys);
     let mut readers: Vec<Source<'_>> = segments.iter().map(|segment| Source::of(segment)).collect();
     let streams: BTreeSet<Ordered<'_>> = segments
         .iter()
@@ -213,6 +194,34 @@ pub(super) fn merged(
         }
     }
     Ok((builder, count))
+}
+
+/// A segment that stands for others, without a line yet.
+fn begun(
+    segments: &[Arc<Segment>],
+    keep_keys: impl FnOnce(TenantId, &mut Vec<(u128, i64)>),
+) -> SegmentBuilder {
+    let contents = || segments.iter().map(|segment| segment.contents());
+    let tenant = contents()
+        .next()
+        .map(|contents| contents.tenant)
+        .unwrap_or_default();
+    let mut keys: Vec<(u128, i64)> = contents().flat_map(|contents| contents.keys.clone()).collect();
+    keep_keys(tenant, &mut keys);
+    let mut builder = SegmentBuilder::new(tenant, keys);
+    builder.log_before(
+        contents()
+            .map(|contents| contents.log_before)
+            .max()
+            .unwrap_or_default(),
+    );
+    // And all that these stand for: one of them may not have gone yet.
+    let sources = segments.iter().flat_map(|segment| {
+        let own = std::iter::once(segment.id());
+        own.chain(segment.contents().sources.iter().copied())
+    });
+    builder.sources(sources.collect());
+    builder
 }
 
 /// A segment that is read row by row.

@@ -171,8 +171,7 @@ impl Server {
     pub(crate) async fn start_with(config: Config, clock: SharedClock) -> Self {
         // An error only says that another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let store = MemorySeries::new();
+        let (folder, store) = (tempfile::tempdir().unwrap(), MemorySeries::new());
         let (lines, logs) = new_logs();
         let (alert_news, target_news) = (Outlet::new(16), Outlet::new(16));
         let config_news = Outlet::new(16);
@@ -207,10 +206,11 @@ impl Server {
             config_news: config_news.clone(),
             control: Arc::<TestControl>::clone(&control),
         };
+        let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
         let config = Config {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            grpc_listen: web::OtlpListen::At("127.0.0.1:0".parse().unwrap()),
-            otlp_http_listen: web::OtlpListen::At("127.0.0.1:0".parse().unwrap()),
+            listen: any,
+            grpc_listen: web::OtlpListen::At(any),
+            otlp_http_listen: web::OtlpListen::At(any),
             ..config
         };
         let listener = web::bind(&config).unwrap();
