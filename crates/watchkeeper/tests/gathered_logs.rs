@@ -1,6 +1,7 @@
 //! Logs of containers and the journal, followed by the real binary: labels, times and metadata as their makers tell them, every entry
 //! once over `kill -9`.
 #![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
 mod support;
 
