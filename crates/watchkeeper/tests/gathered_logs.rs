@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
@@ -186,10 +187,12 @@ fn write_journal(folder: &Path, numbers: std::ops::Range<i64>) -> bool {
     for number in numbers {
         let at_us = now_ns() / 1000 + number;
         let id = "0123456789abcdef0123456789abcdef";
-        text.push_str(&format!(
+        write!(
+            text,
             "__REALTIME_TIMESTAMP={at_us}\n__MONOTONIC_TIMESTAMP={number}\n_BOOT_ID={id}\n_MACHINE_ID={id}\n_HOSTNAME=db1\n\
              _SYSTEMD_UNIT=shop.service\nPRIORITY=4\n_PID=17\nMESSAGE=order {number}\n\n"
-        ));
+        )
+        .unwrap();
     }
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
