@@ -96,7 +96,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
     let mut parts = control_parts((flags, &data_dir), &engines, &services, &outlets, &clock);
     parts.standing_warnings.extend_from_slice(listener.warnings());
-    let control = Control::new(loaded, parts).await?;
+    let control = Box::pin(Control::new(loaded, parts)).await?;
     let registry = Arc::new(Mutex::new(registry));
 
     let stop = CancellationToken::new();

@@ -233,7 +233,9 @@ impl Control {
         let loaded =
             blocking(move || config::load(Some(&path)).map_err(|faults| config::join(&faults))).await;
         let taken = match loaded.unwrap_or_else(|panic| Err(panic.to_string())) {
-            Ok(loaded) => self.take_over(loaded).await.map_err(|error| format!("{error:#}")),
+            Ok(loaded) => Box::pin(self.take_over(loaded))
+                .await
+                .map_err(|error| format!("{error:#}")),
             Err(faults) => Err(faults),
         };
         match taken {

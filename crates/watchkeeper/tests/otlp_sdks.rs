@@ -3,6 +3,7 @@
 //! `WATCHKEEPER_OTEL_PYTHON` names a Python with `opentelemetry-sdk` and `opentelemetry-exporter-otlp`, `WATCHKEEPER_OTEL_NODE` a folder
 //! with the packages `@opentelemetry/sdk-logs`, `api-logs`, `resources` and the three `exporter-logs-otlp-…`. What is not there is skipped.
 #![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
 mod support;
 

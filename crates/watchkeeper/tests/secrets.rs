@@ -1,6 +1,7 @@
 //! Secrets by every way in: in lines, metadata and labels. None is found afterwards in any file, any answer, any log of the process, and
 //! each is counted once.
 #![allow(clippy::unwrap_used, reason = "a test ends at its first fault")]
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
 mod support;
 

@@ -161,7 +161,9 @@ impl List {
                     break;
                 }
                 if !text.contains(['*', '?', '[']) {
-                    is_new |= watch.add(folder);
+                    // Of a folder that is not there yet, the one in which it will appear.
+                    let there = folder.ancestors().find(|folder| folder.is_dir());
+                    is_new |= there.is_some_and(|folder| watch.add(folder));
                     break;
                 }
                 let folders = glob::glob(&text).into_iter().flatten().flatten();
