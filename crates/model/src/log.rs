@@ -94,6 +94,8 @@ pub struct StreamSelection {
     pub from_ns: i64,
     /// Before which time, in nanoseconds since the Unix epoch.
     pub to_ns: i64,
+    /// What looking for them may cost; `None`: anything.
+    pub budget: Option<Arc<ReadBudget>>,
 }
 
 impl StreamSelection {

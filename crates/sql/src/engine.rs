@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arrow::datatypes::DataType;
@@ -27,11 +27,28 @@ use tokio::task::AbortHandle;
 use crate::complexity;
 use crate::encode::{Closing, Encoder, Format};
 use crate::error::SqlError;
-use crate::limits::{BATCH_ROWS, CHUNK_BYTES, STATEMENT_BYTES_MAX};
-use crate::logs_table::{self, LogsTable};
+use crate::limits::{BATCH_ROWS, CHUNK_BYTES, LAST_WORD_WAIT, STATEMENT_BYTES_MAX};
+use crate::logs_table::LinesSchema;
 use crate::metrics::Metrics;
 use crate::promql_table::{self, Held, PromqlFunction};
 use crate::threads::{CancelOnDrop, Threads, Watch};
+
+/// Where tables are looked for whose names stand alone.
+const CATALOG: &str = "watchkeeper";
+const SCHEMA: &str = "public";
+
+/// Functions that give a value of any size for a number, out of sight of the memory's limit: they are not there. The table function
+/// `generate_series` gives rows, which are counted.
+const MAKE_MUCH_OF_LITTLE: [&str; 8] = [
+    "array_repeat",
+    "array_resize",
+    "generate_series",
+    "lpad",
+    "range",
+    "repeat",
+    "rpad",
+    "space",
+];
 
 /// What statements may use.
 #[derive(Debug, Clone)]
@@ -75,9 +92,14 @@ pub struct Question {
 /// Rows in the form that was asked for, as they become known. Dropping it ends the statement.
 pub struct Answer {
     first: Option<Bytes>,
-    rest: mpsc::Receiver<Result<Bytes, SqlError>>,
+    rest: mpsc::Receiver<Piece>,
+    /// Whether the last piece has come, or a failure.
+    is_over: bool,
     _running: Running,
 }
+
+/// What comes of a statement: rows, and at last the end or a failure. Nothing but the thread's fault leaves it without either.
+type Piece = Result<Option<Bytes>, SqlError>;
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,10 +111,28 @@ impl Stream for Answer {
     type Item = Result<Bytes, SqlError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(first))),
-            None => self.rest.poll_recv(context),
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
         }
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let piece = ready!(self.rest.poll_recv(context));
+        Poll::Ready(match piece {
+            Some(Ok(Some(rows))) => Some(Ok(rows)),
+            Some(Ok(None)) => {
+                self.is_over = true;
+                None
+            }
+            Some(Err(error)) => {
+                self.is_over = true;
+                Some(Err(error))
+            }
+            None => {
+                self.is_over = true;
+                Some(Err(SqlError::Fault("it was logged".to_owned())))
+            }
+        })
     }
 }
 
@@ -157,10 +197,9 @@ impl Engine {
         let task = self.threads.handle()?.spawn(async move {
             let run = run(&shared, tables, question, &watch, &sender);
             let outcome = tokio::time::timeout_at(watch.deadline().into(), run).await;
-            if let Err(error) = outcome.unwrap_or(Err(SqlError::Timeout(timeout))) {
-                // Where nobody listens any more, nobody misses it.
-                let _ = sender.send(Err(error)).await;
-            }
+            let last = outcome.unwrap_or(Err(SqlError::Timeout(timeout))).map(|()| None);
+            // Where nobody listens any more, nobody misses it; who listens too slowly finds the channel closed.
+            let _ = sender.send_timeout(last, LAST_WORD_WAIT).await;
         });
         let running = Running {
             task: task.abort_handle(),
@@ -171,7 +210,8 @@ impl Engine {
             None => return Err(fault(task.await)),
         };
         Ok(Answer {
-            first: Some(first),
+            is_over: first.is_none(),
+            first,
             rest: receiver,
             _running: running,
         })
@@ -204,6 +244,7 @@ impl Engine {
         let config = SessionConfig::new()
             .with_batch_size(BATCH_ROWS)
             .with_target_partitions(self.threads.count())
+            .with_default_catalog_and_schema(CATALOG, SCHEMA)
             .with_information_schema(true);
         let mut state = SessionStateBuilder::new()
             .with_config(config)
@@ -211,6 +252,9 @@ impl Engine {
             .with_default_features()
             .build();
         datafusion_functions_json::register_all(&mut state).map_err(SqlError::from_engine)?;
+        for name in MAKE_MUCH_OF_LITTLE {
+            state.deregister_udf(name).map_err(SqlError::from_engine)?;
+        }
         Ok(Shared { state, runtime })
     }
 }
@@ -230,10 +274,10 @@ async fn run(
     tables: Tables,
     question: Question,
     watch: &Watch,
-    sender: &mpsc::Sender<Result<Bytes, SqlError>>,
+    sender: &mpsc::Sender<Piece>,
 ) -> Result<(), SqlError> {
     let held = Arc::new(Held::default());
-    let context = context(shared, tables, &question, watch, &held).await?;
+    let context = context(shared, tables, &question, watch, &held)?;
     let only_questions = SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
@@ -253,7 +297,7 @@ async fn run(
         watch.check()?;
         let batch = batch.map_err(SqlError::from_engine)?;
         if let Some(chunk) = encoder.write(&batch, CHUNK_BYTES).map_err(unwritable)?
-            && sender.send(Ok(chunk.into())).await.is_err()
+            && sender.send(Ok(Some(chunk.into()))).await.is_err()
         {
             return Ok(());
         }
@@ -263,13 +307,12 @@ async fn run(
         notes: held.notes.lock().iter().cloned().collect(),
     };
     let rest = encoder.finish(&closing).map_err(unwritable)?;
-    // An answer has at least one piece, though it may be empty.
-    let _ = sender.send(Ok(rest.into())).await;
+    let _ = sender.send(Ok(Some(rest.into()))).await;
     Ok(())
 }
 
 /// A session with the tables of the tenant and memory of its own.
-async fn context(
+fn context(
     shared: &Shared,
     tables: Tables,
     question: &Question,
@@ -293,16 +336,20 @@ async fn context(
         .build();
     let context = SessionContext::new_with_state(state);
     if let Some(store) = tables.logs {
-        let (tenant, watch) = (question.tenant, watch.clone());
         let budget = ReadBudget::new(
             Some(watch.deadline()),
             Some(Arc::clone(&watch.cancel)),
             question.read_bytes_max,
         );
-        let table = tokio::task::spawn_blocking(move || LogsTable::new(store, tenant, watch, budget)).await;
-        let table = table.map_err(|error| fault(Err(error)))??;
-        context
-            .register_table(logs_table::NAME, Arc::new(table))
+        let lines = LinesSchema {
+            store,
+            tenant: question.tenant,
+            watch: watch.clone(),
+            budget,
+        };
+        let catalog = context.catalog(CATALOG).ok_or_else(no_catalog)?;
+        catalog
+            .register_schema(SCHEMA, Arc::new(lines))
             .map_err(SqlError::from_engine)?;
     }
     let promql = PromqlFunction {
@@ -315,6 +362,10 @@ async fn context(
     };
     context.register_udtf(promql_table::NAME, Arc::new(promql));
     Ok(context)
+}
+
+fn no_catalog() -> SqlError {
+    SqlError::Fault("its tables have no place".to_owned())
 }
 
 fn refused(error: DataFusionError) -> SqlError {

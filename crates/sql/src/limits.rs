@@ -32,3 +32,6 @@ pub const LINKS_MAX: usize = 2_000;
 
 /// Stack of a thread that works on statements. Only what is used of it takes memory.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
+
+/// How long a statement that is over waits for somebody to take its last word.
+pub(crate) const LAST_WORD_WAIT: std::time::Duration = std::time::Duration::from_secs(5);

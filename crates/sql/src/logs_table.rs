@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::catalog::{SchemaProvider, Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use model::{LogRead, LogSelection, ReadBudget, ReadError, StreamSelection, TenantId};
 
+use crate::error::SqlError;
 use crate::hints::{Hints, Said};
 use crate::limits::LABEL_COLUMNS_MAX;
 use crate::line_columns::Column;
@@ -17,13 +18,51 @@ use crate::log_scan::LogScan;
 use crate::threads::Watch;
 
 /// The name in statements.
-pub(crate) const NAME: &str = "logs";
+const NAME: &str = "logs";
 
 /// A label that nearly every line has; a column even where no line has it.
 const SERVICE_NAME: &str = "service_name";
 
 /// Metadata that is asked for so often that it has columns of its own, unless labels have the names.
 const PAIRS: [&str; 3] = ["detected_level", "trace_id", "span_id"];
+
+/// Where the table is looked for. Which columns it has is only asked of the store where a statement names it.
+#[derive(Debug)]
+pub(crate) struct LinesSchema {
+    pub(crate) store: Arc<dyn LogRead>,
+    pub(crate) tenant: TenantId,
+    pub(crate) watch: Watch,
+    pub(crate) budget: Arc<ReadBudget>,
+}
+
+#[async_trait]
+impl SchemaProvider for LinesSchema {
+    fn table_names(&self) -> Vec<String> {
+        vec![NAME.to_owned()]
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if name != NAME {
+            return Ok(None);
+        }
+        let (store, tenant) = (Arc::clone(&self.store), self.tenant);
+        let (watch, budget) = (self.watch.clone(), Arc::clone(&self.budget));
+        let look = tokio::task::spawn_blocking(move || LogsTable::new(store, tenant, watch, budget));
+        let table = look
+            .await
+            .map_err(|error| SqlError::Fault(error.to_string()))?
+            .map_err(SqlError::from)?;
+        Ok(Some(Arc::new(table)))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok((name == NAME).then_some(TableType::Base))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        name == NAME
+    }
+}
 
 /// Lines as a table.
 #[derive(Debug)]
@@ -50,6 +89,7 @@ impl LogsTable {
             any_of: Vec::new(),
             from_ns: i64::MIN,
             to_ns: i64::MAX,
+            budget: Some(Arc::clone(&budget)),
         };
         let columns = columns(store.label_names(&everything)?);
         let fields: Vec<Field> = columns.iter().map(Column::field).collect();

@@ -73,9 +73,10 @@ impl TableFunctionImpl for PromqlFunction {
         if values.len() > 4 {
             return Err(usage().into());
         }
-        let step_ms = last.map(|last| step_ms.unwrap_or_else(|| ((last - first) / STEPS_DEFAULT).max(1_000)));
         let (from_ms, to_ms) = (first, last.unwrap_or(first));
-        check_range(from_ms, to_ms, step_ms)?;
+        let span_ms = span(from_ms, to_ms)?;
+        let step_ms = last.map(|_| step_ms.unwrap_or((span_ms / STEPS_DEFAULT).max(1_000)));
+        check_points(span_ms, step_ms)?;
         let question = MetricsQuestion {
             tenant: self.tenant,
             expr,
@@ -103,11 +104,13 @@ impl TableFunctionImpl for PromqlFunction {
     }
 }
 
-fn check_range(from_ms: i64, to_ms: i64, step_ms: Option<i64>) -> Result<(), SqlError> {
-    let span_ms = to_ms
-        .checked_sub(from_ms)
-        .filter(|span_ms| *span_ms >= 0)
-        .ok_or_else(|| SqlError::Statement("promql(): the end lies before the start".to_owned()))?;
+fn span(from_ms: i64, to_ms: i64) -> Result<i64, SqlError> {
+    let span_ms = to_ms.checked_sub(from_ms).filter(|span_ms| *span_ms >= 0);
+    let wrong = "promql(): the end lies before the start, or too far behind it";
+    span_ms.ok_or_else(|| SqlError::Statement(wrong.to_owned()))
+}
+
+fn check_points(span_ms: i64, step_ms: Option<i64>) -> Result<(), SqlError> {
     match step_ms {
         Some(step_ms) if span_ms / step_ms > POINTS_PER_SERIES_MAX => Err(SqlError::Statement(format!(
             "promql(): more than {POINTS_PER_SERIES_MAX} points a series; take a longer step"
@@ -116,11 +119,12 @@ fn check_range(from_ms: i64, to_ms: i64, step_ms: Option<i64>) -> Result<(), Sql
     }
 }
 
-/// Times, values and views of labels; texts of labels are held once a series.
+/// Times, values, views of labels, and the labels as a map for every point.
 fn memory(answer: &MetricsAnswer) -> usize {
-    let row =
-        |row: &MetricsRow| row.times_ms.len() * 16 * (2 + row.labels.len()) + 3 * row.labels.heap_bytes();
-    answer.rows.iter().map(row).sum()
+    let point = |row: &MetricsRow| 16 * (2 + row.labels.len()) + 2 * row.labels.heap_bytes();
+    let rows = answer.rows.iter();
+    rows.map(|row| row.times_ms.len().saturating_mul(point(row)))
+        .fold(0, usize::saturating_add)
 }
 
 fn table(answer: &MetricsAnswer) -> Result<MemTable> {

@@ -144,6 +144,30 @@ async fn memory_is_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_function_makes_much_of_little() {
+    let bench = engine(lines());
+    for call in [
+        "range(0, 4000000000)",
+        "generate_series(0, 4000000000)",
+        "repeat('x', 2000000000)",
+        "array_repeat(1, 2000000000)",
+        "list_repeat(1, 2000000000)",
+        "lpad('x', 2000000000)",
+        "rpad('x', 2000000000)",
+        "array_resize([1], 2000000000)",
+        "list_resize([1], 2000000000)",
+    ] {
+        let error = bench
+            .csv(&format!("SELECT length({call}::text)"))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, SqlError::Statement(_)), "{call}: {error}");
+    }
+    let rows = "SELECT count(*) AS n FROM generate_series(1, 100000)";
+    assert_eq!(bench.csv(rows).await.unwrap(), "n\n100000\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deep_statements_do_not_break_the_stack() {
     let bench = engine(lines());
     for nested in [

@@ -75,6 +75,7 @@ async fn faults_say_what_and_where() {
         "SELECT * FROM promql('up', 'yesterday')",
         "SELECT * FROM promql('up', 'now', 'now-1h')",
         "SELECT * FROM promql('up', 'now-1h', 'now', '0s')",
+        "SELECT * FROM promql('up', -9e18, 9e18)",
         "SELECT 'a' + 1 FROM logs",
         "",
     ] {

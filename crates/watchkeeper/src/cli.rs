@@ -258,6 +258,9 @@ pub(crate) struct SqlArgs {
     /// Read the data folder of a stopped server instead.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Configuration file of that server [default: watchkeeper.yaml where it exists]
+    #[arg(long, value_name = "FILE", requires = "data_dir")]
+    pub(crate) config: Option<PathBuf>,
     /// How to print the answer.
     #[arg(short, long, alias = "format", value_enum, default_value_t = SqlOutput::Table)]
     pub(crate) output: SqlOutput,

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use model::TenantId;
 use serde::Deserialize;
+use tokio::sync::oneshot;
 use url::form_urlencoded;
 
 use crate::app::App;
@@ -54,9 +55,15 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, asked: Asked) -> Result<
         refused(failure)
     })?;
     let failures = app.deps.telemetry.clone();
+    // The place is taken until the last piece has gone out, but no longer than the statement may run: a client that takes nothing
+    // must not keep others waiting.
+    let (sent, all_sent) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let _ = tokio::time::timeout(timeout, all_sent).await;
+        drop(place);
+    });
     let chunks = answer.chunks.map(move |chunk| {
-        // The place is taken until the last piece has gone out.
-        let _held = &place;
+        let _until_sent = &sent;
         chunk.map_err(|failure| {
             failures.count_query_failure(failure.kind);
             tracing::warn!(reason = failure.message, "an answer to a statement ends early");

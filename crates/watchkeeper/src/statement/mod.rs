@@ -23,6 +23,7 @@ use stdx::http_client;
 
 use crate::cli::{SqlArgs, SqlOutput};
 use crate::endpoint::endpoint;
+use crate::{config, config_or_default};
 
 /// How long a server may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
@@ -39,7 +40,12 @@ struct Refusal {
 pub(crate) async fn run(args: &SqlArgs, clock: SharedClock) -> anyhow::Result<()> {
     let statement = statement(args)?;
     let chunks = match &args.data_dir {
-        Some(data_dir) => offline::ask(data_dir, &statement, args.output.form(), clock).await?,
+        Some(data_dir) => {
+            let file = config_or_default(args.config.as_deref());
+            let loaded = config::load(file.as_deref());
+            let loaded = loaded.map_err(|faults| anyhow::anyhow!(config::join(&faults)))?;
+            offline::ask(data_dir, &statement, args.output.form(), loaded, clock).await?
+        }
         None => ask_server(&args.url, statement, args.output).await?,
     };
     match args.output {

@@ -12,12 +12,14 @@ use web::{Sql, SqlForm, SqlQuestion};
 
 use super::Chunks;
 use super::door::SqlDoor;
+use crate::config::Loaded;
 
 /// Opens the folder as a server would and asks.
 pub(super) async fn ask(
     data_dir: &Path,
     statement: &str,
     form: SqlForm,
+    loaded: Loaded,
     clock: SharedClock,
 ) -> anyhow::Result<Chunks> {
     if !data_dir.join("series").is_dir() {
@@ -36,14 +38,18 @@ pub(super) async fn ask(
     let state = state::State::open(folder.join("state.db"), Arc::clone(&clock))
         .await
         .with_context(in_use)?;
-    let catalog = lake::Catalog::new(state, Handle::current());
+    let storage = loaded.file.storage.clone();
+    let parts = lake::Parts {
+        objects: storage.objects()?,
+        read_filter: Some(logql::line_filter),
+        ..lake::Parts::new(
+            lake::Catalog::new(state, Handle::current()),
+            lake::Telemetry::default(),
+        )
+    };
     let open = move || -> anyhow::Result<_> {
-        let (db, found) = tsdb::Db::open(tsdb::Config::in_dir(folder.join("series")), now_ms)?;
-        let config = lake::Config {
-            dir: folder.join("logs"),
-            ..lake::Config::default()
-        };
-        let parts = lake::Parts::new(catalog, lake::Telemetry::default());
+        let (db, found) = tsdb::Db::open(storage.series(folder.join("series")), now_ms)?;
+        let config = storage.logs(folder.join("logs"));
         let (logs, lines) = lake::Lake::open(config, parts, now_ms)?;
         for damage in found.damage.iter().chain(&lines.damage) {
             tracing::warn!(damage, "damage in the data folder");
@@ -51,7 +57,7 @@ pub(super) async fn ask(
         Ok((db, logs))
     };
     let (db, logs) = tokio::task::spawn_blocking(open).await?.with_context(in_use)?;
-    let config = web::Config::default();
+    let config = loaded.file.server;
     let door = SqlDoor::new(
         Arc::new(logs.clone()),
         Arc::new(db.clone()),
@@ -64,7 +70,7 @@ pub(super) async fn ask(
         statement: statement.to_owned(),
         form,
         timeout: config.query_timeout.0,
-        read_bytes_max: None,
+        read_bytes_max: config.query_read_max.map(|size| size.0),
         memory_max: usize::try_from(config.query_memory_max.0).unwrap_or(usize::MAX),
     };
     let answer = door.answer(question).await;

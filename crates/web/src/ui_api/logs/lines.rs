@@ -169,6 +169,7 @@ impl Asked {
             any_of: vec![self.log.matchers.clone()],
             from_ns: self.bounds.from_ns,
             to_ns: self.bounds.to_ns,
+            budget: None,
         };
         let names = store.label_names(&selection).map_err(EvalError::Storage)?;
         let others = names.into_iter().filter(|name| !stream.contains_key(name));
