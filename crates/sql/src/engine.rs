@@ -12,6 +12,7 @@ use bytes::Bytes;
 use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
