@@ -85,6 +85,11 @@ export default defineConfig({
       },
     },
   },
-  server: { proxy: { '/api': process.env.WATCHKEEPER_URL ?? 'http://127.0.0.1:9595' } },
+  server: {
+    proxy: {
+      '/api': { target: process.env.WATCHKEEPER_URL ?? 'http://127.0.0.1:9595', ws: true },
+      '/loki': process.env.WATCHKEEPER_URL ?? 'http://127.0.0.1:9595',
+    },
+  },
   test: { environment: 'happy-dom', include: ['src/**/*.test.ts'] },
 });

@@ -68,6 +68,34 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The lists of log files are not what they were when they were validated.
+    #[error("log_files: {reason}")]
+    LogLists {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The folder for what is known about followed logs cannot be made.
+    #[error("cannot make the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the disk said.
+        source: std::io::Error,
+    },
+    /// What is known about followed logs cannot be understood.
+    #[error("{} does not say how far logs are read: {reason}", path.display())]
+    Positions {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// What is known about followed logs cannot be kept.
+    #[error("it cannot be kept how far logs are read")]
+    Keep {
+        /// What the disk said.
+        source: disk::DiskError,
+    },
     /// [`crate::Host::run`] was called while it runs.
     #[error("the collector runs already")]
     AlreadyRunning,

@@ -8,6 +8,7 @@
 //! Not here: the protocols (`push`, `syslog`), storing.
 //! Start at: [`Logs::new`] and [`Logs::tail`].
 
+mod door;
 mod gather;
 mod known;
 pub mod level;

@@ -394,6 +394,7 @@ async fn what_was_sent_before_the_end_is_stored() {
         any_of: Vec::new(),
         from_ns: i64::MIN,
         to_ns: i64::MAX,
+        budget: None,
     };
     assert_eq!(store.streams(&selection).unwrap()[0].lines, 50);
 }

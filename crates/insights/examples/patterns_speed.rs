@@ -3,13 +3,15 @@
 //!     cargo run --release -p insights --example patterns_speed -- FILE…
 //!
 //! Each file is read into memory and its lines are taken in three times, by one state. Without files, lines are made up: JSON as
-//! applications write it, access logs, and plain texts.
+//! applications write it, access logs, plain texts; and then lines of which every one is a template of its own, three times as many as
+//! are kept, to see what the most templates take.
 
 #![allow(clippy::print_stdout, reason = "a measuring program prints what it measured")]
 
 use std::time::Instant;
 
 use insights::Patterns;
+use insights::limits::TEMPLATES_MAX;
 
 fn main() -> std::io::Result<()> {
     let files: Vec<String> = std::env::args().skip(1).collect();
@@ -19,6 +21,7 @@ fn main() -> std::io::Result<()> {
     }
     if files.is_empty() {
         measure("made-up", &made_up(200_000));
+        crowd(3 * TEMPLATES_MAX as u64)?;
     }
     Ok(())
 }
@@ -40,6 +43,42 @@ fn measure(name: &str, text: &str) {
             patterns.evicted()
         );
     }
+}
+
+/// Lines that nothing joins: what the state takes once it is full, and after that.
+fn crowd(lines: u64) -> std::io::Result<()> {
+    let mut patterns = Patterns::default();
+    let before = resident_bytes()?;
+    for number in 0..lines {
+        let mut line = String::new();
+        for word in 0..12_u64 {
+            let mut letters = (number * 12 + word + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            line.push(' ');
+            for _ in 0..8 {
+                line.push(char::from(b'a' + (letters % 26) as u8));
+                letters /= 26;
+            }
+        }
+        patterns.step(&line);
+        if (number + 1).is_multiple_of(TEMPLATES_MAX as u64) {
+            println!(
+                "crowd: {} lines, {} templates, {} evicted, {} MB more in memory",
+                number + 1,
+                patterns.len(),
+                patterns.evicted(),
+                (resident_bytes()?.saturating_sub(before)) >> 20
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What the process has in memory, as Linux tells it.
+fn resident_bytes() -> std::io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    Ok(kilobytes.unwrap_or_default() << 10)
 }
 
 fn made_up(count: usize) -> String {

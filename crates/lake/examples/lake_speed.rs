@@ -120,6 +120,7 @@ fn search(lake: &Lake, count: f64) {
             holds_decides: false,
             json_fields: None,
             metadata: None,
+            budget: None,
         };
         let started = Instant::now();
         let mut found = 0;

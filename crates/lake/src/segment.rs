@@ -23,5 +23,5 @@ pub(crate) mod writer;
 pub(crate) use builder::SegmentBuilder;
 pub use contents::Contents;
 pub(crate) use known::Known;
-pub(crate) use reader::Segment;
+pub(crate) use reader::{PartReader, Segment};
 pub use summary::LabelSummary;

@@ -128,6 +128,7 @@ fn selection(random: &mut Random) -> LogSelection {
         holds_decides: random.chance(30),
         json_fields: None,
         metadata: None,
+        budget: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a query is answered with.
 
+use model::Searched;
+
 use crate::label_set::LabelSet;
 
 /// The answer to a query.
@@ -90,6 +92,10 @@ pub struct Statistics {
     pub lines_read: u64,
     /// Bytes of these lines.
     pub bytes_read: u64,
+    /// What the store looked through for them.
+    pub searched: Searched,
+    /// Bytes of files that were read for them.
+    pub file_bytes_read: u64,
     /// Lines that no filter left out.
     pub lines_kept: u64,
     /// The most bytes that were held in memory at one time, roughly.

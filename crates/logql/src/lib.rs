@@ -32,4 +32,4 @@ pub use label_set::LabelSet;
 pub use line_pattern::LinePattern;
 pub use meant::line_filter;
 pub use options::Options;
-pub use parser::{parse, parse_selector};
+pub use parser::{parse, parse_browsing, parse_selector};

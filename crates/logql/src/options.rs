@@ -17,6 +17,8 @@ pub struct Options {
     pub series_max: usize,
     /// The most bytes that may be held in memory at one time.
     pub memory_max: usize,
+    /// The most bytes of files that may be read; `None`: no limit.
+    pub read_bytes_max: Option<u64>,
     /// When to give up.
     pub deadline: Option<Instant>,
     /// Set to true by the asker to stop the evaluation.
@@ -31,6 +33,7 @@ impl Default for Options {
             tenant: TenantId::DEFAULT,
             series_max: limits::SERIES_MAX,
             memory_max: limits::MEMORY_MAX,
+            read_bytes_max: None,
             deadline: None,
             cancel: None,
             now_ns: None,

@@ -71,6 +71,12 @@ pub enum WriteError {
     /// A number in the batch is not known any more: the series left memory. Name the series, or ask for numbers again.
     #[error("a series of the batch is no longer known by its number")]
     Forgotten,
+    /// What came is more than may come now; the same batch may be taken later.
+    #[error("not taken now: {reason}")]
+    Later {
+        /// What there is too much of, and the mend.
+        reason: String,
+    },
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -256,6 +262,18 @@ pub enum ReadError {
         /// The newest version that is known.
         known: u32,
     },
+    /// More of the files would have to be read than a question may.
+    #[error(
+        "more than {bytes_max} bytes of segments would have to be read for this; ask for a shorter time, for fewer streams or for a text \
+         that fewer lines hold, or raise server.query_read_max"
+    )]
+    TooMuch {
+        /// How many bytes may be read.
+        bytes_max: u64,
+    },
+    /// The time was up, or who asked has left.
+    #[error("the reading was interrupted")]
+    Interrupted,
     /// A limit was hit.
     #[error("{what} exceeds the limit of {limit}")]
     Limit {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::batch::TenantId;
 use crate::doors::ReadError;
 use crate::labels::Labels;
 use crate::matcher::Matcher;
+use crate::read_budget::ReadBudget;
 
 /// A store of log lines that can be asked.
 ///
@@ -92,6 +94,8 @@ pub struct StreamSelection {
     pub from_ns: i64,
     /// Before which time, in nanoseconds since the Unix epoch.
     pub to_ns: i64,
+    /// What looking for them may cost; `None`: anything.
+    pub budget: Option<Arc<ReadBudget>>,
 }
 
 impl StreamSelection {
@@ -141,6 +145,8 @@ pub struct LogSelection {
     /// Of a line that is an object a store may hand over one with these fields alone, where it says so with
     /// [`LogBatch::is_reduced`]; fields whose names are not only letters, digits and underscores must stay.
     pub json_fields: Option<Vec<String>>,
+    /// What the reading may cost; `None`: anything. The store asks it before every piece that it reads.
+    pub budget: Option<Arc<ReadBudget>>,
     /// Names of metadata that are looked at; `None`: all. A store may leave out what has other names.
     pub metadata: Option<Vec<String>>,
 }
@@ -159,6 +165,7 @@ impl Default for LogSelection {
             holds_decides: false,
             json_fields: None,
             metadata: None,
+            budget: None,
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::config_or_default;
 use crate::control::{Control, ControlParts, Reloadable, Replayed};
 use crate::housekeeping;
 use crate::signals::{self, Signal};
+use crate::statement::door::SqlDoor;
 use crate::store_watch::StoreWatch;
 use crate::supervisor::Supervisor;
 
@@ -53,6 +54,7 @@ struct Services {
     pipeline_telemetry: ingest::PipelineTelemetry,
     statsd: Option<Arc<ingest::Statsd>>,
     syslog: Option<Arc<ingest::Syslog>>,
+    gatherer: Option<Arc<collect::Gatherer>>,
     scraper: Arc<ingest::Scraper>,
     alerting: Arc<alerting::Alerting>,
 }
@@ -74,7 +76,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     let data_dir = data_dir(args);
     let mut signals = signals::listen()?;
     let listener = web::bind(&loaded.file.server)?;
-    let address = listener.address();
+    let (address, watches_itself) = (listener.address(), loaded.file.collect.self_);
 
     let mut registry = Registry::default();
     let engines = open_engines(&data_dir, &loaded, &clock, &mut registry).await?;
@@ -83,17 +85,18 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     services.push.load_elections(&elections_path(&data_dir))?;
     services.statsd = listen_to_statsd(&loaded, &services.push, &clock, &mut registry).await?;
     services.syslog = listen_to_syslog(&loaded, &services.logs.intake, &clock, &mut registry).await?;
+    services.gatherer = gather_logs(&loaded, &services.logs.intake, &data_dir, &clock, &mut registry);
     let web_telemetry = web::Telemetry::default();
     web_telemetry.register(&mut registry);
     let mut tasks = Supervisor::default();
     tasks.register(&mut registry);
 
     let about = about(&services, &loaded, &data_dir, started_at_ms);
-    let takes_self = loaded.file.collect.self_;
+    let sql = answer_sql(&loaded.file.server, &engines, &data_dir, &clock);
     let flags = flags(args, config_path.as_deref(), &data_dir, address);
     let mut parts = control_parts((flags, &data_dir), &engines, &services, &outlets, &clock);
     parts.standing_warnings.extend_from_slice(listener.warnings());
-    let control = Control::new(loaded, parts).await?;
+    let control = Box::pin(Control::new(loaded, parts)).await?;
     let registry = Arc::new(Mutex::new(registry));
 
     let stop = CancellationToken::new();
@@ -102,7 +105,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     housekeeping::keep_elections(&mut tasks, &services.push, elections_path(&data_dir), &stop);
     housekeeping::maintain_series(&mut tasks, &engines.db, &clock, &stop);
     housekeeping::maintain_logs(&mut tasks, &engines.logs, &clock, &stop);
-    if takes_self {
+    if watches_itself {
         let writer = engines.watch.for_own(Arc::clone(&engines.writer));
         housekeeping::keep_own_metrics(&mut tasks, writer, &registry, &clock, own_labels(address), &stop);
     }
@@ -112,6 +115,7 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
         clock: Arc::clone(&clock),
         push: Arc::clone(&services.push),
         logs: Some(services.logs.clone()),
+        sql: Some(sql),
         scraper: Arc::clone(&services.scraper),
         host: services.host.clone(),
         alerting: Arc::clone(&services.alerting),
@@ -129,7 +133,6 @@ pub(crate) async fn serve(args: &ServeArgs, clock: SharedClock) -> anyhow::Resul
     announce(address, &data_dir)?;
 
     wait_for_stop(&mut signals, &control).await;
-    info!("stopping");
     stop.cancel();
     end_tasks(tasks).await;
     web_stop.cancel();
@@ -332,6 +335,7 @@ fn build_services(
         pipeline_telemetry,
         statsd: None,
         syslog: None,
+        gatherer: None,
         scraper,
         alerting,
     })
@@ -347,6 +351,24 @@ fn log_stores(engines: &Engines, registry: &mut Registry) -> web::LogStores {
         intake: Arc::new(ingest::Logs::new(writer, telemetry)),
         deletions: Some(Arc::new(engines.logs.clone())),
     }
+}
+
+/// Answers statements; nothing is started before the first one.
+fn answer_sql(
+    config: &web::Config,
+    engines: &Engines,
+    data_dir: &Path,
+    clock: &SharedClock,
+) -> Arc<dyn web::Sql> {
+    let (lines, series) = (engines.logs.clone(), engines.db.clone());
+    let spill_dir = data_dir.join("sql-spill");
+    Arc::new(SqlDoor::new(
+        Arc::new(lines),
+        Arc::new(series),
+        config,
+        spill_dir,
+        Arc::clone(clock),
+    ))
 }
 
 /// Opens the sockets of statsd, where the configuration names any.
@@ -385,6 +407,54 @@ async fn listen_to_syslog(
     Ok(Some(syslog))
 }
 
+/// What follows the logs of this machine, where the configuration names any.
+fn gather_logs(
+    loaded: &Loaded,
+    logs: &Arc<ingest::Logs>,
+    data_dir: &Path,
+    clock: &SharedClock,
+    registry: &mut Registry,
+) -> Option<Arc<collect::Gatherer>> {
+    let config = loaded.file.gathered_logs();
+    if !config.is_on() {
+        return None;
+    }
+    let telemetry = collect::LogsTelemetry::default();
+    telemetry.register(registry);
+    let deps = collect::GathererDeps {
+        files: logs.door("files"),
+        journal: logs.door("journald"),
+        folder: data_dir.join("gathered"),
+        clock: Arc::clone(clock),
+        telemetry,
+    };
+    Some(collect::Gatherer::new(config, deps))
+}
+
+/// Follows files and the journal.
+fn start_gathering(tasks: &mut Supervisor, gatherer: &Arc<collect::Gatherer>, stop: &CancellationToken) {
+    let (files, token) = (Arc::clone(gatherer), stop.clone());
+    tasks.watch("log files", stop.clone(), move || {
+        let (gatherer, token) = (Arc::clone(&files), token.clone());
+        async move {
+            if let Err(error) = gatherer.follow_files(token).await {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "log files are not followed");
+            }
+        }
+    });
+    let (journal, token) = (Arc::clone(gatherer), stop.clone());
+    tasks.watch("journal", stop.clone(), move || {
+        let (gatherer, token) = (Arc::clone(&journal), token.clone());
+        async move {
+            if let Err(error) = gatherer.follow_journal(token).await {
+                let error: &dyn std::error::Error = &error;
+                warn!(error, "the journal is not followed");
+            }
+        }
+    });
+}
+
 /// What is stored goes on to the endpoints of `remote_write`.
 fn start_forwarding(tasks: &mut Supervisor, engines: &Engines, stop: &CancellationToken) {
     let (forwarder, token) = (Arc::clone(&engines.forwarder), stop.clone());
@@ -416,6 +486,9 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
         tasks.watch("syslog", stop.clone(), move || {
             Arc::clone(&syslog).run(token.clone())
         });
+    }
+    if let Some(gatherer) = &services.gatherer {
+        start_gathering(tasks, gatherer, stop);
     }
     let (scraper, token) = (Arc::clone(&services.scraper), stop.clone());
     tasks.watch("scrape", stop.clone(), move || {
@@ -503,6 +576,7 @@ async fn wait_for_stop(signals: &mut signals::Signals, control: &Arc<Control>) {
         // Refusals are said by the reload itself, in the log and on the page.
         let _ = control.reload().await;
     }
+    info!("stopping");
 }
 
 /// The one line for people and scripts: where the page is, and where the data lies.

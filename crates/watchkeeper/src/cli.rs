@@ -30,6 +30,8 @@ pub(crate) enum Command {
     CheckConfig(CheckConfigArgs),
     /// Ask a running server, or the data folder of a stopped one, a PromQL question.
     Query(QueryArgs),
+    /// Ask a running server, or the data folder of a stopped one, in SQL: the table `logs`, and `promql('…')` for metrics.
+    Sql(SqlArgs),
     /// Play the unit tests of rules, or say everything that is wrong with rule files.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -244,6 +246,57 @@ pub(crate) struct QueryArgs {
     /// How to print the answer.
     #[arg(short, long, alias = "format", value_enum, default_value_t = QueryOutput::Table)]
     pub(crate) output: QueryOutput,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// The statement [default: what stands in standard input]
+    pub(crate) statement: Option<String>,
+    /// The server to ask.
+    #[arg(long, default_value = "http://127.0.0.1:9595", conflicts_with = "data_dir")]
+    pub(crate) url: url::Url,
+    /// Read the data folder of a stopped server instead.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Configuration file of that server [default: watchkeeper.yaml where it exists]
+    #[arg(long, value_name = "FILE", requires = "data_dir")]
+    pub(crate) config: Option<PathBuf>,
+    /// How to print the answer.
+    #[arg(short, long, alias = "format", value_enum, default_value_t = SqlOutput::Table)]
+    pub(crate) output: SqlOutput,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SqlOutput {
+    /// Columns for people.
+    Table,
+    /// A line for each row, nested values as JSON.
+    Csv,
+    /// The answer as the HTTP API gives it.
+    Json,
+    /// Arrow's stream format, for dataframes.
+    Arrow,
+}
+
+impl SqlOutput {
+    /// In which form the rows are asked for.
+    pub(crate) fn form(self) -> web::SqlForm {
+        match self {
+            Self::Table | Self::Json => web::SqlForm::Json,
+            Self::Csv => web::SqlForm::Csv,
+            Self::Arrow => web::SqlForm::Arrow,
+        }
+    }
+
+    /// The same as the HTTP API calls it.
+    pub(crate) fn format(self) -> &'static str {
+        match self {
+            Self::Table | Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Arrow => "arrow",
+        }
+    }
 }
 
 /// How an answer is printed.

@@ -137,6 +137,7 @@ struct FixedAtStart {
     collect: collect::Config,
     statsd: ingest::statsd::Config,
     syslog: ingest::syslog::Config,
+    gathered_logs: collect::LogsConfig,
     storage: config::Storage,
 }
 
@@ -147,17 +148,23 @@ impl FixedAtStart {
             collect: file.collect.clone(),
             statsd: file.statsd.clone(),
             syslog: file.syslog.clone(),
+            gathered_logs: file.gathered_logs(),
             storage: file.storage.clone(),
         }
     }
 
     /// The sections in which `new` differs.
     fn changed(&self, new: &Self) -> Vec<&'static str> {
+        let (old, logs) = (&self.gathered_logs, &new.gathered_logs);
         let sections = [
             ("server", self.server == new.server),
             ("collect", self.collect == new.collect),
             ("statsd", self.statsd == new.statsd),
             ("syslog", self.syslog == new.syslog),
+            ("log_files", old.files == logs.files),
+            ("docker_logs", old.docker == logs.docker),
+            ("kubernetes_logs", old.kubernetes == logs.kubernetes),
+            ("journald", old.journald == logs.journald),
             ("storage", self.storage == new.storage),
         ];
         sections
@@ -226,7 +233,9 @@ impl Control {
         let loaded =
             blocking(move || config::load(Some(&path)).map_err(|faults| config::join(&faults))).await;
         let taken = match loaded.unwrap_or_else(|panic| Err(panic.to_string())) {
-            Ok(loaded) => self.take_over(loaded).await.map_err(|error| format!("{error:#}")),
+            Ok(loaded) => Box::pin(self.take_over(loaded))
+                .await
+                .map_err(|error| format!("{error:#}")),
             Err(faults) => Err(faults),
         };
         match taken {

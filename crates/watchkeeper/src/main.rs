@@ -21,6 +21,7 @@ mod offline;
 mod query;
 mod rules;
 mod signals;
+mod statement;
 mod store_watch;
 mod supervisor;
 mod transfer;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::CheckConfig(args) => check_config(args.file),
         Command::Query(args) => query(&args),
+        Command::Sql(args) => statement(&args),
         Command::Rules(command) => return conclude(rules::run(&command)),
         Command::Logs(command) => logs::run(&command, &SystemClock::new()),
         Command::Import(command) => import(&command),
@@ -73,6 +75,11 @@ fn query(args: &cli::QueryArgs) -> anyhow::Result<()> {
     logging::start("warn");
     let answer = runtime()?.block_on(query::run(args, &SystemClock::new()))?;
     print(&answer)
+}
+
+fn statement(args: &cli::SqlArgs) -> anyhow::Result<()> {
+    logging::start("warn");
+    runtime()?.block_on(statement::run(args, SystemClock::shared()))
 }
 
 fn import(command: &cli::ImportCommand) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer_cache::{AnswerCache, Asked};
-use crate::config::{Config, QueryStarts, QueryWindows};
+use crate::config::Config;
 use crate::deps::Deps;
 use crate::error::Error;
 use crate::limits::{PUSH_WAIT_MAX, REMOTE_READS_MAX, TAILS_MAX, TRANSFERS_MAX};
@@ -82,30 +82,16 @@ impl App {
 
     /// Reads an expression, without what the configuration does not let in.
     pub(crate) fn parse(&self, text: &str) -> Result<promql::Expr, promql::ParseError> {
-        let expr = promql::parse(text)?;
-        self.config.check_expression(&expr)?;
-        Ok(expr)
+        self.config.parse(text)
     }
 
     /// How a query is evaluated on its worker.
     pub(crate) fn query_options(&self, task: &Task) -> promql::Options {
         promql::Options {
-            tenant: TenantId::DEFAULT,
-            lookback_ms: self.config.query_lookback.as_millis_i64(),
-            samples_max: self.config.query_samples_max,
-            memory_max: usize::try_from(self.config.query_memory_max.0).unwrap_or(usize::MAX),
             deadline: Some(task.deadline),
             cancel: Some(Arc::clone(&task.cancel)),
-            windows: match self.config.query_windows {
-                QueryWindows::LeftOpen => promql::Windows::LeftOpen,
-                QueryWindows::Closed => promql::Windows::Closed,
-            },
-            starts: match self.config.query_start_timestamps {
-                QueryStarts::Used => promql::Starts::Used,
-                QueryStarts::Ignored => promql::Starts::Ignored,
-            },
             subquery_step_ms: self.deps.alerting.subquery_step_ms(),
-            ..promql::Options::default()
+            ..self.config.query_options()
         }
     }
 }

@@ -4,12 +4,13 @@ mod otlp_listen;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use model::TenantId;
 use serde::{Deserialize, Deserializer, Serialize};
 use stdx::{HumanBytes, HumanDuration};
 use url::Url;
 
 use crate::error::Error;
-use crate::limits::{QUERY_CACHE_BYTES, QUERY_CONCURRENCY_MAX, QUERY_MEMORY_MIN};
+use crate::limits::{QUERY_CACHE_BYTES, QUERY_CONCURRENCY_MAX, QUERY_MEMORY_MIN, QUERY_SPILL_BYTES};
 pub use otlp_listen::OtlpListen;
 
 /// Where to listen, who may ask, and how much a query may use.
@@ -35,6 +36,10 @@ pub struct Config {
     pub query_samples_max: usize,
     /// Memory that the values of one query may take.
     pub query_memory_max: HumanBytes,
+    /// Bytes of segments of log lines that one query may read; no limit where it is not set.
+    pub query_read_max: Option<HumanBytes>,
+    /// Disk that the rows of all running SQL statements may take, where they do not fit into memory.
+    pub query_spill_max: HumanBytes,
     /// Memory for answers to range queries that are used again; 0: none are kept.
     pub query_cache_size: HumanBytes,
     /// How far back an instant selector looks for a sample.
@@ -83,6 +88,8 @@ impl Default for Config {
             query_concurrency: None,
             query_samples_max: 50_000_000,
             query_memory_max: HumanBytes(promql::limits::MEMORY_MAX as u64),
+            query_read_max: None,
+            query_spill_max: HumanBytes(QUERY_SPILL_BYTES),
             query_cache_size: HumanBytes(QUERY_CACHE_BYTES),
             query_lookback: HumanDuration::from_secs(300),
             query_windows: QueryWindows::default(),
@@ -158,6 +165,32 @@ impl Config {
             );
         }
         faults
+    }
+
+    /// How queries in PromQL are evaluated, whoever asks.
+    pub fn query_options(&self) -> promql::Options {
+        promql::Options {
+            tenant: TenantId::DEFAULT,
+            lookback_ms: self.query_lookback.as_millis_i64(),
+            samples_max: self.query_samples_max,
+            memory_max: usize::try_from(self.query_memory_max.0).unwrap_or(usize::MAX),
+            windows: match self.query_windows {
+                QueryWindows::LeftOpen => promql::Windows::LeftOpen,
+                QueryWindows::Closed => promql::Windows::Closed,
+            },
+            starts: match self.query_start_timestamps {
+                QueryStarts::Used => promql::Starts::Used,
+                QueryStarts::Ignored => promql::Starts::Ignored,
+            },
+            ..promql::Options::default()
+        }
+    }
+
+    /// Reads an expression, without what is not let in.
+    pub fn parse(&self, text: &str) -> Result<promql::Expr, promql::ParseError> {
+        let expr = promql::parse(text)?;
+        self.check_expression(&expr)?;
+        Ok(expr)
     }
 
     /// Whether the expression uses only what is let in.

@@ -3,9 +3,12 @@
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
-use model::{Labels, LogDelete, LogRead, Matcher, SeriesRead, TimeRange};
+use futures::stream::BoxStream;
+use model::{Labels, LogDelete, LogRead, Matcher, SeriesRead, TenantId, TimeRange};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use stdx::clock::SharedClock;
@@ -26,6 +29,8 @@ pub struct Deps {
     pub push: Arc<ingest::Push>,
     /// The store of log lines and the way into it; none where no lines are kept.
     pub logs: Option<LogStores>,
+    /// Who answers SQL; none where nobody does.
+    pub sql: Option<Arc<dyn Sql>>,
     /// Who scrapes, and how its targets do.
     pub scraper: Arc<ingest::Scraper>,
     /// Who watches this machine; none where `collect.host` is off.
@@ -57,6 +62,76 @@ pub struct LogStores {
     pub intake: Arc<ingest::Logs>,
     /// Where lines are deleted; none where they cannot be.
     pub deletions: Option<Arc<dyn LogDelete>>,
+}
+
+/// Who answers statements in SQL.
+pub trait Sql: Send + Sync + Debug {
+    /// Carries a statement out; returns with the first rows, or when there is none. Dropping the answer ends the statement.
+    fn answer(&self, question: SqlQuestion) -> BoxFuture<'_, Result<SqlAnswer, SqlFailure>>;
+}
+
+/// A statement, and what it may cost.
+#[derive(Debug, Clone)]
+pub struct SqlQuestion {
+    /// Whose tables.
+    pub tenant: TenantId,
+    /// The statement.
+    pub statement: String,
+    /// In which form its rows are wanted.
+    pub form: SqlForm,
+    /// When to give up.
+    pub timeout: Duration,
+    /// Most bytes of segments that may be read; `None`: no limit.
+    pub read_bytes_max: Option<u64>,
+    /// Most bytes of memory.
+    pub memory_max: usize,
+}
+
+/// A form of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SqlForm {
+    /// One object of JSON.
+    #[default]
+    Json,
+    /// Text, a line for each row.
+    Csv,
+    /// Arrow's stream format.
+    Arrow,
+}
+
+impl SqlForm {
+    /// The form of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "json" => Some(Self::Json),
+            "csv" => Some(Self::Csv),
+            "arrow" => Some(Self::Arrow),
+            _ => None,
+        }
+    }
+}
+
+/// Rows, as they become known.
+pub struct SqlAnswer {
+    /// The media type.
+    pub content_type: &'static str,
+    /// The rows.
+    pub chunks: BoxStream<'static, Result<Bytes, SqlFailure>>,
+}
+
+impl Debug for SqlAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqlAnswer").finish_non_exhaustive()
+    }
+}
+
+/// Why a statement has no answer, or no more of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlFailure {
+    /// A word for metrics and for the status code: `bad_data`, `limit`, `timeout`, `canceled`, `execution`, `internal`.
+    pub kind: &'static str,
+    /// For people.
+    pub message: String,
 }
 
 /// What the process is; fixed from start to end.

@@ -27,6 +27,7 @@ mod prometheus;
 mod push;
 mod router;
 mod server;
+mod sql;
 mod telemetry;
 mod tenancy;
 mod text_exposition;
@@ -35,7 +36,10 @@ mod ui_api;
 mod workers;
 
 pub use config::{Config, OtlpListen, QueryStarts, QueryWindows};
-pub use deps::{About, ConfigView, Control, Deps, LogStores, ReplayProgress, StoreView};
+pub use deps::{
+    About, ConfigView, Control, Deps, LogStores, ReplayProgress, Sql, SqlAnswer, SqlFailure, SqlForm,
+    SqlQuestion, StoreView,
+};
 pub use error::Error;
 pub use prometheus::answer_json;
 pub use server::{Listener, bind, serve};

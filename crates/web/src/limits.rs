@@ -14,6 +14,8 @@ pub(crate) const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const STREAMS_PER_CONNECTION_MAX: u32 = 64;
 /// Bytes of a form or JSON body.
 pub(crate) const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a body with a statement of SQL.
+pub(crate) const SQL_BODY_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// Bytes of a pushed body as it is sent.
 pub(crate) const PUSH_BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of all pushed bodies that are under way.
@@ -44,6 +46,8 @@ pub(crate) const QUERIES_WAITING_MAX: usize = 64;
 pub(crate) const RUN_HERE_FOR: Duration = Duration::from_millis(5);
 /// Memory for answers that are kept unless the configuration says otherwise: 64 MiB.
 pub(crate) const QUERY_CACHE_BYTES: u64 = 64 << 20;
+/// Bytes on disk that rows of SQL statements may take, where nothing else is said.
+pub(crate) const QUERY_SPILL_BYTES: u64 = 8 << 30;
 /// An answer is kept where at least so many samples were read for it: others are computed as fast as they are found.
 pub(crate) const ANSWER_SAMPLES_READ_MIN: u64 = 5_000;
 /// One answer takes at most this share of that memory, as a divisor.
@@ -125,3 +129,30 @@ pub(crate) const LOKI_PATTERN_LINES_MAX: usize = 500_000;
 pub(crate) const LOKI_PATTERN_TEMPLATES_MAX: usize = 10_000;
 /// So many patterns are answered, those seen most often.
 pub(crate) const LOKI_PATTERNS_MAX: usize = 300;
+
+/// Lines of one page of the page's list of lines, where it does not say.
+pub(crate) const PAGE_LINES_DEFAULT: usize = 1_000;
+/// Lines that it may ask for at a time.
+pub(crate) const PAGE_LINES_MAX: usize = 5_000;
+/// Lines of one and the same nanosecond that are told; of more the answer says that it is not whole.
+pub(crate) const PAGE_LINES_OF_ONE_TIME_MAX: usize = 20_000;
+/// Spans of time that the page may have lines counted by.
+pub(crate) const PAGE_BUCKETS_MAX: i64 = 1_000;
+/// Spans of time that lines are counted by where the page does not say.
+pub(crate) const PAGE_BUCKETS_DEFAULT: i64 = 120;
+/// Fields are looked for in so many of the newest lines.
+pub(crate) const PAGE_FIELD_LINES: usize = 2_000;
+/// Fields that are told.
+pub(crate) const PAGE_FIELDS_MAX: usize = 500;
+/// Values of each field that are told, those seen most often.
+pub(crate) const PAGE_FIELD_VALUES_SHOWN: usize = 10;
+/// Values of one field that are told where it is asked for by name.
+pub(crate) const PAGE_VALUES_MAX: usize = 500;
+/// Values of one field that are told apart while they are counted.
+pub(crate) const PAGE_VALUES_COUNTED_MAX: usize = 200_000;
+/// Patterns of lines that went through stages are those of so many of the newest ones.
+pub(crate) const PAGE_PATTERN_LINES_MAX: usize = 100_000;
+/// A live tail of the page is told what is new this often, at most.
+pub(crate) const PAGE_TAIL_EVERY: Duration = Duration::from_millis(250);
+/// Lines that it is told at a time; of more only the newest, and how many were left out.
+pub(crate) const PAGE_TAIL_LINES_MAX: usize = 500;

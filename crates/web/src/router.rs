@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::limits::BODY_BYTES_MAX;
 use crate::prometheus::answer::ApiError;
 use crate::telemetry::{RequestLabels, RouteLabels, Telemetry};
-use crate::{guard, loki, operators, page, prometheus, push, tenancy, transfer, ui_api};
+use crate::{guard, loki, operators, page, prometheus, push, sql, tenancy, transfer, ui_api};
 
 /// Headers of every answer. Scripts, styles and data come from this server alone; nothing may frame a page of it.
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
@@ -59,6 +59,7 @@ pub(crate) fn build(app: &Arc<App>) -> Router {
         .merge(loki::routes(app))
         .merge(transfer::routes())
         .nest("/api/ui", ui_api::routes())
+        .route("/api/sql", get(sql::answer).post(sql::answer))
         .route("/api", any(no_such_api))
         .route("/api/{*rest}", any(no_such_api))
         .fallback(page::serve)

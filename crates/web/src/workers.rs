@@ -139,6 +139,16 @@ impl Workers {
         }
     }
 
+    /// A slot for work that runs on threads of its own. It is taken until what is given back is dropped.
+    pub(crate) async fn reserve(&self, timeout: Duration) -> Result<Reserved, WorkerError> {
+        let asked = Instant::now();
+        let slot = self.wait_for_slot(asked + timeout).await?;
+        Ok(Reserved {
+            queued: asked.elapsed(),
+            _held: (slot, RunningCount::new(&self.telemetry)),
+        })
+    }
+
     async fn run_apart<T: Send + 'static>(
         &self,
         slot: OwnedSemaphorePermit,
@@ -186,6 +196,20 @@ impl Workers {
             self.telemetry.count_query_failure("queue_timeout");
             WorkerError::QueueTimeout
         })
+    }
+}
+
+/// A slot that was reserved.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    queued: Duration,
+    _held: (OwnedSemaphorePermit, RunningCount),
+}
+
+impl Reserved {
+    /// How long it was waited for.
+    pub(crate) fn queued(&self) -> Duration {
+        self.queued
     }
 }
 

@@ -4,11 +4,18 @@ import type { SeriesRequest, SeriesResponse } from './types';
 /** Longer than the server's own limit for a query, so that its answer wins over our patience. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
+/** Where in the text that was sent a fault lies, both from 1. */
+export interface Place {
+  line: number;
+  column: number;
+}
+
 export class ApiError extends Error {
   constructor(
     message: string,
     readonly mend: string,
     readonly status: number,
+    readonly place: Place | null = null,
   ) {
     super(message);
   }
@@ -21,8 +28,11 @@ export function isAbort(error: unknown): boolean {
 
 async function failure(response: Response): Promise<ApiError> {
   try {
-    const body = (await response.json()) as { error?: { message?: string; mend?: string } };
-    if (body.error?.message) return new ApiError(body.error.message, body.error.mend ?? '', response.status);
+    const text = await response.text();
+    const isText = response.headers.get('content-type')?.startsWith('text/plain') === true;
+    if (isText && text) return new ApiError(text.trim().slice(0, 500), '', response.status);
+    const { error } = JSON.parse(text) as { error?: { message?: string; mend?: string; place?: Place } };
+    if (error?.message) return new ApiError(error.message, error.mend ?? '', response.status, error.place ?? null);
   } catch {
     // A proxy in between answers in HTML; its status says enough.
   }
@@ -46,9 +56,13 @@ export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return ask<T>(path, { headers: { accept: 'application/json' } }, signal);
 }
 
-export function fetchSeries(request: SeriesRequest, signal?: AbortSignal): Promise<SeriesResponse> {
+export function post<T>(path: string, request: unknown, signal?: AbortSignal): Promise<T> {
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(request) };
-  return ask<SeriesResponse>('/api/ui/series', init, signal);
+  return ask<T>(path, init, signal);
+}
+
+export function fetchSeries(request: SeriesRequest, signal?: AbortSignal): Promise<SeriesResponse> {
+  return post<SeriesResponse>('/api/ui/series', request, signal);
 }
 
 /** The text of an error for people: what happened, then how to mend it. */

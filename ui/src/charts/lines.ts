@@ -15,6 +15,8 @@ export interface Line {
   name: string;
   values: (number | null)[];
   limit: boolean;
+  /** The custom property of its colour, where the name stands for something that has one; else the name's hash decides. */
+  tone?: string;
 }
 
 export const LINES_MAX = 8;

@@ -9,6 +9,8 @@ export interface PlotSpec {
   /** The slot of the palette of each line. */
   slotOf: Map<string, number>;
   stacked: boolean;
+  /** Each value is a bar as wide as the step, from its time on. */
+  bars: boolean;
   unit: Unit;
   /** The top of the axis where the unit has one (1 for shares). */
   top: number | undefined;
@@ -84,7 +86,8 @@ function seriesOptions(spec: PlotSpec): uPlot.Series[] {
   return spec.lines.map((line) => {
     if (line.limit) return { stroke: token('--line-strong'), width: 1, dash: [4, 4], points: { show: false } };
     const slot = spec.slotOf.get(line.name) ?? 0;
-    const stroke = colour(slot, spec.dark);
+    const stroke = line.tone ? token(line.tone) : colour(slot, spec.dark);
+    if (spec.bars && BARS) return { stroke, fill: stroke, width: 0, paths: BARS, points: { show: false } };
     const fill = spec.stacked ? `${stroke}59` : many ? undefined : `${stroke}1f`;
     const pattern = spec.stacked || spec.lines.length <= UNDASHED_LINES ? undefined : dash(slot);
     return {
@@ -96,6 +99,8 @@ function seriesOptions(spec: PlotSpec): uPlot.Series[] {
     };
   });
 }
+
+const BARS = uPlot.paths.bars?.({ size: [1, Number.POSITIVE_INFINITY, 1], align: 1, gap: 1 });
 
 /** A point between two gaps has no line to be seen by, so it is drawn as a dot; all others are not. */
 const LONE_POINTS: uPlot.Series.Points = {

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { formatAge, formatDuration, formatMoment, formatShort, formatTick, formatValue, type Unit } from './units';
+import {
+  formatAge,
+  formatCount,
+  formatDuration,
+  formatMoment,
+  formatShort,
+  formatStamp,
+  formatTick,
+  formatValue,
+  type Unit,
+} from './units';
 
 describe('values', () => {
   it.each<[number | null, Unit, string]>([
@@ -56,5 +66,13 @@ describe('times', () => {
     expect(formatTick(at, 1000, true)).toBe('18:04:05');
     expect(formatTick(at, 300_000, true)).toBe('18:04');
     expect(formatTick(Date.parse('2026-01-31T00:00:00Z'), 3_600_000, true)).toBe('01-31');
+  });
+});
+
+describe('lines of a log', () => {
+  it('have a time to the millisecond, with the day where that is asked for', () => {
+    expect(formatStamp(Date.parse('2026-01-31T14:02:10.007Z'), true, false)).toBe('14:02:10.007');
+    expect(formatStamp(Date.parse('2026-01-31T14:02:10.120Z'), true, true)).toBe('01-31 14:02:10.120');
+    expect(formatCount(1234567)).toBe('1,234,567');
   });
 });

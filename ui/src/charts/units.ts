@@ -119,6 +119,18 @@ export function formatMoment(ms: number, utc: boolean): string {
   return `${date} ${time}`;
 }
 
+/** `14:02:10.123`, with the date in front where that is asked for. */
+export function formatStamp(ms: number, utc: boolean, dated: boolean): string {
+  const { day, seconds: time } = parts(ms, utc);
+  const stamp = `${time}.${String(((ms % 1000) + 1000) % 1000).padStart(3, '0')}`;
+  return dated ? `${day} ${stamp}` : stamp;
+}
+
+/** `1,234,567` */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}
+
 /** `14:02:10`, with the date in front when the moment is not within a day of `now_ms`. */
 export function formatClock(ms: number, utc: boolean, now_ms: number): string {
   return Math.abs(now_ms - ms) < 20 * 3600 * 1000 ? parts(ms, utc).seconds : formatMoment(ms, utc);

@@ -75,7 +75,9 @@ function unique(list: Command[]): Command[] {
 
 export function commands(catalog: Catalog | null): Command[] {
   return unique([
-    ...PAGES.map((page) => goTo(`page-${page.path}`, 'Page', page.title, () => route.href(page.path))),
+    ...PAGES.map((page) =>
+      goTo(`page-${page.path}`, 'Page', page.title, () => route.href(page.path), { keywords: page.keywords }),
+    ),
     ...SECTIONS.map((s) =>
       goTo(`section-${s.id}`, 'Host', s.title, () => route.href(`/host#${s.id}`), { keywords: s.keywords }),
     ),

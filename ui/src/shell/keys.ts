@@ -35,6 +35,19 @@ const SINGLE: Record<string, () => void> = {
   p: togglePause,
 };
 
+const pageKeys = new Set<Record<string, () => void>>();
+
+/** Adds the keys of a page, until the returned function is called. They come before those that always hold. */
+export function usePageKeys(keys: Record<string, () => void>): () => void {
+  pageKeys.add(keys);
+  return () => pageKeys.delete(keys);
+}
+
+function actionOf(key: string): (() => void) | undefined {
+  for (const keys of pageKeys) if (keys[key]) return keys[key];
+  return SINGLE[key];
+}
+
 /** Listens until the returned function is called. */
 export function startKeys(): () => void {
   let chordUntil = 0;
@@ -56,8 +69,11 @@ export function startKeys(): () => void {
     const page = chord ? PAGES.find((p) => p.key === event.key) : undefined;
     if (page) route.navigate(route.href(page.path));
     else if (event.key === 'g') chordUntil = performance.now() + CHORD_MS;
-    else if (SINGLE[event.key]) SINGLE[event.key]?.();
-    else return;
+    else {
+      const action = actionOf(event.key);
+      if (!action) return;
+      action();
+    }
     event.preventDefault();
   };
   document.addEventListener('keydown', onKey);

@@ -3,7 +3,7 @@
 use model::ReadError;
 
 use super::needle::{Hits, Needle, rows_holding};
-use super::reader::Segment;
+use super::reader::PartReader;
 use super::rows::RowReader;
 use crate::limits::PAGE_ROWS;
 use crate::table::WHOLE;
@@ -19,7 +19,7 @@ pub(crate) enum Found {
 
 /// The rows that may hold a text of every group.
 pub(crate) fn find(
-    segment: &Segment,
+    segment: PartReader<'_>,
     lines: &mut RowReader<'_>,
     groups: &[Vec<Needle<'_>>],
 ) -> Result<Found, ReadError> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use model::ReadError;
+use model::{ReadBudget, ReadError};
 use pack::Part;
 use pack::bytes::Malformed;
 use prometheus_client::metrics::counter::Counter;
@@ -24,6 +24,13 @@ pub(crate) struct Segment {
     file: Box<dyn SegmentFile>,
     contents: Contents,
     bytes_read: Counter,
+}
+
+/// Reads parts of a segment for somebody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartReader<'s> {
+    segment: &'s Segment,
+    budget: Option<&'s ReadBudget>,
 }
 
 impl Segment {
@@ -119,20 +126,50 @@ impl Segment {
     pub(crate) fn contents(&self) -> &Contents {
         &self.contents
     }
+}
+
+impl<'s> PartReader<'s> {
+    /// Reads what may be read without end, as merging does.
+    pub(crate) fn unlimited(segment: &'s Segment) -> Self {
+        Self {
+            segment,
+            budget: None,
+        }
+    }
+
+    /// Reads as long as the budget allows.
+    pub(crate) fn within(segment: &'s Segment, budget: Option<&'s ReadBudget>) -> Self {
+        Self { segment, budget }
+    }
+
+    /// What the segment holds.
+    pub(crate) fn contents(self) -> &'s Contents {
+        &self.segment.contents
+    }
+
+    /// How people call it.
+    pub(crate) fn place(self) -> &'s str {
+        &self.segment.place
+    }
 
     /// The bytes of a part, decoded.
     pub(crate) fn read<T>(
-        &self,
+        self,
         part: Part,
         what: &str,
         decode: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, ReadError> {
-        let place = || format!("{}, {what} at offset {}", self.place, part.offset);
+        if let Some(budget) = self.budget {
+            budget.spend(part.length.into())?;
+        }
+        let segment = self.segment;
+        let place = || format!("{}, {what} at offset {}", segment.place, part.offset);
         let mut bytes = vec![0; part.length as usize];
-        self.file
+        segment
+            .file
             .read_exact_at(&mut bytes, part.offset)
             .map_err(|error| failed(&place(), error))?;
-        self.bytes_read.inc_by(part.length.into());
+        segment.bytes_read.inc_by(part.length.into());
         part.check(&bytes)
             .and_then(|()| decode(&bytes))
             .map_err(|error| ReadError::Damaged {

@@ -7,7 +7,7 @@ use model::ReadError;
 
 use super::contents::{TableMeta, TablesMeta, names_of};
 use super::json;
-use super::reader::Segment;
+use super::reader::PartReader;
 use crate::column::decode::{Page, Style, Texts};
 use crate::column::encode::ColumnMeta;
 use crate::limits::PAGE_ROWS;
@@ -24,7 +24,7 @@ pub(crate) struct PlacePage {
 /// Reads rows of the tables of a segment, keeping what it decoded.
 #[derive(Debug)]
 pub(crate) struct RowReader<'s> {
-    segment: &'s Segment,
+    segment: PartReader<'s>,
     meta: &'s TablesMeta,
     places: HashMap<usize, Arc<PlacePage>>,
     tables: Vec<Option<TableReader<'s>>>,
@@ -37,7 +37,7 @@ pub(crate) struct RowReader<'s> {
 /// A table and the pages of it that were asked for last.
 #[derive(Debug)]
 pub(crate) struct TableReader<'s> {
-    segment: &'s Segment,
+    segment: PartReader<'s>,
     meta: &'s TableMeta,
     /// What does not change from row to row, and the columns that do.
     pub(crate) pieces: Vec<Piece>,
@@ -77,12 +77,12 @@ pub(crate) struct Pairs {
 /// Reads times of a segment.
 #[derive(Debug)]
 pub(crate) struct TimeReader<'s> {
-    segment: &'s Segment,
+    segment: PartReader<'s>,
     pages: HashMap<usize, Arc<Vec<i64>>>,
 }
 
 impl<'s> TimeReader<'s> {
-    pub(crate) fn new(segment: &'s Segment) -> Self {
+    pub(crate) fn new(segment: PartReader<'s>) -> Self {
         Self {
             segment,
             pages: HashMap::new(),
@@ -137,11 +137,11 @@ fn rows_in_page(rows: usize, page: usize) -> usize {
     (rows - (page * PAGE_ROWS).min(rows)).min(PAGE_ROWS)
 }
 
-fn part_of(parts: &[pack::Part], page: usize, segment: &Segment) -> Result<pack::Part, ReadError> {
+fn part_of(parts: &[pack::Part], page: usize, segment: PartReader<'_>) -> Result<pack::Part, ReadError> {
     parts.get(page).copied().ok_or_else(|| missing(segment))
 }
 
-fn missing(segment: &Segment) -> ReadError {
+fn missing(segment: PartReader<'_>) -> ReadError {
     ReadError::Damaged {
         place: segment.place().to_owned(),
         reason: "a row or a page that the contents name is not there".to_owned(),
@@ -149,7 +149,7 @@ fn missing(segment: &Segment) -> ReadError {
 }
 
 impl<'s> RowReader<'s> {
-    pub(crate) fn new(segment: &'s Segment, meta: &'s TablesMeta) -> Self {
+    pub(crate) fn new(segment: PartReader<'s>, meta: &'s TablesMeta) -> Self {
         Self {
             segment,
             meta,
@@ -241,7 +241,7 @@ impl<'s> RowReader<'s> {
 }
 
 impl<'s> TableReader<'s> {
-    fn new(segment: &'s Segment, meta: &'s TableMeta, id: u16, kept: Option<&[String]>) -> Self {
+    fn new(segment: PartReader<'s>, meta: &'s TableMeta, id: u16, kept: Option<&[String]>) -> Self {
         let columns = meta.columns.iter().map(|column| ColumnReader {
             style: match column {
                 ColumnMeta::Numbers { style, .. } => Style::Number(style),
@@ -426,7 +426,7 @@ impl ColumnReader<'_> {
     #[inline]
     fn write(
         &mut self,
-        segment: &Segment,
+        segment: PartReader<'_>,
         meta: &ColumnMeta,
         rows: usize,
         local: usize,
@@ -444,7 +444,7 @@ impl ColumnReader<'_> {
 
     fn page(
         &mut self,
-        segment: &Segment,
+        segment: PartReader<'_>,
         meta: &ColumnMeta,
         rows: usize,
         local: usize,
@@ -457,7 +457,7 @@ impl ColumnReader<'_> {
     }
 
     /// The words of a dictionary, read when they are asked for first.
-    fn words(&mut self, segment: &Segment, meta: &ColumnMeta) -> Result<Option<Arc<Texts>>, ReadError> {
+    fn words(&mut self, segment: PartReader<'_>, meta: &ColumnMeta) -> Result<Option<Arc<Texts>>, ReadError> {
         let (Style::Words(known), ColumnMeta::Dictionary { count, words, .. }) = (&mut self.style, meta)
         else {
             return Ok(None);
@@ -472,7 +472,7 @@ impl ColumnReader<'_> {
 
 /// Reads the page that has a row.
 fn read_page(
-    segment: &Segment,
+    segment: PartReader<'_>,
     meta: &ColumnMeta,
     rows: usize,
     local: usize,

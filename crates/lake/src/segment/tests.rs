@@ -48,12 +48,12 @@ fn opened(dir: &std::path::Path, id: Ulid) -> Result<Segment, model::ReadError> 
 
 fn read(segment: &Segment) -> Result<Vec<Vec<Row>>, model::ReadError> {
     let contents = segment.contents();
-    let mut times = TimeReader::new(segment);
-    let mut lines = RowReader::new(segment, &contents.lines);
+    let mut times = TimeReader::new(PartReader::unlimited(segment));
+    let mut lines = RowReader::new(PartReader::unlimited(segment), &contents.lines);
     let mut pairs = contents
         .pairs
         .as_ref()
-        .map(|pairs| RowReader::new(segment, pairs));
+        .map(|pairs| RowReader::new(PartReader::unlimited(segment), pairs));
     let mut streams = Vec::new();
     for stream in 0..contents.streams.len() {
         let mut rows = Vec::new();
@@ -128,8 +128,8 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let (id, _) = written(dir.path(), &streams);
         let segment = opened(dir.path(), id).unwrap();
-        let mut lines = RowReader::new(&segment, &segment.contents().lines);
-        let found = match find(&segment, &mut lines, &[vec![Needle::new(&text)]]).unwrap() {
+        let mut lines = RowReader::new(PartReader::unlimited(&segment), &segment.contents().lines);
+        let found = match find(PartReader::unlimited(&segment), &mut lines, &[vec![Needle::new(&text)]]).unwrap() {
             Found::All => (0..all.len() as u32).collect(),
             Found::Rows(rows) => rows,
         };
@@ -167,8 +167,12 @@ fn a_flipped_bit_is_named() {
         bytes[place] ^= 1 << (place % 8);
         std::fs::write(&path, &bytes).unwrap();
         let read_and_search = |segment: Segment| {
-            let mut lines = RowReader::new(&segment, &segment.contents().lines);
-            find(&segment, &mut lines, &[vec![Needle::new("fedcba9876543210")]])?;
+            let mut lines = RowReader::new(PartReader::unlimited(&segment), &segment.contents().lines);
+            find(
+                PartReader::unlimited(&segment),
+                &mut lines,
+                &[vec![Needle::new("fedcba9876543210")]],
+            )?;
             read(&segment)
         };
         match opened(dir.path(), id).and_then(read_and_search) {

@@ -10,7 +10,7 @@ use super::{Change, Inner};
 use crate::error::LakeError;
 use crate::limits::{MERGED_BYTES_MAX, MERGED_SEGMENTS, PAGE_ROWS, TRICKLE_WAIT_MS};
 use crate::segment::rows::{Pairs, RowReader, TimeReader};
-use crate::segment::{Known, Segment, SegmentBuilder};
+use crate::segment::{Known, PartReader, Segment, SegmentBuilder};
 use crate::stream_order::Ordered;
 
 /// How often segments are looked through although none came or went.
@@ -235,14 +235,12 @@ struct Source<'s> {
 impl<'s> Source<'s> {
     fn of(segment: &'s Segment) -> Self {
         let contents = segment.contents();
+        let reader = PartReader::unlimited(segment);
         Self {
             segment,
-            times: TimeReader::new(segment),
-            lines: RowReader::new(segment, &contents.lines),
-            pairs: contents
-                .pairs
-                .as_ref()
-                .map(|pairs| RowReader::new(segment, pairs)),
+            times: TimeReader::new(reader),
+            lines: RowReader::new(reader, &contents.lines),
+            pairs: contents.pairs.as_ref().map(|pairs| RowReader::new(reader, pairs)),
         }
     }
 

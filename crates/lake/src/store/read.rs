@@ -279,6 +279,9 @@ impl Inner {
         if let Some(segment) = self.segments.find(known.id) {
             return Ok(segment);
         }
+        if let Some(budget) = &reading.selection.budget {
+            budget.spend(known.contents.length.into())?;
+        }
         reading.searched.opened += 1;
         let opened = self.segments.open(known);
         if let Err(error) = &opened {
@@ -320,6 +323,9 @@ impl Inner {
             if let Some(segment) = self.segments.find(known.id) {
                 extents.add_segment(&segment.contents().streams, selection);
                 continue;
+            }
+            if let Some(budget) = &selection.budget {
+                budget.spend(known.contents.length.into())?;
             }
             // The rest of the contents would only push out what others need.
             let streams = Segment::streams(&*self.files, known, &self.telemetry.bytes_read);

@@ -9,11 +9,11 @@ use crate::limits::{BATCH_BYTES, BATCH_ROWS, FIRST_BATCH_ROWS, PAGE_ROWS};
 use crate::segment::find::{Found, find};
 use crate::segment::needle::Needle;
 use crate::segment::rows::{RowReader, TimeReader};
-use crate::segment::{Known, Segment};
+use crate::segment::{Known, PartReader, Segment};
 
 /// A segment that is being read.
 struct Opened<'s> {
-    segment: &'s Segment,
+    segment: PartReader<'s>,
     times: TimeReader<'s>,
     lines: RowReader<'s>,
     pairs: Option<RowReader<'s>>,
@@ -36,6 +36,7 @@ impl Reading<'_> {
 
     /// Hands over what a segment has of what is wanted.
     pub(super) fn segment(&mut self, segment: &Segment) -> Result<(), ReadError> {
+        let segment = PartReader::within(segment, self.selection.budget.as_deref());
         let contents = segment.contents();
         let mut streams = Vec::new();
         for (number, stream) in contents.streams.iter().enumerate() {
@@ -75,7 +76,7 @@ impl Reading<'_> {
     }
 
     /// A reader of those pairs that are looked at, where the segment has any.
-    fn pairs_of<'s>(&self, segment: &'s Segment) -> Option<RowReader<'s>> {
+    fn pairs_of<'s>(&self, segment: PartReader<'s>) -> Option<RowReader<'s>> {
         let mut pairs = RowReader::new(segment, segment.contents().pairs.as_ref()?);
         let has_some = pairs.keep_names(self.selection.metadata.as_deref());
         has_some.then_some(pairs)

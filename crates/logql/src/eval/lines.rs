@@ -1,6 +1,7 @@
 //! The lines themselves, as many as are asked for.
 
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use model::{Direction, LogBatch, LogFlow, LogSelection};
 use rustc_hash::FxHashMap;
@@ -59,6 +60,7 @@ impl Evaluator<'_> {
             to_ns: asked.to_ns,
             direction: asked.direction,
             holds: pipeline::holds(&log.stages),
+            budget: Some(Arc::clone(&self.budget)),
             ..LogSelection::default()
         };
         let store = self.store;
@@ -74,7 +76,7 @@ impl Evaluator<'_> {
             before: None,
         };
         let mut outcome = Ok(());
-        let read = store.read(&selection, &mut |batch| match reading.batch(batch) {
+        let read = store.read_counted(&selection, &mut |batch| match reading.batch(batch) {
             Ok(flow) => flow,
             Err(error) => {
                 outcome = Err(error);
@@ -82,7 +84,7 @@ impl Evaluator<'_> {
             }
         });
         outcome?;
-        read.map_err(EvalError::Storage)?;
+        reading.evaluator.settle(read)?;
         Ok(reading.finish())
     }
 }
@@ -200,9 +202,7 @@ fn categories(fields: &Fields) -> Categories {
         labels.map(|(name, value, _)| (name, value))
     };
     let set = |pairs: &mut dyn Iterator<Item = (u32, &str)>| {
-        LabelSet::from_pairs(
-            pairs.map(|(name, value)| (std::sync::Arc::clone(fields.names.name(name)), value)),
-        )
+        LabelSet::from_pairs(pairs.map(|(name, value)| (Arc::clone(fields.names.name(name)), value)))
     };
     [
         set(&mut of(Category::Stream)),

@@ -21,10 +21,11 @@ mod series;
 mod state;
 mod windows;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use model::{Direction, LogRead};
+use model::{Direction, LogRead, ReadBudget, ReadError, Searched};
 
 use crate::answer::{Answer, MatrixSeries, Statistics, Value, VectorSample};
 use crate::ast::{Expr, LabelReplace, LogExpr, Metric, VectorOp};
@@ -124,6 +125,8 @@ struct Evaluator<'a> {
     is_instant: bool,
     statistics: Statistics,
     held: usize,
+    /// What all readings of the query together may cost.
+    budget: Arc<ReadBudget>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -135,13 +138,31 @@ impl<'a> Evaluator<'a> {
             is_instant,
             statistics: Statistics::default(),
             held: 0,
+            budget: ReadBudget::new(options.deadline, options.cancel.clone(), options.read_bytes_max),
         }
     }
 
     fn answer(self, value: Value) -> Answer {
-        Answer {
-            value,
-            statistics: self.statistics,
+        let statistics = Statistics {
+            file_bytes_read: self.budget.bytes(),
+            ..self.statistics
+        };
+        Answer { value, statistics }
+    }
+
+    /// What became of a reading, counted and in the words of the language.
+    fn settle(&mut self, read: Result<Searched, ReadError>) -> Result<(), EvalError> {
+        match read {
+            Ok(searched) => {
+                self.statistics.searched += searched;
+                Ok(())
+            }
+            Err(ReadError::Interrupted) => {
+                // One of both was the reason; where it was the flag, it is set still.
+                self.check()?;
+                Err(EvalError::Timeout)
+            }
+            Err(error) => Err(EvalError::Storage(error)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Numbers made of the lines of windows: `rate({…}[5m])`.
 
+use std::sync::Arc;
+
 use model::{Direction, LogBatch, LogFlow, LogSelection, MatcherOp};
 
 use super::column::{ABSENT, Column, is_present};
@@ -58,10 +60,8 @@ impl Evaluator<'_> {
         };
         let mut fields = Fields::new();
         let pipeline = Pipeline::new(&stages, &mut fields, self.now_ns).map_err(EvalError::Stage)?;
-        let unwrapped = range
-            .unwrap
-            .as_ref()
-            .map(|unwrap| Unwrapped::new(unwrap, &mut fields));
+        let unwrapped = range.unwrap.as_ref();
+        let unwrapped = unwrapped.map(|unwrap| Unwrapped::new(unwrap, &mut fields));
         let unwrapped = unwrapped.transpose().map_err(EvalError::Stage)?;
         fields.wanted = pipeline::wanted(&stages, range.unwrap.as_ref(), grouping, &mut fields);
         let holds_decides = !counts_bytes && range.unwrap.is_none() && pipeline::holds_decide(&stages);
@@ -83,6 +83,7 @@ impl Evaluator<'_> {
             holds_decides,
             json_fields,
             metadata: fields.wanted_names(),
+            budget: Some(Arc::clone(&self.budget)),
         };
         let mut reading = Reading {
             evaluator: self,
@@ -111,7 +112,7 @@ impl Reading<'_, '_> {
     fn read(&mut self, selection: &LogSelection) -> Result<(), EvalError> {
         let store = self.evaluator.store;
         let mut outcome = Ok(());
-        let read = store.read(selection, &mut |batch| match self.batch(batch) {
+        let read = store.read_counted(selection, &mut |batch| match self.batch(batch) {
             Ok(()) => LogFlow::More,
             Err(error) => {
                 outcome = Err(error);
@@ -119,7 +120,7 @@ impl Reading<'_, '_> {
             }
         });
         outcome?;
-        read.map_err(EvalError::Storage)
+        self.evaluator.settle(read)
     }
 
     fn batch(&mut self, batch: &LogBatch<'_>) -> Result<(), EvalError> {

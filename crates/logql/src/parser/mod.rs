@@ -31,6 +31,24 @@ use lexer::TokenKind;
 
 /// Reads a LogQL expression.
 pub fn parse(source: &str) -> Result<Expr, ParseError> {
+    let expr = read(source)?;
+    check::check(&expr).map_err(|message| ParseError { place: None, message })?;
+    Ok(expr)
+}
+
+/// Reads a LogQL expression as people browse by it: one that asks for lines may select every stream, `{} |= "error"`.
+pub fn parse_browsing(source: &str) -> Result<Expr, ParseError> {
+    match read(source)? {
+        lines @ Expr::Log(_) => Ok(lines),
+        numbers => {
+            check::check(&numbers).map_err(|message| ParseError { place: None, message })?;
+            Ok(numbers)
+        }
+    }
+}
+
+/// Reads the grammar alone.
+fn read(source: &str) -> Result<Expr, ParseError> {
     if source.len() >= limits::EXPRESSION_BYTES_MAX {
         let message = format!(
             "input size too long ({} > {})",
@@ -46,7 +64,6 @@ pub fn parse(source: &str) -> Result<Expr, ParseError> {
     if *cursor.peek() != TokenKind::End {
         return Err(fault(cursor.unexpected("")));
     }
-    check::check(&expr).map_err(|message| ParseError { place: None, message })?;
     Ok(expr)
 }
 

@@ -19,6 +19,24 @@ fn refused(input: &str, expected: &str) {
 }
 
 #[test]
+fn who_browses_may_select_every_stream() {
+    for (input, expected) in [
+        ("{}", "{}"),
+        (r#"{ } |= "x""#, r#"{} |= "x""#),
+        ("rate({a=\"b\"}[1m])", "rate({a=\"b\"}[1m])"),
+    ] {
+        assert_eq!(
+            parse_browsing(input).map(|expr| expr.to_string()),
+            Ok(expected.to_owned()),
+            "{input}"
+        );
+    }
+    for input in ["rate({}[1m])", "{", "{} | json x="] {
+        assert!(parse_browsing(input).is_err(), "{input}");
+    }
+}
+
+#[test]
 fn canonical_forms() {
     for (input, expected) in [
         (r#"{ a = "b" ,c!="d"}"#, r#"{a="b", c!="d"}"#),

@@ -44,6 +44,18 @@ pub(crate) struct ConfigFile {
     /// Where syslog is heard.
     #[serde(deserialize_with = "or_default")]
     pub(crate) syslog: ingest::syslog::Config,
+    /// Log files that are followed.
+    #[serde(deserialize_with = "entries")]
+    pub(super) log_files: Vec<collect::logs::config::LogFiles>,
+    /// Logs of Docker's containers.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) docker_logs: collect::logs::config::DockerLogs,
+    /// Logs of Kubernetes' containers.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) kubernetes_logs: collect::logs::config::KubernetesLogs,
+    /// The journal of systemd.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) journald: collect::logs::config::Journald,
     /// Files with further jobs; patterns may stand for many.
     #[serde(deserialize_with = "or_default")]
     pub(super) scrape_config_files: Vec<Spanned<String>>,
@@ -115,6 +127,11 @@ impl ConfigFile {
         self.global.resolve_paths(base);
         self.alerting.resolve_paths(base);
         self.syslog.resolve_paths(base);
+        for list in &mut self.log_files {
+            for pattern in list.include.iter_mut().chain(&mut list.exclude) {
+                stdx::paths::resolve(pattern, base);
+            }
+        }
         self.storage.resolve_paths(base);
         for config in &mut self.scrape_configs {
             config.resolve_paths(base);
@@ -133,6 +150,16 @@ impl ConfigFile {
         }
     }
 
+    /// What is gathered of this machine's logs.
+    pub(crate) fn gathered_logs(&self) -> collect::LogsConfig {
+        collect::LogsConfig {
+            files: self.log_files.clone(),
+            docker: self.docker_logs.clone(),
+            kubernetes: self.kubernetes_logs.clone(),
+            journald: self.journald.clone(),
+        }
+    }
+
     /// The pipelines of log lines, with the files they name open.
     pub(crate) fn log_pipelines(&self, telemetry: PipelineTelemetry) -> Result<Pipelines, IngestError> {
         Pipelines::new(&self.pipelines, &self.redaction, telemetry)
@@ -147,6 +174,7 @@ impl ConfigFile {
         messages.extend(self.remote_faults());
         messages.extend(self.statsd.validate());
         messages.extend(self.syslog.validate());
+        messages.extend(self.gathered_logs().validate());
         messages.extend(self.push.validate());
         messages.extend(self.logs.validate());
         messages.extend(ingest::config::validate_tenants(

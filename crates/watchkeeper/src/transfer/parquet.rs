@@ -1,5 +1,5 @@
-//! Series as a Parquet file: one row per sample, labels as a map. The only place that names the `parquet` crate until `lake` is
-//! built (docs/decisions/0015-parquet-in-the-roof.md).
+//! Series as a Parquet file: one row per sample, labels as a map. The only place that names the `parquet` crate
+//! (docs/decisions/0015-parquet-in-the-roof.md).
 //!
 //! The columns are `name` (string), `labels` (map of strings, without the name), `timestamp` (milliseconds, UTC) and `value`
 //! (double); rows are sorted by series, then by time.

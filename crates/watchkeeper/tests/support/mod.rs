@@ -44,8 +44,17 @@ impl Server {
 
     /// The same, on a machine with these variables.
     pub(crate) fn start_on(folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = command(folder)
-            .envs(variables.iter().copied())
+        Self::spawn(folder, command(folder).envs(variables.iter().copied()))
+    }
+
+    /// The same, with all that it says about itself in a file.
+    pub(crate) fn start_saying(folder: &Path, log: &Path) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        Self::spawn(folder, command(folder).env("RUST_LOG", "debug").stderr(log))
+    }
+
+    fn spawn(folder: &Path, command: &mut Command) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"])
             .stdout(Stdio::piped())
             .spawn()

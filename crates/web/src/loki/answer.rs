@@ -96,7 +96,8 @@ impl From<ReadError> for LokiError {
     fn from(error: ReadError) -> Self {
         let status = match error {
             ReadError::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            ReadError::Limit { .. } => StatusCode::BAD_REQUEST,
+            ReadError::Limit { .. } | ReadError::TooMuch { .. } => StatusCode::BAD_REQUEST,
+            ReadError::Interrupted => StatusCode::GATEWAY_TIMEOUT,
             ReadError::Damaged { .. } | ReadError::Io { .. } | ReadError::Version { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }

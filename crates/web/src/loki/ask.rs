@@ -10,13 +10,24 @@ use model::{LogRead, TenantId};
 use super::answer::LokiError;
 use crate::app::App;
 use crate::params::Params;
-use crate::workers::Task;
+use crate::workers::{Task, WorkerError};
 
 /// How long a question waited and was worked on.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Took {
-    pub(super) queued: Duration,
-    pub(super) worked: Duration,
+pub(crate) struct Took {
+    pub(crate) queued: Duration,
+    pub(crate) worked: Duration,
+}
+
+/// Why a question has no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// No lines are kept here at all.
+    NoLines,
+    /// No worker could take it.
+    Worker(WorkerError),
+    /// It was asked, and failed.
+    Eval(EvalError),
 }
 
 /// What came of a question, and how long that took.
@@ -28,8 +39,12 @@ pub(super) async fn ask<T: Send + 'static>(
     tenant: TenantId,
     question: impl Fn(&dyn LogRead, &Options) -> Result<T, EvalError> + Send + 'static,
 ) -> Result<(T, Took), LokiError> {
-    let work = work(app, tenant, question)?;
-    settled(app, app.workers.run(app.config.query_timeout.0, work).await?)
+    let answer = put(app, tenant, app.config.query_timeout.0, question).await;
+    answer.map_err(|unanswered| match unanswered {
+        Unanswered::NoLines => LokiError::not_found("no log lines are kept here"),
+        Unanswered::Worker(error) => LokiError::from(error),
+        Unanswered::Eval(error) => LokiError::from(error),
+    })
 }
 
 /// The same, where nobody asks how long it took.
@@ -41,11 +56,19 @@ pub(super) async fn ask_answer<T: Send + 'static>(
     ask(app, tenant, question).await.map(|(answer, _)| answer)
 }
 
-fn settled<T>(app: &App, answer: Result<T, EvalError>) -> Result<T, LokiError> {
+/// Puts a question to the store, with so much time for the answer.
+pub(crate) async fn put<T: Send + 'static>(
+    app: &Arc<App>,
+    tenant: TenantId,
+    timeout: Duration,
+    question: impl Fn(&dyn LogRead, &Options) -> Result<T, EvalError> + Send + 'static,
+) -> Result<(T, Took), Unanswered> {
+    let work = work(app, tenant, question).ok_or(Unanswered::NoLines)?;
+    let answer = app.workers.run(timeout, work).await.map_err(Unanswered::Worker)?;
     answer.map_err(|error| {
-        let error = LokiError::from(error);
-        app.deps.telemetry.count_query_failure(error.kind());
-        error
+        let telemetry = &app.deps.telemetry;
+        telemetry.count_query_failure(LokiError::from(error.clone()).kind());
+        Unanswered::Eval(error)
     })
 }
 
@@ -54,18 +77,17 @@ fn work<T>(
     app: &App,
     tenant: TenantId,
     question: impl Fn(&dyn LogRead, &Options) -> Result<T, EvalError> + Send + 'static,
-) -> Result<impl Fn(&Task) -> Answered<T> + Send + 'static, LokiError> {
-    let Some(stores) = &app.deps.logs else {
-        return Err(LokiError::not_found("no log lines are kept here"));
-    };
-    let reader = Arc::clone(&stores.reader);
+) -> Option<impl Fn(&Task) -> Answered<T> + Send + 'static> {
+    let reader = Arc::clone(&app.deps.logs.as_ref()?.reader);
     let memory_max = usize::try_from(app.config.query_memory_max.0).unwrap_or(usize::MAX);
+    let read_bytes_max = app.config.query_read_max.map(|size| size.0);
     let now_ns = app.deps.clock.now_ms().saturating_mul(1_000_000);
-    Ok(move |task: &Task| {
+    Some(move |task: &Task| {
         let started = Instant::now();
         let options = Options {
             tenant,
             memory_max,
+            read_bytes_max,
             deadline: Some(task.deadline),
             cancel: Some(Arc::clone(&task.cancel)),
             now_ns: Some(now_ns),

@@ -324,7 +324,7 @@ pub(super) fn write_line(out: &mut Vec<u8>, line: &OutLine) {
 }
 
 /// A label set as an object.
-pub(super) fn write_label_set(out: &mut Vec<u8>, labels: &LabelSet) {
+pub(crate) fn write_label_set(out: &mut Vec<u8>, labels: &LabelSet) {
     out.push(b'{');
     for (place, (name, value)) in labels.iter().enumerate() {
         separate(out, place);

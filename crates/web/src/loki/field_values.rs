@@ -4,7 +4,7 @@ use stdx::{HumanBytes, HumanDuration};
 
 /// What all values of a field so far look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Boolean,
     Int,
     Float,
@@ -15,7 +15,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// What one value looks like.
-    pub(super) fn of(value: &str) -> Self {
+    pub(crate) fn of(value: &str) -> Self {
         if matches!(value, "true" | "false") {
             Self::Boolean
         } else if value.parse::<i64>().is_ok() {
@@ -32,7 +32,7 @@ impl Kind {
     }
 
     /// What values look like together.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (one, other) if one == other => one,
             (Self::Int, Self::Float) | (Self::Float, Self::Int) => Self::Float,
@@ -41,7 +41,7 @@ impl Kind {
     }
 
     /// Loki's name.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
             Self::Int => "int",

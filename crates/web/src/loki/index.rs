@@ -174,7 +174,7 @@ impl By {
 }
 
 /// Whether the question is still worth an answer.
-pub(super) fn check(options: &logql::Options) -> Result<(), EvalError> {
+pub(crate) fn check(options: &logql::Options) -> Result<(), EvalError> {
     use std::sync::atomic::Ordering;
     if options
         .deadline

@@ -8,18 +8,18 @@
 //! Start at: [`routes`].
 
 mod answer;
-mod ask;
-mod body;
+pub(crate) mod ask;
+pub(crate) mod body;
 mod delete;
 mod detected;
-mod field_values;
+pub(crate) mod field_values;
 mod index;
-mod patterns;
+pub(crate) mod patterns;
 mod query;
 mod statistics;
 mod status;
 mod streams;
-mod tail;
+pub(crate) mod tail;
 mod times;
 
 use std::sync::Arc;

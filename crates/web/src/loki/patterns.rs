@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use insights::{PatternCounts, Patterns};
+use insights::{PatternCounts, PatternSeries, Patterns};
 use logql::{EvalError, Options};
-use model::{Direction, LogBatch, LogFlow, LogRead, LogSelection};
+use model::{Direction, LogBatch, LogFlow, LogRead, LogSelection, ReadBudget, ReadError};
 use serde_json::{Value, json};
 
 use super::answer::{LokiError, Success};
@@ -48,31 +48,8 @@ fn found(
     selection: &LogSelection,
     step_ms: i64,
 ) -> Result<Vec<Value>, EvalError> {
-    let mut patterns = Patterns::new(LOKI_PATTERN_TEMPLATES_MAX);
-    let mut counts = PatternCounts::new(step_ms);
-    let mut lines = 0;
-    let mut outcome = Ok(());
-    let mut take = |batch: &LogBatch<'_>| {
-        outcome = check(options);
-        if outcome.is_err() {
-            return LogFlow::Stop;
-        }
-        for (place, at_ns) in batch.times_ns.iter().enumerate() {
-            let id = patterns.step(batch.lines.get(place));
-            counts.add(id, at_ns.div_euclid(NS_PER_MS), 1);
-        }
-        lines += batch.times_ns.len();
-        if lines < LOKI_PATTERN_LINES_MAX {
-            LogFlow::More
-        } else {
-            LogFlow::Stop
-        }
-    };
-    let read = store.read(selection, &mut take);
-    outcome?;
-    read.map_err(EvalError::Storage)?;
-    let series = counts.series(&patterns, i64::MIN, i64::MAX, step_ms);
-    let answer = series.into_iter().take(LOKI_PATTERNS_MAX).map(|series| {
+    let counted = Counted::selected(store, options, selection, step_ms)?;
+    let answer = counted.series().into_iter().map(|series| {
         let samples: Vec<[i64; 2]> = series
             .samples
             .iter()
@@ -81,4 +58,82 @@ fn found(
         json!({"pattern": series.pattern, "samples": samples})
     });
     Ok(answer.collect())
+}
+
+/// Lines that were counted by their patterns.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    patterns: Patterns,
+    counts: PatternCounts,
+    step_ms: i64,
+    /// How many lines were counted.
+    pub(crate) lines: usize,
+}
+
+impl Counted {
+    /// No lines yet; they are counted by steps of so many milliseconds.
+    pub(crate) fn new(step_ms: i64) -> Self {
+        Self {
+            patterns: Patterns::new(LOKI_PATTERN_TEMPLATES_MAX),
+            counts: PatternCounts::new(step_ms),
+            step_ms,
+            lines: 0,
+        }
+    }
+
+    /// The newest lines of a selection.
+    pub(crate) fn selected(
+        store: &dyn LogRead,
+        options: &Options,
+        selection: &LogSelection,
+        step_ms: i64,
+    ) -> Result<Self, EvalError> {
+        let mut counted = Self::new(step_ms);
+        let mut outcome = Ok(());
+        let mut take = |batch: &LogBatch<'_>| {
+            outcome = check(options);
+            if outcome.is_err() {
+                return LogFlow::Stop;
+            }
+            for (place, at_ns) in batch.times_ns.iter().enumerate() {
+                counted.add(*at_ns, batch.lines.get(place));
+            }
+            if counted.lines < LOKI_PATTERN_LINES_MAX {
+                LogFlow::More
+            } else {
+                LogFlow::Stop
+            }
+        };
+        let selection = &LogSelection {
+            budget: Some(ReadBudget::new(
+                options.deadline,
+                options.cancel.clone(),
+                options.read_bytes_max,
+            )),
+            ..selection.clone()
+        };
+        let read = store.read(selection, &mut take);
+        outcome?;
+        read.map_err(|error| match error {
+            ReadError::Interrupted => EvalError::Timeout,
+            other => EvalError::Storage(other),
+        })?;
+        Ok(counted)
+    }
+
+    /// Counts a line.
+    pub(crate) fn add(&mut self, at_ns: i64, line: &str) {
+        let id = self.patterns.step(line);
+        self.counts.add(id, at_ns.div_euclid(NS_PER_MS), 1);
+        self.lines += 1;
+    }
+
+    /// The patterns seen most often, the most frequent first.
+    pub(crate) fn series(&self) -> Vec<PatternSeries> {
+        let mut series = self
+            .counts
+            .series(&self.patterns, i64::MIN, i64::MAX, self.step_ms);
+        series.truncate(LOKI_PATTERNS_MAX);
+        series
+    }
 }

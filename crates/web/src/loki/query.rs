@@ -170,6 +170,8 @@ fn keep(kept: &mut Vec<LogStream>, of: &LogStream, line: logql::LogLine) {
 }
 
 fn add(all: &mut Statistics, more: &Statistics) {
+    all.searched += more.searched;
+    all.file_bytes_read += more.file_bytes_read;
     all.lines_read += more.lines_read;
     all.bytes_read += more.bytes_read;
     all.lines_kept += more.lines_kept;

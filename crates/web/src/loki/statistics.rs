@@ -38,6 +38,15 @@ pub(super) fn json(statistics: &Statistics, took: Took, entries_returned: usize)
             "totalLinesSent": 0,
             "store": store(&Statistics::default()),
         },
+        "segments": {
+            "total": statistics.searched.segments,
+            "ruledOutByTime": statistics.searched.ruled_out_by_time,
+            "ruledOutByStream": statistics.searched.ruled_out_by_stream,
+            "ruledOutByText": statistics.searched.ruled_out_by_text,
+            "read": statistics.searched.read,
+            "contentsFetched": statistics.searched.opened,
+            "bytesRead": statistics.file_bytes_read,
+        },
         "cache": cache(),
         "index": { "totalChunks": 0, "postFilterChunks": 0, "shardsDuration": 0, "usedBloomFilters": false },
     })
@@ -45,8 +54,8 @@ pub(super) fn json(statistics: &Statistics, took: Took, entries_returned: usize)
 
 fn store(statistics: &Statistics) -> Value {
     json!({
-        "totalChunksRef": 0,
-        "totalChunksDownloaded": 0,
+        "totalChunksRef": statistics.searched.segments,
+        "totalChunksDownloaded": statistics.searched.read,
         "chunkRefsFetchTime": 0,
         "chunksDownloadTime": 0,
         "congestionControlLatency": 0,
@@ -59,7 +68,7 @@ fn store(statistics: &Statistics) -> Value {
             "decompressedBytes": statistics.bytes_read,
             "decompressedLines": statistics.lines_read,
             "decompressedStructuredMetadataBytes": 0,
-            "compressedBytes": 0,
+            "compressedBytes": statistics.file_bytes_read,
             "totalDuplicates": 0,
             "postFilterLines": statistics.lines_kept,
         },

@@ -80,6 +80,7 @@ pub(super) fn selection(
         any_of,
         from_ns,
         to_ns,
+        budget: None,
     })
 }
 

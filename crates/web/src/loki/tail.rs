@@ -275,37 +275,14 @@ fn newest(
     }
 }
 
-/// Judges what was stored, on a thread that may work, and has it wait until it is due.
+/// Judges what was stored and has it wait until it is due.
 async fn take(news: News<Stored>, asked: &Asked, seen: &Seen, waiting: &mut Waiting) {
     let due = Instant::now() + asked.delay;
-    let (streams, dropped) = match news {
-        News::Item(Stored::Rows(stored)) => {
-            let is_own = stored.rows.tenant == asked.tenant;
-            if !is_own || !Rows(&stored.rows).any_selected(&asked.log.matchers) {
-                return;
-            }
-            let (asked, seen) = (asked.clone(), seen.clone());
-            let judge = move || {
-                let options = Options {
-                    tenant: asked.tenant,
-                    ..Options::default()
-                };
-                let bounds = Bounds {
-                    from_ns: asked.from_ns,
-                    to_ns: logql::limits::TIME_NS_MAX,
-                };
-                let mut streams = newest(&asked.log, &Rows(&stored.rows), bounds, usize::MAX, &options)?;
-                seen.leave_new(&mut streams);
-                Ok::<_, EvalError>(streams)
-            };
-            match tokio::task::spawn_blocking(judge).await {
-                Ok(Ok(streams)) => (streams, false),
-                // More than a query may hold: it was stored and is not shown.
-                Ok(Err(_)) | Err(_) => (Vec::new(), true),
-            }
-        }
-        News::Item(Stored::Dropped(_)) | News::Gap(_) => (Vec::new(), true),
+    let (mut streams, dropped) = match judged(news, asked.tenant, &asked.log, asked.from_ns).await {
+        Judged::Lines(streams) => (streams, false),
+        Judged::Lost(_) => (Vec::new(), true),
     };
+    seen.leave_new(&mut streams);
     if streams.is_empty() && !dropped {
         return;
     }
@@ -314,6 +291,44 @@ async fn take(news: News<Stored>, asked: &Asked, seen: &Seen, waiting: &mut Wait
         streams,
         dropped,
     });
+}
+
+/// What of the lines that were stored is asked for.
+#[derive(Debug)]
+pub(crate) enum Judged {
+    /// These; often none.
+    Lines(Vec<LogStream>),
+    /// It cannot be told any more; so many lines were stored, where that is known.
+    Lost(Option<u64>),
+}
+
+/// Judges what was stored, on a thread that may work.
+pub(crate) async fn judged(news: News<Stored>, tenant: TenantId, log: &Arc<LogExpr>, from_ns: i64) -> Judged {
+    let stored = match news {
+        News::Item(Stored::Rows(stored)) => stored,
+        News::Item(Stored::Dropped(lines)) => return Judged::Lost(Some(lines)),
+        News::Gap(_) => return Judged::Lost(None),
+    };
+    if stored.rows.tenant != tenant || !Rows(&stored.rows).any_selected(&log.matchers) {
+        return Judged::Lines(Vec::new());
+    }
+    let log = Arc::clone(log);
+    let judge = move || {
+        let options = Options {
+            tenant,
+            ..Options::default()
+        };
+        let bounds = Bounds {
+            from_ns,
+            to_ns: logql::limits::TIME_NS_MAX,
+        };
+        newest(&log, &Rows(&stored.rows), bounds, usize::MAX, &options)
+    };
+    match tokio::task::spawn_blocking(judge).await {
+        Ok(Ok(streams)) => Judged::Lines(streams),
+        // More than a query may hold: it was stored and is not shown.
+        Ok(Err(_)) | Err(_) => Judged::Lost(None),
+    }
 }
 
 /// Sends a frame; whether the client is still there.

@@ -23,7 +23,7 @@ pub(crate) use files::{Page, etag_of};
 /// Where the page's assets live: `/_a/<build>/<file>`.
 const ASSET_PREFIX: &str = "/_a/";
 /// The paths that the page's own router knows.
-const PLACES: [&str; 4] = ["/", "/host", "/alerts", "/metric"];
+const PLACES: [&str; 5] = ["/", "/host", "/alerts", "/metric", "/explore/logs"];
 
 /// Everything that no other route takes: assets, files of the page, the page itself.
 pub(crate) async fn serve(State(app): State<Arc<App>>, request: Request) -> Response {

@@ -140,7 +140,10 @@ impl From<model::ReadError> for ApiError {
     fn from(error: model::ReadError) -> Self {
         match error {
             model::ReadError::Closed => Self::unavailable(error.to_string()),
-            model::ReadError::Limit { .. } => Self::execution(error.to_string()),
+            model::ReadError::Limit { .. } | model::ReadError::TooMuch { .. } => {
+                Self::execution(error.to_string())
+            }
+            model::ReadError::Interrupted => Self::timeout(error.to_string()),
             model::ReadError::Damaged { .. }
             | model::ReadError::Io { .. }
             | model::ReadError::Version { .. } => Self::internal(error.to_string()),

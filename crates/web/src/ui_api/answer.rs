@@ -7,12 +7,22 @@ use serde::Serialize;
 use crate::prometheus::answer::{ApiError, json_response};
 use crate::workers::WorkerError;
 
-/// What happened, and the mend.
+/// What happened, the mend, and where in a text the fault lies.
 #[derive(Debug)]
 pub(crate) struct UiError {
     status: StatusCode,
     message: String,
     mend: &'static str,
+    place: Option<Place>,
+}
+
+/// A place in a text, both from 1; columns count bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Place {
+    /// The line.
+    pub(crate) line: usize,
+    /// The column.
+    pub(crate) column: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -24,6 +34,8 @@ struct Wrapped<'a> {
 struct Inner<'a> {
     message: &'a str,
     mend: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
 }
 
 impl UiError {
@@ -33,7 +45,13 @@ impl UiError {
             status,
             message: message.into(),
             mend,
+            place: None,
         }
+    }
+
+    /// The same, at a place of a text.
+    pub(crate) fn at(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
     }
 
     /// The request cannot be understood.
@@ -78,6 +96,7 @@ impl IntoResponse for UiError {
             error: Inner {
                 message: &self.message,
                 mend: self.mend,
+                place: self.place,
             },
         };
         json_response(self.status, &body)

@@ -13,6 +13,7 @@ mod bootstrap;
 mod catalog;
 mod grid;
 pub(crate) mod interval;
+mod logs;
 mod overview;
 mod processes;
 mod series;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/processes", get(processes::processes))
         .route("/catalog", get(catalog::catalog))
         .route("/stream", get(stream::stream))
+        .nest("/logs", logs::routes())
         .route("/{*rest}", any(answer::no_such_path))
         .method_not_allowed_fallback(answer::method_not_allowed)
 }

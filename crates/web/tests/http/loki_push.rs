@@ -17,6 +17,7 @@ fn stored(server: &Server) -> u64 {
         any_of: Vec::new(),
         from_ns: i64::MIN,
         to_ns: i64::MAX,
+        budget: None,
     };
     let streams = server.lines.streams(&selection).unwrap();
     streams.iter().map(|stream| stream.lines).sum()

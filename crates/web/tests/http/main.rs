@@ -26,4 +26,6 @@ mod routes;
 mod stream;
 mod support;
 mod targets;
+mod ui_logs;
+mod ui_logs_tail;
 mod ui_series;

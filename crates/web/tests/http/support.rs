@@ -171,8 +171,7 @@ impl Server {
     pub(crate) async fn start_with(config: Config, clock: SharedClock) -> Self {
         // An error only says that another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let store = MemorySeries::new();
+        let (folder, store) = (tempfile::tempdir().unwrap(), MemorySeries::new());
         let (lines, logs) = new_logs();
         let (alert_news, target_news) = (Outlet::new(16), Outlet::new(16));
         let config_news = Outlet::new(16);
@@ -195,6 +194,7 @@ impl Server {
                 ingest::PushTelemetry::default(),
             )),
             logs: Some(log_stores(&lines, &logs)),
+            sql: None,
             scraper: Arc::clone(&scraper),
             host: None,
             alerting: Arc::clone(&alerting),
@@ -206,10 +206,11 @@ impl Server {
             config_news: config_news.clone(),
             control: Arc::<TestControl>::clone(&control),
         };
+        let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
         let config = Config {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            grpc_listen: web::OtlpListen::At("127.0.0.1:0".parse().unwrap()),
-            otlp_http_listen: web::OtlpListen::At("127.0.0.1:0".parse().unwrap()),
+            listen: any,
+            grpc_listen: web::OtlpListen::At(any),
+            otlp_http_listen: web::OtlpListen::At(any),
             ..config
         };
         let listener = web::bind(&config).unwrap();
@@ -293,6 +294,14 @@ impl Server {
     }
 }
 
+fn log_stores(lines: &Arc<MemoryLogs>, intake: &Arc<ingest::Logs>) -> web::LogStores {
+    web::LogStores {
+        reader: Arc::<MemoryLogs>::clone(lines),
+        intake: Arc::clone(intake),
+        deletions: None,
+    }
+}
+
 fn new_logs() -> (Arc<MemoryLogs>, Arc<ingest::Logs>) {
     let lines = MemoryLogs::new();
     let writer = Arc::<MemoryLogs>::clone(&lines);
@@ -334,13 +343,4 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut(
     tokio::time::timeout(PATIENCE, found)
         .await
         .expect("it happens in time")
-}
-
-/// The plain store of lines, which deletes none.
-fn log_stores(lines: &Arc<MemoryLogs>, intake: &Arc<ingest::Logs>) -> web::LogStores {
-    web::LogStores {
-        reader: Arc::<MemoryLogs>::clone(lines),
-        intake: Arc::clone(intake),
-        deletions: None,
-    }
 }

@@ -48,7 +48,7 @@ const fn room(name: &'static str, floor: Floor) -> Room {
 }
 
 /// The rooms, in the order of ARCHITECTURE.md. On the ground floor a room may depend on those above it in this table.
-pub const ROOMS: [Room; 18] = [
+pub const ROOMS: [Room; 19] = [
     room("stdx", Floor::Ground),
     room("model", Floor::Ground),
     room("disk", Floor::Ground),
@@ -61,6 +61,10 @@ pub const ROOMS: [Room; 18] = [
     },
     room("promql", Floor::Engines),
     room("logql", Floor::Engines),
+    Room {
+        is_behind_a_door: true,
+        ..room("sql", Floor::Engines)
+    },
     Room {
         is_behind_a_door: true,
         ..room("lake", Floor::Engines)

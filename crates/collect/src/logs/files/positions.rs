@@ -1,0 +1,171 @@
+//! How far files are read, on disk (docs/formats/log-positions.md): a file of JSON that is replaced whole.
+
+use std::path::{Path, PathBuf};
+
+use disk::Storage;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::content::Marks;
+use crate::error::Error;
+use crate::limits::LOG_POSITIONS_BYTES_MAX;
+
+const VERSION: u32 = 1;
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    version: u32,
+    /// Tells the batches of this file's life from those of another's.
+    pub(super) instance: String,
+    /// The number of the last batch.
+    pub(super) round: u64,
+    /// Lists that were followed, by a hash of what they include.
+    pub(super) lists: Vec<u64>,
+    /// All files that are followed.
+    pub(super) files: Vec<KeptFile>,
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptFile {
+    pub(super) path: PathBuf,
+    /// The name that its lines are known by.
+    pub(super) name: PathBuf,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    /// Bytes that are stored.
+    pub(super) offset: u64,
+    pub(super) marks: Marks,
+    /// What follows the offset is the rest of a line that is not wanted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) is_skipping: bool,
+    /// What follows the offset and is in the last batch, of which it is not known whether it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) open: Option<KeptPart>,
+}
+
+/// A stretch of a file that is in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptPart {
+    /// Where it ends.
+    pub(super) to: u64,
+    /// By what the file is known when it is read up to there.
+    pub(super) marks: Marks,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) is_skipping: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Kept {
+    /// Nothing yet. `seed` is another one each time.
+    pub(super) fn new(seed: u128) -> Self {
+        Self {
+            version: VERSION,
+            instance: format!("{seed:032x}"),
+            round: 0,
+            lists: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// The key of a batch.
+    pub(super) fn key(&self, round: u64) -> u128 {
+        xxh3_128(format!("{} {round}", self.instance).as_bytes())
+    }
+
+    /// Reads the file; `None` where there is none.
+    pub(super) fn load(path: &Path) -> Result<Option<Self>, Error> {
+        let unreadable = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(error)),
+            Ok(facts) if facts.len() > LOG_POSITIONS_BYTES_MAX => {
+                return Err(Error::TooLarge {
+                    path: path.to_owned(),
+                    bytes_max: LOG_POSITIONS_BYTES_MAX as usize,
+                });
+            }
+            Ok(_) => {}
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        decode(&bytes).map(Some).map_err(|reason| Error::Positions {
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    /// Replaces the file.
+    pub(super) fn save(&self, storage: &dyn Storage, path: &Path) -> Result<(), Error> {
+        let text = serde_json::to_vec(self).map_err(|error| Error::Positions {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        disk::publish(storage, path, |file| file.write_all_at(&text, 0))
+            .map_err(|source| Error::Keep { source })
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<Kept, String> {
+    let kept: Kept = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if kept.version == VERSION {
+        Ok(kept)
+    } else {
+        Err(format!("version {} is not known", kept.version))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIXTURE: &[u8] = include_bytes!("../../../tests/fixtures/log-positions.1.json");
+
+    #[test]
+    fn the_fixture_of_version_1_still_reads() {
+        let kept = decode(FIXTURE).unwrap();
+        assert_eq!((kept.round, kept.files.len()), (7, 2));
+        assert_eq!(kept.files[0].open.map(|open| open.to), Some(4096));
+        assert!(kept.files[1].is_skipping && kept.files[1].open.is_none());
+        assert_eq!(decode(&serde_json::to_vec(&kept).unwrap()).unwrap(), kept);
+        assert_ne!(kept.key(7), kept.key(8));
+        assert_ne!(kept.key(7), Kept::new(1).key(7));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log-positions.json");
+        assert!(Kept::load(&path).unwrap().is_none());
+        for text in [
+            "",
+            "{",
+            r#"{"version":2,"instance":"","round":0,"lists":[],"files":[]}"#,
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Kept::load(&path).unwrap_err().to_string();
+            assert!(error.contains("log-positions.json"), "{error}");
+        }
+        let kept = Kept::new(3);
+        std::fs::remove_file(&path).unwrap();
+        kept.save(&disk::LocalStorage, &path).unwrap();
+        assert_eq!(Kept::load(&path).unwrap(), Some(kept));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic_the_reader(at in 0..FIXTURE.len(), byte: u8) {
+            let mut bytes = FIXTURE.to_vec();
+            bytes[at] = byte;
+            let _ = decode(&bytes);
+            let _ = decode(&bytes[..at]);
+        }
+    }
+}
