@@ -29,7 +29,6 @@ pub(super) struct Deletion {
     pub(super) from_ns: i64,
     /// The latest time.
     pub(super) to_ns: i64,
-    query: String,
     created_ms: i64,
     progress: Mutex<Progress>,
 }
@@ -115,7 +114,6 @@ impl Deletion {
             filter,
             from_ns: row.from_ns,
             to_ns: row.to_ns,
-            query: row.query,
             created_ms: row.created_ms,
             progress: Mutex::default(),
         }
@@ -161,10 +159,10 @@ impl LogDelete for Lake {
             .catalog
             .ask(|state| state.add_log_deletion(row.clone()))
             .map_err(|error| kept(&error))?;
+        // Not what it asks for: people delete what should not have been written anywhere.
         tracing::warn!(
             id,
             tenant = wanted.tenant.0,
-            query = wanted.query,
             from_ns = wanted.from_ns,
             to_ns = wanted.to_ns,
             "deletion of log lines requested"
@@ -321,7 +319,8 @@ impl Inner {
         tracing::warn!(
             id = deletion.id,
             tenant = deletion.tenant.0,
-            query = deletion.query,
+            from_ns = deletion.from_ns,
+            to_ns = deletion.to_ns,
             lines,
             "deletion of log lines is done"
         );
