@@ -96,6 +96,13 @@ impl Inner {
 
     /// Makes a change durable, and lets it answer.
     pub(super) fn commit(&self, change: Change) -> Result<(), LakeError> {
+        if self.unsettled.lock().is_some() {
+            // It may be about the same lines.
+            for known in change.added {
+                self.leave_over(known.id, None);
+            }
+            return Err(LakeError::Unsettled);
+        }
         let rows = LogSegmentChange {
             added: change.added.iter().map(|known| known.row()).collect(),
             gone: change.gone.iter().map(|known| known.id).collect(),
@@ -165,7 +172,7 @@ impl Inner {
         }
     }
 
-    fn leave_over(&self, id: Ulid, known: Option<Arc<Known>>) {
+    pub(super) fn leave_over(&self, id: Ulid, known: Option<Arc<Known>>) {
         self.segments.forget(id);
         self.leftovers.lock().push(Leftover { id, known });
     }

@@ -84,6 +84,9 @@ impl Inner {
         self.set_broken_aside()?;
         // What only gives space back comes first: a full disk may be why the rest failed before.
         let expired = self.expire(now_ms);
+        if expired.as_ref().is_err_and(LakeError::is_of_catalog) {
+            return expired;
+        }
         self.remove_leftovers();
         if seals_all || self.is_time_to_seal(now_ms) {
             self.seal(now_ms)?;
@@ -130,7 +133,13 @@ impl Inner {
         let mut result = Ok(());
         for tenants in tenants.chunks(COMMIT_SEGMENTS_MAX) {
             // What is wrong with the lines of some does not keep those of others in memory.
-            result = result.and(self.seal_tenants(tenants, log_before, now_ms));
+            let sealed = self.seal_tenants(tenants, log_before, now_ms);
+            let is_stopped = sealed.as_ref().is_err_and(LakeError::is_of_catalog);
+            result = result.and(sealed);
+            if is_stopped {
+                // Nothing else becomes durable either; and what was not settled must not be written twice.
+                break;
+            }
         }
         result?;
         log_number::keep(&*self.storage, &self.config.dir, log_before)
