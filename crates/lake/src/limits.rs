@@ -78,6 +78,8 @@ pub const OBJECTS_SENT_AT_ONCE: usize = 4;
 pub const RETRY_FIRST_MS: u64 = 500;
 /// ... and after at most so many.
 pub const RETRY_MS_MAX: u64 = 10_000;
+/// A segment that maintenance could not read is left alone for so many milliseconds.
+pub const PASSED_OVER_MS: i64 = 60_000;
 /// So many requests to delete lines may wait to be done.
 pub const DELETIONS_OPEN_MAX: usize = 1000;
 /// How often it is looked whether the lines of streams whose time is over are worth writing their segment again.

@@ -193,6 +193,31 @@ fn deleted_lines_vanish_at_once_and_leave_the_disk_when_it_is_too_late_to_cancel
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_does_not_keep_lines_in_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lake, _) = open(dir.path(), |_| {});
+    fill(&lake, &[3, 2, 1]);
+    let rows = support::wait(support::state(dir.path()).log_segments()).unwrap();
+    let oldest = rows.iter().min_by_key(|row| row.max_ns).unwrap();
+    let path = dir.path().join(format!("segments/{}.segment", oldest.id));
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Everything but its contents.
+    for byte in &mut bytes[16..usize::try_from(oldest.contents_offset).unwrap()] {
+        *byte ^= 0x55;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    lake.delete(&wanted("cart user=1"), NOW_MS).unwrap();
+    let later_ms = NOW_MS + 25 * HOUR_MS;
+    lake.flush(later_ms).unwrap();
+    // The damaged one is set aside, the request is done in the others.
+    assert!(!path.exists());
+    assert!(lake.damage()[0].contains("set aside"), "{:?}", lake.damage());
+    assert_eq!(counts(&lake), expected([("cart", 14), ("shop", 20)]));
+    let deletions = lake.deletions(TenantId::DEFAULT).unwrap();
+    assert_eq!(deletions[0].finished_ms, Some(later_ms));
+}
+
+#[test]
 fn a_request_that_is_taken_back_deletes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (lake, _) = open(dir.path(), |_| ());

@@ -25,7 +25,6 @@ impl Inner {
         let Some(lease) = self.lease(now_ms)? else {
             return Ok(false);
         };
-        let failed = |source| LakeError::ReadSegment { source };
         let merged = (small.iter())
             .map(|known| self.segments.open_once(known))
             .collect::<Result<Vec<_>, _>>()
@@ -36,8 +35,9 @@ impl Inner {
         let builder = match merged {
             Ok((builder, _)) => builder,
             Err(error) => {
-                self.set_damaged_aside(small)?;
-                return Err(failed(error));
+                self.pass_over(&small, &error, now_ms)?;
+                // There may be others; but not where it takes long to find out that nothing answers.
+                return Ok(!matches!(error, ReadError::Io { .. }));
             }
         };
         let added = vec![self.announce_and_publish(builder, now_ms)?];
@@ -68,21 +68,13 @@ impl Inner {
         if looked.as_ref().is_some_and(is_known) {
             return None;
         }
-        let found = enough_of_a_size(&segments).or_else(|| trickle(&segments, now_ms));
+        let passed_over = self.passed_over.now(now_ms);
+        let small: Vec<&Arc<Known>> = (segments.iter())
+            .filter(|known| is_small(known) && !passed_over.contains_key(&known.id))
+            .collect();
+        let found = enough_of_a_size(&small).or_else(|| trickle(&small, now_ms));
         *looked = found.is_none().then_some((now_ms, changes));
         found
-    }
-
-    /// Sets aside those of some segments that cannot be read to their end.
-    fn set_damaged_aside(&self, segments: Vec<Arc<Known>>) -> Result<(), LakeError> {
-        for known in segments {
-            let read =
-                (self.segments.open_once(&known)).and_then(|segment| merged(&[segment], None, |_, _| {}));
-            if let Err(error @ ReadError::Damaged { .. }) = read {
-                self.set_aside(known, &error)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -91,9 +83,9 @@ fn is_small(known: &Known) -> bool {
 }
 
 /// So many segments of a tenant of about the same size: each line is written again a few times in its life, whatever the flow.
-fn enough_of_a_size(segments: &[Arc<Known>]) -> Option<Vec<Arc<Known>>> {
+fn enough_of_a_size(small: &[&Arc<Known>]) -> Option<Vec<Arc<Known>>> {
     let mut by_size: HashMap<(TenantId, u32), Vec<&Arc<Known>>> = HashMap::new();
-    for known in segments.iter().filter(|known| is_small(known)) {
+    for known in small {
         let size = known.weight_bytes().max(1).ilog(MERGED_SEGMENTS as u64);
         let same = by_size.entry((known.tenant, size)).or_default();
         same.push(known);
@@ -106,12 +98,12 @@ fn enough_of_a_size(segments: &[Arc<Known>]) -> Option<Vec<Arc<Known>>> {
 
 /// Segments of a tenant that waited for others of their size in vain: those that are there, as long as a larger one is not written again for
 /// little more.
-fn trickle(segments: &[Arc<Known>], now_ms: i64) -> Option<Vec<Arc<Known>>> {
+fn trickle(small: &[&Arc<Known>], now_ms: i64) -> Option<Vec<Arc<Known>>> {
     let since_ms = now_ms.saturating_sub(TRICKLE_WAIT_MS);
     let waits =
         |known: &Known| i64::try_from(known.id.timestamp_ms()).is_ok_and(|made_ms| made_ms <= since_ms);
     let mut by_tenant: BTreeMap<TenantId, Vec<&Arc<Known>>> = BTreeMap::new();
-    for known in segments.iter().filter(|known| is_small(known) && waits(known)) {
+    for known in small.iter().filter(|known| waits(known)) {
         by_tenant.entry(known.tenant).or_default().push(known);
     }
     for mut small in by_tenant.into_values() {
