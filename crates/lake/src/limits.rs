@@ -20,7 +20,7 @@ pub const FILTER_ROWS_MIN: usize = 256;
 pub const PART_BYTES_MAX: usize = 256 << 20;
 /// A segment in a file has at most so many rows.
 pub const ROWS_PER_SEGMENT_MAX: usize = 1 << 28;
-/// So many times [`BATCH_ROWS`] are read before they are asked for.
+/// So many times [`BATCH_ROWS`] or [`BATCH_BYTES`] are read before they are asked for.
 pub const PARCELS_AHEAD: usize = 4;
 /// Lines are handed over so many at a time.
 pub const BATCH_ROWS: usize = 4096;
