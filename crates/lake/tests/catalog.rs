@@ -201,6 +201,26 @@ fn a_segment_of_a_newer_version_stays_where_it_is() {
 }
 
 #[test]
+fn a_rebuilt_catalog_keeps_the_row_of_what_cannot_be_read_now() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 0..2);
+    let before = rows(dir.path());
+    let newer = &files(dir.path())[0];
+    let mut bytes = std::fs::read(newer).unwrap();
+    bytes[7] = 9;
+    std::fs::write(newer, bytes).unwrap();
+    let config = Config {
+        dir: dir.path().to_owned(),
+        ..Config::default()
+    };
+    let parts = Parts::new(support::catalog(dir.path()), Telemetry::default());
+    let rebuilt = lake::doctor::rebuild_catalog(&config, &parts).unwrap();
+    assert_eq!((rebuilt.segments, rebuilt.kept_unread.len()), (1, 1));
+    assert!(!rebuilt.is_whole());
+    assert_eq!(rows(dir.path()), before);
+}
+
+#[test]
 fn a_segment_whose_contents_are_damaged_is_named_once_and_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path(), 0..3);
