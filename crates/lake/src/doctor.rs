@@ -55,7 +55,10 @@ impl fmt::Display for Rebuilt {
             writeln!(f, "missing: {place}; put it back from a backup and rebuild again")?;
         }
         for place in &self.kept_unread {
-            writeln!(f, "kept as it was: {place} cannot be read now; rebuild again once it can")?;
+            writeln!(
+                f,
+                "kept as it was: {place} cannot be read now; rebuild again once it can"
+            )?;
         }
         for what in &self.damage {
             writeln!(f, "damaged: {what}")?;

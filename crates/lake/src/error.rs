@@ -38,7 +38,9 @@ pub enum LakeError {
         source: state::Error,
     },
     /// What became of an earlier change of the catalog is not known, so no other is made.
-    #[error("it is not known yet whether an earlier change of the catalog of segments was made; it is asked again")]
+    #[error(
+        "it is not known yet whether an earlier change of the catalog of segments was made; it is asked again"
+    )]
     Unsettled,
     /// What the configuration says of the object store cannot be used.
     #[error("cannot use the object store {url}: {reason}")]

@@ -36,6 +36,10 @@ pub const ROOM_WAIT_MS: u64 = 10_000;
 pub const MERGED_SEGMENTS: usize = 8;
 /// ... as long as merging it takes at most about so many bytes of memory.
 pub const MERGED_BYTES_MAX: u64 = 128 << 20;
+/// Only lines of one span of time become one segment; so many spans are as long as lines are kept ...
+pub const MERGED_RETENTION_PARTS: i64 = 10;
+/// ... but none is shorter than so many milliseconds.
+pub const MERGED_SPAN_MS_MIN: i64 = 3_600_000;
 /// The answer to a batch is remembered for so many milliseconds.
 pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;
 /// Answers to at most so many batches are remembered.

@@ -316,6 +316,38 @@ fn streams_are_kept_for_a_time_of_their_own() {
 }
 
 #[test]
+fn what_is_over_is_not_seen_and_leaves_the_disk_when_it_is_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lake, _) = open(dir.path(), |config| {
+        config.retention = HumanDuration::from_secs(24 * 3600)
+    });
+    // A segment that reaches from what is nearly over to now.
+    for hours_ago in [20, 1] {
+        lake.append(&batch(hours_ago), NOW_NS).unwrap();
+    }
+    lake.flush(NOW_MS).unwrap();
+    fill(&lake, &[1]);
+    assert_eq!(counts(&lake), expected([("cart", 30), ("shop", 30)]));
+    let later_ms = NOW_MS + 7 * HOUR_MS;
+    lake.maintain(later_ms).unwrap();
+    assert_eq!(counts(&lake), expected([("cart", 20), ("shop", 20)]));
+    lake.flush(later_ms + lake::limits::TRICKLE_WAIT_MS).unwrap();
+    assert_eq!(rows_on_disk(dir.path()), 40);
+}
+
+#[test]
+fn segments_of_times_that_lie_apart_are_not_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lake, _) = open(dir.path(), |config| {
+        config.retention = HumanDuration::from_secs(100 * 3600)
+    });
+    fill(&lake, &[60, 60, 1, 1]);
+    lake.flush(NOW_MS + lake::limits::TRICKLE_WAIT_MS + 1).unwrap();
+    let rows = support::wait(support::state(dir.path()).log_segments()).unwrap();
+    assert_eq!(rows.iter().map(|row| row.rows).collect::<Vec<_>>(), [40, 40]);
+}
+
+#[test]
 fn a_key_from_before_a_long_stop_is_known_for_a_quarter_of_an_hour() {
     let dir = tempfile::tempdir().unwrap();
     let open_at = |now_ms: i64| {

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use model::{
-    DeleteError, Labels, LineFilter, LogDelete, LogFlow, LogSelection, NewDeletion, ReadError, ReadLineFilter,
-    TenantId,
+    DeleteError, Labels, LineFilter, LogDelete, LogFlow, LogSelection, NewDeletion, ReadError,
+    ReadLineFilter, TenantId,
 };
 use parking_lot::{Mutex, RwLock};
 use state::{LogDeletionRow, State};
@@ -375,9 +375,7 @@ impl Inner {
                 .filter(|stream| stream.max_ns < oldest_ns(self.config.keep_for(&stream.labels)));
             let bytes: u64 = over.map(|stream| stream.line_bytes + 1).sum();
             // Written again for a quarter of its lines; what is less stays hidden.
-            if bytes > 0
-                && bytes.saturating_mul(4) >= known.line_bytes
-            {
+            if bytes > 0 && bytes.saturating_mul(4) >= known.line_bytes {
                 match self.rewrite(known, &segment, due, now_ms) {
                     Ok(Some((id, _))) => {
                         looked.insert(id, now_ms);
