@@ -6,6 +6,8 @@ use model::{Labels, Matcher};
 use serde::{Deserialize, Serialize};
 use stdx::HumanDuration;
 
+use crate::limits::{MERGED_RETENTION_PARTS, MERGED_SPAN_MS_MIN};
+
 /// Settings of the store; the defaults suit one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -46,6 +48,18 @@ pub struct StreamRetention {
 }
 
 impl Config {
+    /// Before which time lines are over, unless they are of streams that are kept for a time of their own.
+    pub(crate) fn oldest_ns(&self, now_ms: i64) -> i64 {
+        let oldest_ms = now_ms.saturating_sub(self.retention.as_millis_i64());
+        oldest_ms.saturating_mul(1_000_000)
+    }
+
+    /// The time of which lines are merged into one segment: what is over of it then is not much of what is kept.
+    pub(crate) fn merged_span_ns(&self) -> i64 {
+        let span_ms = self.retention.as_millis_i64() / MERGED_RETENTION_PARTS;
+        span_ms.max(MERGED_SPAN_MS_MIN).saturating_mul(1_000_000)
+    }
+
     /// How long the lines of a stream are kept.
     pub fn keep_for(&self, stream: &Labels) -> HumanDuration {
         let mut best: Option<&StreamRetention> = None;

@@ -1,6 +1,10 @@
 //! The catalog made anew from the segments themselves, while no store is open.
 
+use std::collections::BTreeSet;
 use std::fmt;
+
+use state::LogSegmentRow;
+use ulid::Ulid;
 
 use crate::config::Config;
 use crate::error::LakeError;
@@ -23,6 +27,8 @@ pub struct Rebuilt {
     pub removed: u64,
     /// Segments that the catalog had named and that are not there: lines that are lost, unless a backup has them.
     pub missing: Vec<String>,
+    /// Segments that could not be read now and of which the catalog says what it said before.
+    pub kept_unread: Vec<String>,
     /// Files that cannot be read, and what became of each.
     pub damage: Vec<String>,
 }
@@ -47,6 +53,12 @@ impl fmt::Display for Rebuilt {
         )?;
         for place in &self.missing {
             writeln!(f, "missing: {place}; put it back from a backup and rebuild again")?;
+        }
+        for place in &self.kept_unread {
+            writeln!(
+                f,
+                "kept as it was: {place} cannot be read now; rebuild again once it can"
+            )?;
         }
         for what in &self.damage {
             writeln!(f, "damaged: {what}")?;
@@ -80,12 +92,21 @@ pub fn rebuild_catalog(config: &Config, parts: &Parts) -> Result<Rebuilt, LakeEr
         known,
         stood_for,
         damage,
+        unread,
         ..
     } = take_in(&*files, &parts.telemetry.bytes_read, there, Vec::new());
-    parts
-        .catalog
-        .replace(known.iter().map(Known::row).collect())
-        .map_err(catalog)?;
+    // What cannot be read today is not lost: the catalog says of it what it said before.
+    let unread: BTreeSet<Ulid> = unread.into_iter().collect();
+    let kept: Vec<LogSegmentRow> = (before.into_iter())
+        .filter(|row| unread.contains(&row.id) && !stood_for.contains(&row.id))
+        .collect();
+    let sources: BTreeSet<Ulid> = kept.iter().flat_map(|row| row.sources.iter().copied()).collect();
+    // Files of sources stay until what stands for them can be read.
+    let known: Vec<Known> = (known.into_iter())
+        .filter(|known| !sources.contains(&known.id))
+        .collect();
+    let rows = known.iter().map(Known::row).chain(kept.iter().cloned());
+    parts.catalog.replace(rows.collect()).map_err(catalog)?;
     for id in stood_for {
         files.remove(id).map_err(failed)?;
         rebuilt.removed += 1;
@@ -93,6 +114,7 @@ pub fn rebuild_catalog(config: &Config, parts: &Parts) -> Result<Rebuilt, LakeEr
     rebuilt.segments = known.len() as u64;
     rebuilt.lines = known.iter().map(|known| known.rows).sum();
     rebuilt.bytes = known.iter().map(|known| known.bytes).sum();
+    rebuilt.kept_unread = kept.iter().map(|row| files.place(row.id)).collect();
     rebuilt.damage = damage;
     Ok(rebuilt)
 }

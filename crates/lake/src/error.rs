@@ -37,6 +37,11 @@ pub enum LakeError {
         #[source]
         source: state::Error,
     },
+    /// What became of an earlier change of the catalog is not known, so no other is made.
+    #[error(
+        "it is not known yet whether an earlier change of the catalog of segments was made; it is asked again"
+    )]
+    Unsettled,
     /// What the configuration says of the object store cannot be used.
     #[error("cannot use the object store {url}: {reason}")]
     ObjectStore {
@@ -64,6 +69,11 @@ pub enum LakeError {
 }
 
 impl LakeError {
+    /// Whether the catalog is to blame: what would be tried next would fail as well.
+    pub(crate) fn is_of_catalog(&self) -> bool {
+        matches!(self, Self::Catalog { .. } | Self::Unsettled)
+    }
+
     /// The whole chain in one line, for those who keep only text.
     pub(crate) fn full_text(&self) -> String {
         let mut text = self.to_string();

@@ -39,6 +39,11 @@ pub(crate) trait SegmentFiles: Send + Sync + Debug {
     /// Removes a segment; one that is not there is removed already.
     fn remove(&self, id: Ulid) -> io::Result<()>;
 
+    /// Removes what lies on this machine of a segment that is to be removed, where the rest is elsewhere and may take its time.
+    fn remove_near(&self, _id: Ulid) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Keeps a damaged segment for people, in another place, and tells them where; or why not.
     fn set_aside(&self, id: Ulid) -> Result<String, String>;
 

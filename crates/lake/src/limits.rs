@@ -20,7 +20,7 @@ pub const FILTER_ROWS_MIN: usize = 256;
 pub const PART_BYTES_MAX: usize = 256 << 20;
 /// A segment in a file has at most so many rows.
 pub const ROWS_PER_SEGMENT_MAX: usize = 1 << 28;
-/// So many times [`BATCH_ROWS`] are read before they are asked for.
+/// So many times [`BATCH_ROWS`] or [`BATCH_BYTES`] are read before they are asked for.
 pub const PARCELS_AHEAD: usize = 4;
 /// Lines are handed over so many at a time.
 pub const BATCH_ROWS: usize = 4096;
@@ -36,6 +36,10 @@ pub const ROOM_WAIT_MS: u64 = 10_000;
 pub const MERGED_SEGMENTS: usize = 8;
 /// ... as long as merging it takes at most about so many bytes of memory.
 pub const MERGED_BYTES_MAX: u64 = 128 << 20;
+/// Only lines of one span of time become one segment; so many spans are as long as lines are kept ...
+pub const MERGED_RETENTION_PARTS: i64 = 10;
+/// ... but none is shorter than so many milliseconds.
+pub const MERGED_SPAN_MS_MIN: i64 = 3_600_000;
 /// The answer to a batch is remembered for so many milliseconds.
 pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;
 /// Answers to at most so many batches are remembered.
@@ -78,6 +82,8 @@ pub const OBJECTS_SENT_AT_ONCE: usize = 4;
 pub const RETRY_FIRST_MS: u64 = 500;
 /// ... and after at most so many.
 pub const RETRY_MS_MAX: u64 = 10_000;
+/// A segment that maintenance could not read is left alone for so many milliseconds.
+pub const PASSED_OVER_MS: i64 = 60_000;
 /// So many requests to delete lines may wait to be done.
 pub const DELETIONS_OPEN_MAX: usize = 1000;
 /// How often it is looked whether the lines of streams whose time is over are worth writing their segment again.

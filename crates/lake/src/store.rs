@@ -35,6 +35,7 @@ mod log_number;
 mod maintain;
 mod merge;
 mod open;
+mod passed_over;
 mod read;
 mod read_ahead;
 mod read_segment;
@@ -44,6 +45,7 @@ pub(crate) mod take_in;
 use commit::{Change, Leftover};
 use deletions::Deletions;
 use open::Opening;
+use passed_over::PassedOver;
 use segments::Segments;
 
 /// A store of events in one folder. Cloning shares it.
@@ -76,6 +78,8 @@ struct Inner {
     deletions: Deletions,
     /// When segments were looked into for streams whose time is over.
     looked_for_retention: Mutex<HashMap<ulid::Ulid, i64>>,
+    /// Segments that maintenance could not read.
+    passed_over: PassedOver,
     /// The time of the last maintenance.
     now_ms: AtomicI64,
     /// A change of the catalog of which nobody heard whether it was made.
@@ -207,6 +211,7 @@ impl Lake {
             failing: Mutex::default(),
             deletions,
             looked_for_retention: Mutex::default(),
+            passed_over: PassedOver::default(),
             now_ms: AtomicI64::new(now_ms),
             unsettled: Mutex::default(),
             leftovers: Mutex::default(),

@@ -128,12 +128,41 @@ fn a_file_that_was_announced_and_not_added_goes() {
     on_state(dir.path(), async |state| {
         state.add_log_leftovers(vec![half]).await
     });
+    std::fs::write(dir.path().join("log-before"), "0\n").unwrap();
     let (lake, report, _) = open(dir.path());
     assert_eq!((report.segments, report.damage.len()), (2, 0));
     assert_eq!(counts(&lake).unwrap(), apps(0..2));
     assert!(!path.exists());
     let leftovers = on_state(dir.path(), async |state| state.log_leftovers().await);
     assert_eq!(leftovers, []);
+}
+
+#[test]
+fn a_file_that_only_an_old_catalog_calls_left_over_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 0..2);
+    // As after the database came from a backup that was made before the segment was added.
+    let lost = rows(dir.path())[0].id;
+    on_state(dir.path(), async |state| {
+        let change = LogSegmentChange {
+            gone: vec![lost],
+            ..LogSegmentChange::default()
+        };
+        state.change_log_segments(change).await
+    });
+    let (lake, report, _) = open(dir.path());
+    assert_eq!(counts(&lake).unwrap().len(), 1);
+    assert!(report.damage[0].contains("set aside"), "{:?}", report.damage);
+    let name = format!("{lost}.segment");
+    assert!(dir.path().join("quarantine").join(&name).exists());
+    drop(lake);
+    // Put back it answers.
+    std::fs::rename(
+        dir.path().join("quarantine").join(&name),
+        dir.path().join("segments").join(&name),
+    )
+    .unwrap();
+    assert_eq!(counts(&open(dir.path()).0).unwrap(), apps(0..2));
 }
 
 #[test]
@@ -198,6 +227,26 @@ fn a_segment_of_a_newer_version_stays_where_it_is() {
     assert_eq!(counts(&lake).unwrap(), apps([1]));
     assert!(report.damage[0].contains("version 9"), "{:?}", report.damage);
     assert!(newer.exists());
+}
+
+#[test]
+fn a_rebuilt_catalog_keeps_the_row_of_what_cannot_be_read_now() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 0..2);
+    let before = rows(dir.path());
+    let newer = &files(dir.path())[0];
+    let mut bytes = std::fs::read(newer).unwrap();
+    bytes[7] = 9;
+    std::fs::write(newer, bytes).unwrap();
+    let config = Config {
+        dir: dir.path().to_owned(),
+        ..Config::default()
+    };
+    let parts = Parts::new(support::catalog(dir.path()), Telemetry::default());
+    let rebuilt = lake::doctor::rebuild_catalog(&config, &parts).unwrap();
+    assert_eq!((rebuilt.segments, rebuilt.kept_unread.len()), (1, 1));
+    assert!(!rebuilt.is_whole());
+    assert_eq!(rows(dir.path()), before);
 }
 
 #[test]

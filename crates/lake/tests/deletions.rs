@@ -193,6 +193,31 @@ fn deleted_lines_vanish_at_once_and_leave_the_disk_when_it_is_too_late_to_cancel
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_does_not_keep_lines_in_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lake, _) = open(dir.path(), |_| {});
+    fill(&lake, &[3, 2, 1]);
+    let rows = support::wait(support::state(dir.path()).log_segments()).unwrap();
+    let oldest = rows.iter().min_by_key(|row| row.max_ns).unwrap();
+    let path = dir.path().join(format!("segments/{}.segment", oldest.id));
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Everything but its contents.
+    for byte in &mut bytes[16..usize::try_from(oldest.contents_offset).unwrap()] {
+        *byte ^= 0x55;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    lake.delete(&wanted("cart user=1"), NOW_MS).unwrap();
+    let later_ms = NOW_MS + 25 * HOUR_MS;
+    lake.flush(later_ms).unwrap();
+    // The damaged one is set aside, the request is done in the others.
+    assert!(!path.exists());
+    assert!(lake.damage()[0].contains("set aside"), "{:?}", lake.damage());
+    assert_eq!(counts(&lake), expected([("cart", 14), ("shop", 20)]));
+    let deletions = lake.deletions(TenantId::DEFAULT).unwrap();
+    assert_eq!(deletions[0].finished_ms, Some(later_ms));
+}
+
+#[test]
 fn a_request_that_is_taken_back_deletes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (lake, _) = open(dir.path(), |_| ());
@@ -288,6 +313,38 @@ fn streams_are_kept_for_a_time_of_their_own() {
     lake.flush(NOW_MS + 30 * HOUR_MS).unwrap();
     assert_eq!(counts(&lake), expected([]));
     assert_eq!(rows_on_disk(dir.path()), 0);
+}
+
+#[test]
+fn what_is_over_is_not_seen_and_leaves_the_disk_when_it_is_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lake, _) = open(dir.path(), |config| {
+        config.retention = HumanDuration::from_secs(24 * 3600)
+    });
+    // A segment that reaches from what is nearly over to now.
+    for hours_ago in [20, 1] {
+        lake.append(&batch(hours_ago), NOW_NS).unwrap();
+    }
+    lake.flush(NOW_MS).unwrap();
+    fill(&lake, &[1]);
+    assert_eq!(counts(&lake), expected([("cart", 30), ("shop", 30)]));
+    let later_ms = NOW_MS + 7 * HOUR_MS;
+    lake.maintain(later_ms).unwrap();
+    assert_eq!(counts(&lake), expected([("cart", 20), ("shop", 20)]));
+    lake.flush(later_ms + lake::limits::TRICKLE_WAIT_MS).unwrap();
+    assert_eq!(rows_on_disk(dir.path()), 40);
+}
+
+#[test]
+fn segments_of_times_that_lie_apart_are_not_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lake, _) = open(dir.path(), |config| {
+        config.retention = HumanDuration::from_secs(100 * 3600)
+    });
+    fill(&lake, &[60, 60, 1, 1]);
+    lake.flush(NOW_MS + lake::limits::TRICKLE_WAIT_MS + 1).unwrap();
+    let rows = support::wait(support::state(dir.path()).log_segments()).unwrap();
+    assert_eq!(rows.iter().map(|row| row.rows).collect::<Vec<_>>(), [40, 40]);
 }
 
 #[test]

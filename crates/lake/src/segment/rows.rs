@@ -375,6 +375,11 @@ impl Pairs {
         self.text.len()
     }
 
+    /// Bytes of memory for texts, whether they are in use or not.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Adds a pair, whose value `write` appends.
     fn push(
         &mut self,

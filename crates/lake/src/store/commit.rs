@@ -96,6 +96,13 @@ impl Inner {
 
     /// Makes a change durable, and lets it answer.
     pub(super) fn commit(&self, change: Change) -> Result<(), LakeError> {
+        if self.unsettled.lock().is_some() {
+            // It may be about the same lines.
+            for known in change.added {
+                self.leave_over(known.id, None);
+            }
+            return Err(LakeError::Unsettled);
+        }
         let rows = LogSegmentChange {
             added: change.added.iter().map(|known| known.row()).collect(),
             gone: change.gone.iter().map(|known| known.id).collect(),
@@ -165,7 +172,7 @@ impl Inner {
         }
     }
 
-    fn leave_over(&self, id: Ulid, known: Option<Arc<Known>>) {
+    pub(super) fn leave_over(&self, id: Ulid, known: Option<Arc<Known>>) {
         self.segments.forget(id);
         self.leftovers.lock().push(Leftover { id, known });
     }
@@ -177,10 +184,14 @@ impl Inner {
             return;
         }
         let (mut removed, mut kept) = (Vec::new(), Vec::new());
+        let mut has_failed = false;
         for leftover in all {
             // No new reader comes: it is not among those that answer.
             let is_read = (leftover.known.as_ref()).is_some_and(|known| Arc::strong_count(known) > 1);
-            if is_read {
+            if is_read || (has_failed && !self.files.is_near()) {
+                if !is_read && let Err(error) = self.files.remove_near(leftover.id) {
+                    tracing::warn!(%error, "copy of a file that is left over not removed; it is tried again");
+                }
                 kept.push(leftover);
                 continue;
             }
@@ -191,6 +202,8 @@ impl Inner {
                     tracing::warn!(place, %error, "file that is left over not removed; it is tried again");
                     self.telemetry.maintenance_failures.inc();
                     kept.push(leftover);
+                    // It takes long to find out that what is far away does not answer: once in a turn.
+                    has_failed = true;
                 }
             }
         }

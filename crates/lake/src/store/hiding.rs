@@ -11,7 +11,7 @@ use crate::config::Config;
 /// What hides lines of a tenant.
 pub(super) struct Hiding {
     deletions: Vec<Hider>,
-    /// Streams that are kept for a time of their own, and now in nanoseconds.
+    /// How long streams are kept, and now in nanoseconds, where some lines may be over.
     retention: Option<(Config, i64)>,
     /// The stream that was looked at last, and before which time its lines are over.
     stream: Option<(Labels, i64)>,
@@ -41,8 +41,8 @@ impl Hiding {
             applies: false,
         });
         let deletions: Vec<Hider> = hiders.collect();
-        let retention =
-            (!config.stream_retention.is_empty()).then(|| (config.clone(), now_ms.saturating_mul(1_000_000)));
+        let may_be_over = !config.stream_retention.is_empty() || from_ns < config.oldest_ns(now_ms);
+        let retention = may_be_over.then(|| (config.clone(), now_ms.saturating_mul(1_000_000)));
         (!deletions.is_empty() || retention.is_some()).then_some(Self {
             deletions,
             retention,

@@ -84,6 +84,9 @@ impl Inner {
         self.set_broken_aside()?;
         // What only gives space back comes first: a full disk may be why the rest failed before.
         let expired = self.expire(now_ms);
+        if expired.as_ref().is_err_and(LakeError::is_of_catalog) {
+            return expired;
+        }
         self.remove_leftovers();
         if seals_all || self.is_time_to_seal(now_ms) {
             self.seal(now_ms)?;
@@ -130,7 +133,13 @@ impl Inner {
         let mut result = Ok(());
         for tenants in tenants.chunks(COMMIT_SEGMENTS_MAX) {
             // What is wrong with the lines of some does not keep those of others in memory.
-            result = result.and(self.seal_tenants(tenants, log_before, now_ms));
+            let sealed = self.seal_tenants(tenants, log_before, now_ms);
+            let is_stopped = sealed.as_ref().is_err_and(LakeError::is_of_catalog);
+            result = result.and(sealed);
+            if is_stopped {
+                // Nothing else becomes durable either; and what was not settled must not be written twice.
+                break;
+            }
         }
         result?;
         log_number::keep(&*self.storage, &self.config.dir, log_before)
@@ -183,6 +192,27 @@ impl Inner {
             .into_iter()
             .map(|(labels, pieces)| (Ordered(labels), pieces))
             .collect();
+        let mut written = Vec::new();
+        let result = self.write_streams((tenant, keys), &streams, (id, log_before), now_ms, &mut written);
+        if let Err(error) = result {
+            // All of them or none: the lines stay in memory and are written again.
+            for known in written {
+                self.leave_over(known.id, None);
+            }
+            return Err(error);
+        }
+        Ok(written)
+    }
+
+    /// Writes streams of a tenant, the last segment under a name that is announced already.
+    fn write_streams(
+        &self,
+        (tenant, keys): (TenantId, Vec<(u128, i64)>),
+        streams: &BTreeMap<Ordered<'_>, Vec<&Piece>>,
+        (id, log_before): (Ulid, u64),
+        now_ms: i64,
+        written: &mut Vec<Arc<Known>>,
+    ) -> Result<(), LakeError> {
         let begin = || {
             let mut builder = SegmentBuilder::new(tenant, keys.clone());
             builder.log_before(log_before);
@@ -190,7 +220,6 @@ impl Inner {
         };
         let mut builder = begin();
         let mut label_bytes = 0;
-        let mut written = Vec::new();
         for (Ordered(labels), pieces) in streams {
             label_bytes += labels.heap_bytes();
             if label_bytes > SEGMENT_LABEL_BYTES_MAX {
@@ -198,15 +227,15 @@ impl Inner {
                 label_bytes = labels.heap_bytes();
                 written.push(self.announce_and_publish(full, now_ms)?);
             }
-            builder.begin_stream(labels.clone());
-            let pieces: Vec<Piece> = pieces.into_iter().cloned().collect();
+            builder.begin_stream((*labels).clone());
+            let pieces: Vec<Piece> = pieces.iter().copied().cloned().collect();
             for (at_ns, rows, place) in sorted_rows(&pieces, i64::MIN, i64::MAX) {
                 let row = rows.row(place);
                 builder.push(at_ns, row.line().as_bytes(), row.metadata());
             }
         }
         written.push(self.publish(id, builder)?);
-        Ok(written)
+        Ok(())
     }
 
     /// Leaves those keys that are still looked for.

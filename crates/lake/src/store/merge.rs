@@ -25,22 +25,31 @@ impl Inner {
         let Some(lease) = self.lease(now_ms)? else {
             return Ok(false);
         };
-        let failed = |source| LakeError::ReadSegment { source };
+        let tenant = small.first().map(|known| known.tenant).unwrap_or_default();
+        let min_ns = small.iter().map(|known| known.min_ns).min().unwrap_or_default();
         let merged = (small.iter())
             .map(|known| self.segments.open_once(known))
             .collect::<Result<Vec<_>, _>>()
             .and_then(|opened| {
                 let keep_keys = |tenant, keys: &mut Vec<_>| self.keep_known_keys(tenant, keys, now_ms);
-                merged(&opened, None, keep_keys)
+                // What is over goes; requests to delete are carried out on segments one by one.
+                let of_all = (tenant, min_ns, i64::MAX);
+                let mut hiding = Hiding::of(std::iter::empty(), &self.config, of_all, now_ms);
+                merged(&opened, hiding.as_mut(), keep_keys)
             });
-        let builder = match merged {
-            Ok((builder, _)) => builder,
+        let (builder, rows) = match merged {
+            Ok(merged) => merged,
             Err(error) => {
-                self.set_damaged_aside(small)?;
-                return Err(failed(error));
+                self.pass_over(&small, &error, now_ms)?;
+                // There may be others; but not where it takes long to find out that nothing answers.
+                return Ok(!matches!(error, ReadError::Io { .. }));
             }
         };
-        let added = vec![self.announce_and_publish(builder, now_ms)?];
+        let added = if rows > 0 {
+            vec![self.announce_and_publish(builder, now_ms)?]
+        } else {
+            Vec::new()
+        };
         let count = small.len() as u64;
         for known in &added {
             self.deletions.merged(&small, known.id);
@@ -68,73 +77,77 @@ impl Inner {
         if looked.as_ref().is_some_and(is_known) {
             return None;
         }
-        let found = enough_of_a_size(&segments).or_else(|| trickle(&segments, now_ms));
+        let passed_over = self.passed_over.now(now_ms);
+        let small: Vec<&Arc<Known>> = (segments.iter())
+            .filter(|known| is_small(known) && !passed_over.contains_key(&known.id))
+            .collect();
+        let found = self
+            .enough_of_a_size(&small)
+            .or_else(|| self.trickle(&small, now_ms));
         *looked = found.is_none().then_some((now_ms, changes));
         found
     }
 
-    /// Sets aside those of some segments that cannot be read to their end.
-    fn set_damaged_aside(&self, segments: Vec<Arc<Known>>) -> Result<(), LakeError> {
-        for known in segments {
-            let read =
-                (self.segments.open_once(&known)).and_then(|segment| merged(&[segment], None, |_, _| {}));
-            if let Err(error @ ReadError::Damaged { .. }) = read {
-                self.set_aside(known, &error)?;
+    /// In which span of time the latest line of a segment lies.
+    fn span_of(&self, known: &Known) -> i64 {
+        known.max_ns.div_euclid(self.config.merged_span_ns())
+    }
+
+    /// So many segments of a tenant of about the same size and time: each line is written again a few times in its life, whatever the flow.
+    fn enough_of_a_size(&self, small: &[&Arc<Known>]) -> Option<Vec<Arc<Known>>> {
+        let mut by_size: HashMap<(TenantId, i64, u32), Vec<&Arc<Known>>> = HashMap::new();
+        for known in small {
+            let size = known.weight_bytes().max(1).ilog(MERGED_SEGMENTS as u64);
+            let same = by_size
+                .entry((known.tenant, self.span_of(known), size))
+                .or_default();
+            same.push(known);
+            if same.len() == MERGED_SEGMENTS {
+                return Some(same.iter().map(|known| Arc::clone(known)).collect());
             }
         }
-        Ok(())
+        None
+    }
+
+    /// Segments of a tenant and a span of time that waited for others of their size in vain: those that are there, as long as a larger one is not written again for
+    /// little more.
+    fn trickle(&self, small: &[&Arc<Known>], now_ms: i64) -> Option<Vec<Arc<Known>>> {
+        let since_ms = now_ms.saturating_sub(TRICKLE_WAIT_MS);
+        let waits =
+            |known: &Known| i64::try_from(known.id.timestamp_ms()).is_ok_and(|made_ms| made_ms <= since_ms);
+        let mut by_span: BTreeMap<(TenantId, i64), Vec<&Arc<Known>>> = BTreeMap::new();
+        for known in small.iter().filter(|known| waits(known)) {
+            by_span
+                .entry((known.tenant, self.span_of(known)))
+                .or_default()
+                .push(known);
+        }
+        for mut small in by_span.into_values() {
+            small.sort_by_key(|known| known.weight_bytes());
+            let mut weight = 0;
+            let mut count = 0;
+            for known in &small {
+                let own = known.weight_bytes();
+                let is_worth_it = count == 0 || own <= weight * MERGED_SEGMENTS as u64;
+                if !is_worth_it || weight + own > MERGED_BYTES_MAX {
+                    break;
+                }
+                weight += own;
+                count += 1;
+            }
+            if count > 1 {
+                small.truncate(count);
+                // In the order in which they are held: of equal times the line that came first is first.
+                small.sort_by_key(|known| (known.max_ns, known.id));
+                return Some(small.into_iter().cloned().collect());
+            }
+        }
+        None
     }
 }
 
 fn is_small(known: &Known) -> bool {
     known.weight_bytes().saturating_mul(MERGED_SEGMENTS as u64) <= MERGED_BYTES_MAX
-}
-
-/// So many segments of a tenant of about the same size: each line is written again a few times in its life, whatever the flow.
-fn enough_of_a_size(segments: &[Arc<Known>]) -> Option<Vec<Arc<Known>>> {
-    let mut by_size: HashMap<(TenantId, u32), Vec<&Arc<Known>>> = HashMap::new();
-    for known in segments.iter().filter(|known| is_small(known)) {
-        let size = known.weight_bytes().max(1).ilog(MERGED_SEGMENTS as u64);
-        let same = by_size.entry((known.tenant, size)).or_default();
-        same.push(known);
-        if same.len() == MERGED_SEGMENTS {
-            return Some(same.iter().map(|known| Arc::clone(known)).collect());
-        }
-    }
-    None
-}
-
-/// Segments of a tenant that waited for others of their size in vain: those that are there, as long as a larger one is not written again for
-/// little more.
-fn trickle(segments: &[Arc<Known>], now_ms: i64) -> Option<Vec<Arc<Known>>> {
-    let since_ms = now_ms.saturating_sub(TRICKLE_WAIT_MS);
-    let waits =
-        |known: &Known| i64::try_from(known.id.timestamp_ms()).is_ok_and(|made_ms| made_ms <= since_ms);
-    let mut by_tenant: BTreeMap<TenantId, Vec<&Arc<Known>>> = BTreeMap::new();
-    for known in segments.iter().filter(|known| is_small(known) && waits(known)) {
-        by_tenant.entry(known.tenant).or_default().push(known);
-    }
-    for mut small in by_tenant.into_values() {
-        small.sort_by_key(|known| known.weight_bytes());
-        let mut weight = 0;
-        let mut count = 0;
-        for known in &small {
-            let own = known.weight_bytes();
-            let is_worth_it = count == 0 || own <= weight * MERGED_SEGMENTS as u64;
-            if !is_worth_it || weight + own > MERGED_BYTES_MAX {
-                break;
-            }
-            weight += own;
-            count += 1;
-        }
-        if count > 1 {
-            small.truncate(count);
-            // In the order in which they are held: of equal times the line that came first is first.
-            small.sort_by_key(|known| (known.max_ns, known.id));
-            return Some(small.into_iter().cloned().collect());
-        }
-    }
-    None
 }
 
 /// The lines of some segments of one tenant together, without those that are hidden; and how many they are.

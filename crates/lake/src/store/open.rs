@@ -43,9 +43,9 @@ impl Opening<'_> {
     /// Finds the segments that answer.
     pub(super) fn find_segments(&mut self, now_ms: i64) -> Result<(), LakeError> {
         let failed = |source| LakeError::Catalog { source };
-        self.remove_leftovers()?;
         let rows = self.catalog.segments().map_err(failed)?;
         let mut known: Vec<Known> = rows.into_iter().map(Known::from_row).collect();
+        self.remove_leftovers(&known, now_ms)?;
         // A place far away is listed only where nothing else tells what is there.
         if self.files.is_near() || known.is_empty() {
             self.compare(&mut known, now_ms)?;
@@ -58,23 +58,69 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Removes files that were not finished, or were given up.
-    fn remove_leftovers(&self) -> Result<(), LakeError> {
+    /// Removes files that were not finished, or were given up. Where the catalog is from a backup, one of them may hold lines that
+    /// nothing else has any more: such a file is set aside.
+    fn remove_leftovers(&mut self, known: &[Known], now_ms: i64) -> Result<(), LakeError> {
         let failed = |source| LakeError::Catalog { source };
         let leftovers = self.catalog.leftovers().map_err(failed)?;
-        let is_removed = |id: &Ulid| match self.files.remove(*id) {
-            Ok(()) => true,
+        if leftovers.is_empty() {
+            return Ok(());
+        }
+        let there: BTreeSet<Ulid> = match self.files.list() {
+            Ok(there) => there.into_iter().collect(),
             Err(error) => {
-                let place = self.files.place(*id);
-                tracing::warn!(place, %error, "file that is left over not removed; the next start tries again");
-                false
+                tracing::warn!(%error, "files that are left over not removed; the next start tries again");
+                return Ok(());
             }
         };
-        let removed: Vec<Ulid> = leftovers.into_iter().filter(is_removed).collect();
+        let mut removed = Vec::new();
+        for id in leftovers {
+            let place = self.files.place(id);
+            let is_gone = !there.contains(&id) || self.may_go(id, known, &there, now_ms);
+            if !is_gone {
+                match self.files.set_aside(id) {
+                    Ok(aside) => self.damage(format!(
+                        "{place} was given up or not finished as far as the catalog knows, and nothing else is known to have its lines: \
+                         {aside}; where the catalog came from a backup put the file back and start again, else remove it"
+                    )),
+                    Err(fault) => {
+                        tracing::warn!(place, fault, "file that is left over stays; the next start tries again");
+                        continue;
+                    }
+                }
+            }
+            match self.files.remove(id) {
+                Ok(()) => removed.push(id),
+                Err(error) => {
+                    tracing::warn!(place, %error, "file that is left over not removed; the next start tries again");
+                }
+            }
+        }
         if removed.is_empty() {
             return Ok(());
         }
         self.catalog.forget_leftovers(removed).map_err(failed)
+    }
+
+    /// Whether nothing is lost with a file: it is not whole, its time is over, or segments that are there or the log have its lines.
+    fn may_go(&self, id: Ulid, known: &[Known], there: &BTreeSet<Ulid>, now_ms: i64) -> bool {
+        let mut covered = BTreeSet::new();
+        for known in known.iter().filter(|known| there.contains(&known.id)) {
+            covered.insert(known.id);
+            covered.extend(known.sources.iter().copied());
+        }
+        if covered.contains(&id) {
+            return true;
+        }
+        match Segment::inspect(self.files, id, &self.telemetry.bytes_read) {
+            Ok((found, _)) if found.max_ns < self.config.oldest_ns(now_ms) => true,
+            Ok((found, _)) if found.sources.is_empty() => {
+                // The log goes after this number is kept.
+                found.log_before > log_number::read(&**self.storage, &self.config.dir)
+            }
+            Ok((found, _)) => found.sources.iter().all(|source| covered.contains(source)),
+            Err(error) => matches!(error, ReadError::Damaged { .. }),
+        }
     }
 
     /// Compares the catalog with the files that are there.

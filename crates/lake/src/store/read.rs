@@ -175,6 +175,11 @@ impl Columns {
         self.text.len() + self.pairs.bytes()
     }
 
+    /// Bytes of memory for lines and pairs, whether they are in use or not.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.text.capacity() + self.pairs.heap_bytes()
+    }
+
     /// The row that was appended last is whole.
     pub(super) fn end_row(&mut self, at_ns: i64) {
         self.times_ns.push(at_ns);

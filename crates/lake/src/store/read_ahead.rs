@@ -9,7 +9,7 @@ use model::{Labels, LogFlow, ReadError};
 
 use super::Inner;
 use super::read::{Columns, Reading};
-use crate::limits::{BATCH_ROWS, PARCELS_AHEAD};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, PARCELS_AHEAD};
 use crate::segment::Known;
 
 /// Rows of some streams that are passed on together: passing on costs more than a few rows do.
@@ -17,6 +17,8 @@ use crate::segment::Known;
 struct Parcel {
     streams: Vec<(Labels, Columns)>,
     rows: usize,
+    /// Bytes of their lines and pairs.
+    bytes: usize,
 }
 
 /// Where a reader puts what it read.
@@ -36,9 +38,10 @@ impl Sender<'_> {
             self.spare = self.empty.try_recv().unwrap_or_default();
         }
         self.parcel.rows += columns.times_ns.len();
+        self.parcel.bytes += columns.bytes();
         let full = std::mem::replace(columns, self.spare.pop().unwrap_or_default());
         self.parcel.streams.push((stream.clone(), full));
-        if self.parcel.rows < BATCH_ROWS {
+        if self.parcel.rows < BATCH_ROWS && self.parcel.bytes < BATCH_BYTES {
             return LogFlow::More;
         }
         self.send()
@@ -81,13 +84,18 @@ impl Inner {
                 (read, searched)
             });
             for parcel in next {
+                let mut spare_bytes = 0;
                 let mut emptied = Vec::with_capacity(parcel.streams.len());
                 for (stream, mut columns) in parcel.streams {
                     reading.hand_over(&stream, &mut columns)?;
                     if reading.is_over {
                         break;
                     }
-                    emptied.push(columns);
+                    // What once held long lines is not kept for every short one.
+                    spare_bytes += columns.heap_bytes();
+                    if spare_bytes <= BATCH_BYTES {
+                        emptied.push(columns);
+                    }
                 }
                 if reading.is_over {
                     // The channel goes, and the reader ends when it sends next.

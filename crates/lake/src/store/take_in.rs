@@ -21,6 +21,8 @@ pub(crate) struct TakenIn {
     pub(crate) stood_for: Vec<Ulid>,
     /// Files that cannot be read, for people.
     pub(crate) damage: Vec<String>,
+    /// Those that are neither read nor known to be damaged: the disk or the network failed, or they are of a newer version.
+    pub(crate) unread: Vec<Ulid>,
     /// How many were set aside.
     pub(crate) set_aside: usize,
     /// How many are of a version that this program does not know.
@@ -48,6 +50,7 @@ pub(crate) fn take_in(
                 ));
             }
             Err(error) => {
+                taken_in.unread.push(id);
                 taken_in.of_other_version += usize::from(matches!(error, ReadError::Version { .. }));
                 taken_in
                     .damage
