@@ -113,10 +113,9 @@ impl Follower {
         let entries = std::fs::read_dir(file.path.parent()?).ok()?;
         let paths = entries.flatten().map(|entry| entry.path());
         for path in paths.filter(|path| tracked::may_be_copy(path, &file.path)) {
-            let Ok(opened) = std::fs::File::open(&path) else {
+            let Ok(Some((opened, facts))) = tracked::open_regular(&path) else {
                 continue;
             };
-            let Ok(facts) = opened.metadata() else { continue };
             let found = FileKey::of(&facts);
             let is_new = self.files.get(&found).is_none_or(|known| known.offset == 0);
             if is_new && facts.len() >= file.offset && file.marks.fit(&opened, file.offset).unwrap_or(false) {

@@ -418,3 +418,16 @@ fn folders_that_come_later_are_looked_into() {
     place.until(&["a.log: 1", "b.log: 1", "b.log: 2"]);
     assert!(start.elapsed() < Duration::from_secs(5), "the kernel tells of it");
 }
+
+#[test]
+fn a_pipe_beside_a_log_holds_nothing_up() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    place.write("app.log", "1\n");
+    place.start();
+    place.until(&["app.log: 1"]);
+    let (pipe, mode) = (place.path("app.log.1"), rustix::fs::Mode::from_raw_mode(0o600));
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    // A copy of what it held is looked for.
+    std::fs::write(place.path("app.log"), "2\n3\n").unwrap();
+    place.until(&["app.log: 1", "app.log: 2", "app.log: 3"]);
+}
