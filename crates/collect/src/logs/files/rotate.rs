@@ -73,10 +73,11 @@ impl Follower {
         self.deps.telemetry.truncated.inc();
         let (lag, path) = (file.lag(), file.path.clone());
         let copy = self.copy_of(key);
-        self.settle_copies(key, copy.as_ref().map(|copy| copy.0));
+        let goes_on = self.settle_copies(key, copy.as_ref().map(|copy| copy.0));
         info!(path = %path.display(), has_copy = copy.is_some(), "contents of a log file were replaced");
         match copy {
             Some(copy) => self.go_on_in(key, copy),
+            None if goes_on => {}
             // Nobody knows what it held when it was truncated; this much was seen.
             None => self.count_lost(lag),
         }
@@ -140,7 +141,11 @@ impl Follower {
         let is_named = self.lists.get(list).is_some_and(|list| list.names(&path));
         let known = self.files.entry(key);
         let copy = known.or_insert_with(|| Tracked::new(key, list, path.clone(), origin.clone(), now));
-        copy.place = if is_named { Place::Named } else { Place::Leaving };
+        (copy.place, copy.left_at) = if is_named {
+            (Place::Named, None)
+        } else {
+            (Place::Leaving, Some(now))
+        };
         // They are the lines of the original.
         copy.name = name;
         copy.origin = origin;
@@ -151,33 +156,42 @@ impl Follower {
     }
 
     /// A file is about to lose its contents. Its copies become copies of `next`; where there is none they are read from where it was
-    /// read, and from their beginning where they turn out to hold something else.
-    fn settle_copies(&mut self, of: FileKey, next: Option<FileKey>) {
+    /// read by one of them, and from their beginning where they turn out to hold something else. Tells whether one goes on where it ended.
+    fn settle_copies(&mut self, of: FileKey, next: Option<FileKey>) -> bool {
         let Some(original) = self.files.get(&of) else {
-            return;
+            return false;
         };
+        let mut heir = next;
         let (offset, marks, is_skipping) = (original.offset, original.marks, original.is_skipping);
         for (key, file) in &mut self.files {
             if file.place != Place::CopyOf(of) {
                 continue;
             }
-            let opened = tracked::open(&file.path, *key).ok().flatten();
-            let holds_same = opened.is_some_and(|opened| marks.fit(&opened, offset).unwrap_or(false));
+            // One that is held open may have no name any more.
+            if file.file.is_none() {
+                file.file = tracked::open(&file.path, *key).ok().flatten();
+            }
+            let opened = file.file.as_ref();
+            // It was known as a copy: one that cannot be looked at is not read again from its beginning.
+            let holds_same = opened.is_none_or(|opened| marks.fit(opened, offset).unwrap_or(true));
             file.is_due = true;
-            file.place = match next {
-                Some(next) if holds_same && next != *key => Place::CopyOf(next),
+            file.place = match heir {
+                Some(heir) if holds_same && heir != *key => Place::CopyOf(heir),
+                _ if file.left_at.is_some() => Place::Leaving,
                 _ => Place::Named,
             };
-            if holds_same && next.is_none() {
+            if holds_same && heir.is_none() {
                 file.read_to(offset, marks, is_skipping);
+                heir = file.file.as_ref().map(|_| *key);
             }
         }
+        next.is_none() && heir.is_some()
     }
 
     /// Files that were left long enough are closed and forgotten.
     pub(super) fn let_go(&mut self) {
         let now = self.now();
-        let mut ended = Vec::new();
+        let (mut ended, mut copies) = (Vec::new(), Vec::new());
         for (key, file) in &mut self.files {
             let quiet = now.saturating_sub(file.grew_at);
             match file.place {
@@ -185,12 +199,20 @@ impl Follower {
                 // Once more, so that a last line without an end is taken.
                 Place::Leaving if quiet >= LOG_FLUSH_WAIT && file.lag() > 0 => file.is_due = true,
                 Place::Leaving if quiet >= LOG_LEAVE_WAIT => ended.push(*key),
+                // What it holds is read where it is a copy from.
+                Place::CopyOf(_) if file.left_at.is_some_and(|at| now.saturating_sub(at) >= LOG_LEAVE_WAIT) => {
+                    copies.push(*key);
+                }
                 Place::Named if file.lag() > 0 => {
                     let form = self.lists.get(file.list).and_then(|list| list.form.wait());
                     file.is_due |= form.is_some_and(|wait| quiet >= wait);
                 }
                 _ => {}
             }
+        }
+        for key in copies {
+            self.files.remove(&key);
+            self.is_unsaved = true;
         }
         for key in ended {
             self.settle_copies(key, None);

@@ -85,6 +85,7 @@ impl Follower {
         let Some(file) = self.files.get_mut(&found.key) else {
             return;
         };
+        file.left_at = None;
         if file.place == Place::Leaving {
             file.place = Place::Named;
         }
@@ -126,14 +127,18 @@ impl Follower {
         let Some(file) = self
             .files
             .get_mut(&key)
-            .filter(|file| file.place != Place::Leaving)
+            .filter(|file| file.left_at.is_none())
         else {
             return;
         };
         self.deps.telemetry.rotated.inc();
-        file.place = Place::Leaving;
-        file.grew_at = now;
-        file.is_due = true;
+        file.left_at = Some(now);
+        // Of a copy there is nothing to read as long as the other file holds the same.
+        if !matches!(file.place, Place::CopyOf(_)) {
+            file.place = Place::Leaving;
+            file.grew_at = now;
+            file.is_due = true;
+        }
         self.is_unsaved = true;
         self.hold_open(key);
     }
@@ -178,7 +183,7 @@ impl Follower {
     fn close_one(&mut self) {
         let open = self.files.values_mut().filter(|file| file.file.is_some());
         let idle = open
-            .filter(|file| file.place != Place::Leaving)
+            .filter(|file| file.left_at.is_none())
             .min_by_key(|file| file.grew_at);
         if let Some(file) = idle {
             file.file = None;

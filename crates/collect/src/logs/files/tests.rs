@@ -431,3 +431,31 @@ fn a_pipe_beside_a_log_holds_nothing_up() {
     std::fs::write(place.path("app.log"), "2\n3\n").unwrap();
     place.until(&["app.log: 1", "app.log: 2", "app.log: 3"]);
 }
+
+#[test]
+fn a_copy_that_is_removed_is_not_read_again() {
+    let mut place = Place::new("[{include: ['LOGS/app.log*']}]");
+    place.write("app.log", "1\n2\n");
+    place.start();
+    place.until(&["app.log: 1", "app.log: 2"]);
+    std::fs::copy(place.path("app.log"), place.path("app.log.1")).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    std::fs::remove_file(place.path("app.log.1")).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let rotated = place.telemetry.rotated.get();
+    assert_eq!(rotated, 1);
+    // Files that come and go make it look around again.
+    place.write("app.log.other", "3\n");
+    place.until(&["app.log: 1", "app.log: 2", "app.log.other: 3"]);
+    place.write("x", "");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(place.telemetry.rotated.get(), rotated);
+    // Of a copy without a name, too, what the original holds no more is read.
+    std::fs::write(place.path("app.log"), "").unwrap();
+    place.write("app.log", "4\n");
+    let all = ["app.log: 1", "app.log: 2", "app.log.other: 3", "app.log: 4"];
+    place.until(&all);
+    std::thread::sleep(Duration::from_millis(500));
+    place.until(&all);
+    assert_eq!(place.telemetry.lost.get(), 0);
+}

@@ -37,6 +37,8 @@ pub(super) struct Tracked {
     /// It may hold something new.
     pub(super) is_due: bool,
     pub(super) place: Place,
+    /// Since when no pattern leads to it, by the monotonic clock.
+    pub(super) left_at: Option<Duration>,
 }
 
 /// Whether a file is where it should be.
@@ -46,7 +48,8 @@ pub(super) enum Place {
     Named,
     /// Its name leads elsewhere, or nowhere. What is still written to it is read.
     Leaving,
-    /// It holds what another one holds, of which it is a copy; it is read where the other one ends.
+    /// It holds what another one holds, of which it is a copy; it is read where the other one ends. It stays so when it loses its
+    /// name, so that it is there should the other one be truncated meanwhile.
     CopyOf(FileKey),
 }
 
@@ -67,6 +70,7 @@ impl Tracked {
             grew_at: now,
             is_due: true,
             place: Place::Named,
+            left_at: None,
         }
     }
 
