@@ -78,8 +78,7 @@ impl Follower {
     }
 
     fn due(&self) -> Vec<FileKey> {
-        let is_due = |file: &Tracked| file.is_due && !matches!(file.place, Place::CopyOf(_));
-        let due = self.files.iter().filter(|(_, file)| is_due(file));
+        let due = self.files.iter().filter(|(_, file)| file.is_due);
         due.map(|(key, _)| *key).collect()
     }
 

@@ -11,28 +11,39 @@ use crate::limits::{LOG_FLUSH_WAIT, LOG_LEAVE_WAIT};
 /// How a file is like another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Likeness {
-    /// It holds the same.
+    /// It holds the same, as far as it goes.
     Same,
+    /// It holds something else, or more.
+    Other,
     /// Nobody knows: the other one holds something else by now than what was read of it.
     Replaced,
 }
 
 impl Follower {
     /// Whether a file of which nothing was read yet holds what another one holds, or held: then it is a copy, made before that one is
-    /// truncated, and its lines are known up to where that one was read.
+    /// truncated, and its lines are known up to where that one was read. One that grows is looked at again: files of one program often
+    /// begin alike.
     pub(super) fn is_copy(&mut self, key: FileKey) -> bool {
         let Some(file) = self.files.get(&key).filter(|file| file.offset == 0) else {
             return false;
         };
+        if let Place::CopyOf(of) = file.place {
+            return self.is_copy_still(key, of);
+        }
         let paths = tracked::may_be_copy_of(&file.path).into_iter();
         let others: Vec<FileKey> = paths
             .filter_map(|path| self.by_path.get(&path).copied())
             .collect();
         for other in others.into_iter().filter(|other| *other != key) {
+            let is_read = |other: &Tracked| other.offset > 0 && other.place == Place::Named;
+            if !self.files.get(&other).is_some_and(is_read) {
+                continue;
+            }
             match self.compare(key, other) {
                 Some(Likeness::Same) => {
                     if let Some(file) = self.files.get_mut(&key) {
                         file.place = Place::CopyOf(other);
+                        file.is_due = false;
                     }
                     return true;
                 }
@@ -43,27 +54,59 @@ impl Follower {
                         return true;
                     }
                 }
-                None => {}
+                Some(Likeness::Other) | None => {}
             }
         }
         false
     }
 
-    /// How the contents of a file are like those of another one that was read.
+    /// Whether a copy that has changed is one still.
+    fn is_copy_still(&mut self, key: FileKey, of: FileKey) -> bool {
+        match self.compare(key, of) {
+            Some(Likeness::Other) => {
+                if let Some(file) = self.files.get_mut(&key) {
+                    file.place = if file.left_at.is_some() {
+                        Place::Leaving
+                    } else {
+                        Place::Named
+                    };
+                }
+            }
+            Some(Likeness::Replaced) => self.replaced(of),
+            Some(Likeness::Same) | None => {}
+        }
+        let Some(file) = self.files.get_mut(&key) else {
+            return true;
+        };
+        let is_copy = matches!(file.place, Place::CopyOf(_));
+        file.is_due = !is_copy;
+        is_copy
+    }
+
+    /// How the contents of a file are like those of another one that was read; `None` where they cannot be looked at.
     fn compare(&self, key: FileKey, other: FileKey) -> Option<Likeness> {
         let copy = self.files.get(&key)?.file.as_ref()?;
         let original = self.files.get(&other)?;
-        if original.offset == 0 || original.place != Place::Named {
-            return None;
-        }
         // Of many files not all are held open.
-        let opened = tracked::open(&original.path, other).ok().flatten()?;
-        if !original.marks.fit(&opened, original.offset).unwrap_or(true) {
-            return Some(Likeness::Replaced);
-        }
-        let bytes = copy.metadata().ok()?.len().min(original.offset);
-        let is_same = bytes > 0 && content::are_same(copy, &opened, bytes).unwrap_or(false);
-        is_same.then_some(Likeness::Same)
+        let reopened;
+        let opened = if let Some(opened) = &original.file {
+            opened
+        } else {
+            reopened = tracked::open(&original.path, other).ok().flatten()?;
+            &reopened
+        };
+        // Before the length of the original, which may grow meanwhile.
+        let bytes = copy.metadata().ok()?.len();
+        let is_longer = bytes > opened.metadata().ok()?.len();
+        let is_same = bytes > 0 && !is_longer && content::are_same(copy, opened, bytes).ok()?;
+        // Afterwards: what was truncated meanwhile tells nothing.
+        Some(if !original.marks.fit(opened, original.offset).unwrap_or(true) {
+            Likeness::Replaced
+        } else if is_same {
+            Likeness::Same
+        } else {
+            Likeness::Other
+        })
     }
 
     /// The contents of a file are no longer those that were read: it was truncated, or another one took its number. What was not read

@@ -459,3 +459,23 @@ fn a_copy_that_is_removed_is_not_read_again() {
     place.until(&all);
     assert_eq!(place.telemetry.lost.get(), 0);
 }
+
+#[test]
+fn a_file_that_begins_like_another_one_is_read_as_soon_as_it_differs() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    place.write("app.log", "banner\n1\n");
+    place.start();
+    place.until(&["app.log: banner", "app.log: 1"]);
+    place.write("app-1.log", "banner\n");
+    std::thread::sleep(Duration::from_millis(500));
+    place.write("app-1.log", "2\n");
+    let mut all = vec!["app.log: banner", "app.log: 1", "app-1.log: banner", "app-1.log: 2"];
+    place.until(&all);
+    // The same, and then longer.
+    place.write("app-2.log", "banner\n1\n");
+    std::thread::sleep(Duration::from_millis(500));
+    place.until(&all);
+    place.write("app-2.log", "3\n");
+    all.extend(["app-2.log: banner", "app-2.log: 1", "app-2.log: 3"]);
+    place.until(&all);
+}
