@@ -109,10 +109,8 @@ impl Follower {
         let lists = List::all(config).map_err(|reason| Error::LogLists { reason })?;
         let path = deps.folder.join("log-positions.json");
         let kept = load(&path, &deps)?;
-        let new_lists = lists
-            .iter()
-            .map(|list| !kept.lists.contains(&list.hash()))
-            .collect();
+        let hashes: Vec<u64> = lists.iter().map(List::hash).collect();
+        let new_lists = hashes.iter().map(|hash| !kept.lists.contains(hash)).collect();
         let mut follower = Self {
             new_lists,
             lists,
@@ -121,10 +119,11 @@ impl Follower {
             path,
             files: BTreeMap::new(),
             by_path: HashMap::new(),
-            kept,
             deps,
             is_broken_off: false,
-            is_unsaved: false,
+            // A list that finds no file yet was followed, too: what comes later is no file that was there already.
+            is_unsaved: hashes != kept.lists,
+            kept,
             files_open: 0,
             files_open_max: files_open_max(),
             wants_scan: true,
