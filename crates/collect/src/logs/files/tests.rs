@@ -479,3 +479,57 @@ fn a_file_that_begins_like_another_one_is_read_as_soon_as_it_differs() {
     all.extend(["app-2.log: banner", "app-2.log: 1", "app-2.log: 3"]);
     place.until(&all);
 }
+
+#[test]
+fn a_list_is_known_again_though_it_found_no_file() {
+    let mut place = Place::new("[{include: ['LOGS/*.log'], read_from: end}]");
+    place.start();
+    let kept = place.folder.path().join("data/log-positions.json");
+    let start = Instant::now();
+    while !kept.exists() {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    place.end();
+    place.write("a.log", "1\n");
+    place.start();
+    place.until(&["a.log: 1"]);
+}
+
+#[test]
+fn lines_under_way_of_a_list_that_is_no_more_are_counted() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    place.write("a.log", "1\n2\n");
+    place.shelf.is_closed.store(true, Ordering::SeqCst);
+    place.start();
+    let start = Instant::now();
+    while place.shelf.calls.load(Ordering::SeqCst) == 0 {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    place.end();
+    place.shelf.is_closed.store(false, Ordering::SeqCst);
+    place.config.files.clear();
+    place.start();
+    while place.telemetry.lost.get() != 4 {
+        assert!(start.elapsed() < PATIENCE, "{}", place.telemetry.lost.get());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_stops_nothing() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut place = Place::new("[{include: ['LOGS/app.log']}]");
+    place.write("app.log", "1\n");
+    place.start();
+    place.until(&["app.log: 1"]);
+    place.end();
+    place.write("app.log", "2\n");
+    let odd = place.folder.path().join("logs").join(std::ffi::OsStr::from_bytes(b"app.log.\xff"));
+    std::fs::rename(place.path("app.log"), odd).unwrap();
+    place.start();
+    place.until(&["app.log: 1", "app.log: 2"]);
+    place.write("app.log", "3\n");
+    place.until(&["app.log: 1", "app.log: 2", "app.log: 3"]);
+}
