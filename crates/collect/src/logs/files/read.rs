@@ -130,8 +130,10 @@ impl Follower {
             .form
             .cut(text, file.is_skipping, end, &mut |record| filler.add(&record));
         if cut.consumed == 0 {
+            file.held_since.get_or_insert(now);
             return;
         }
+        file.held_since = None;
         let telemetry = &self.deps.telemetry;
         let added = (batch.rows.line_count() - lines) as u64;
         telemetry.lines.get_or_create(&of(list.source)).inc_by(added);
@@ -278,11 +280,16 @@ fn look(file: &Tracked, window: usize, room: &mut Vec<u8>) -> std::io::Result<Re
 /// What is known about the end of a stretch.
 fn end_of(file: &Tracked, form: &Form, stretch: Stretch, now: Duration) -> End {
     let quiet = now.saturating_sub(file.grew_at);
+    // A container's other stream may go on while one holds a line back; entries of several lines may grow as long as they do.
+    let held = match (form, file.held_since) {
+        (Form::Container, Some(since)) => now.saturating_sub(since),
+        _ => Duration::ZERO,
+    };
     if stretch.is_full {
         End::Full
     } else if file.place == Place::Leaving && quiet >= LOG_FLUSH_WAIT {
         End::Closed
-    } else if form.wait().is_some_and(|wait| quiet >= wait) {
+    } else if form.wait().is_some_and(|wait| quiet >= wait || held >= wait) {
         End::Waited
     } else {
         End::Open

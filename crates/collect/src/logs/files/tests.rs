@@ -533,3 +533,23 @@ fn a_name_that_is_no_text_stops_nothing() {
     place.write("app.log", "3\n");
     place.until(&["app.log: 1", "app.log: 2", "app.log: 3"]);
 }
+
+#[test]
+fn a_line_that_a_container_has_begun_holds_its_other_stream_up_for_a_while_only() {
+    let mut place = Place::new("[{include: ['LOGS/*.log'], format: container}]");
+    place.write("a.log", "2024-05-01T10:00:00Z stdout P begun\n");
+    place.start();
+    let start = Instant::now();
+    let mut written = 0;
+    while place.shelf.lines.lock().is_empty() {
+        assert!(start.elapsed() < PATIENCE);
+        place.write("a.log", "2024-05-01T10:00:01Z stderr F other\n");
+        written += 1;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(start.elapsed() >= crate::limits::LOG_BEGUN_WAIT);
+    place.write("a.log", "2024-05-01T10:00:02Z stdout F  and ended\n");
+    let mut expected = vec!["a.log: begun", "a.log:  and ended"];
+    expected.extend(vec!["a.log: other"; written]);
+    place.until(&expected);
+}

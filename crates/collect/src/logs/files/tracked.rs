@@ -37,6 +37,8 @@ pub(super) struct Tracked {
     /// It may hold something new.
     pub(super) is_due: bool,
     pub(super) place: Place,
+    /// Since when nothing of what lies behind the offset could be taken, by the monotonic clock.
+    pub(super) held_since: Option<Duration>,
     /// Since when no pattern leads to it, by the monotonic clock.
     pub(super) left_at: Option<Duration>,
 }
@@ -70,6 +72,7 @@ impl Tracked {
             grew_at: now,
             is_due: true,
             place: Place::Named,
+            held_since: None,
             left_at: None,
         }
     }
