@@ -60,6 +60,8 @@ pub const LOG_ROUND_LINES_MAX: usize = 1 << 17;
 pub const LOG_ROUND_TEXT_BYTES_MAX: usize = 32 << 20;
 /// The shortest time between two rounds of which the first was not full, so that many small writes become few batches.
 pub const LOG_ROUND_EVERY: Duration = Duration::from_millis(100);
+/// How often files that were left are let go, and gauges brought up to date, while there is more to read than rounds take.
+pub const LOG_SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How often all patterns are looked up again, where the kernel tells of changes ...
 pub const LOG_SCAN_EVERY: Duration = Duration::from_secs(10);
 /// ... and where it does not.

@@ -32,7 +32,7 @@ use tracing::{error, info, warn};
 use super::GathererDeps;
 use super::config::LogsConfig;
 use crate::error::Error;
-use crate::limits::{LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_SCAN_EVERY};
+use crate::limits::{LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_SCAN_EVERY, LOG_SETTLE_EVERY};
 use batch::Batch;
 use list::{FileKey, List};
 use positions::Kept;
@@ -96,6 +96,8 @@ pub(super) struct Follower {
     /// Files have come or gone, as far as the kernel tells.
     wants_scan: bool,
     scanned_at: Duration,
+    /// When files were let go and gauges brought up to date last.
+    settled_at: Duration,
     /// The file that was read last, after which the next round begins.
     last_read: Option<FileKey>,
     /// The time of the last line, so that none is older than the one before.
@@ -128,6 +130,7 @@ impl Follower {
             files_open_max: files_open_max(),
             wants_scan: true,
             scanned_at: Duration::ZERO,
+            settled_at: Duration::ZERO,
             last_read: None,
             last_ns: 0,
             room: Vec::new(),
@@ -159,14 +162,18 @@ impl Follower {
             if self.is_broken_off {
                 return;
             }
+            // Also while there is more to read than rounds take.
+            if round != Round::Full || began.saturating_sub(self.settled_at) >= LOG_SETTLE_EVERY {
+                self.settled_at = began;
+                self.let_go();
+                self.show();
+            }
             if round == Round::Full {
                 continue;
             }
-            self.let_go();
             if self.is_unsaved && round == Round::Nothing {
                 self.save(None);
             }
-            self.show();
             let patience = match round {
                 // Many small writes become one batch; whatever comes meanwhile is told after.
                 Round::Some | Round::Full => {
