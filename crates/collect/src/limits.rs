@@ -76,6 +76,12 @@ pub const LOG_FOLDERS_WATCHED_MAX: usize = 8192;
 pub const LOG_MARK_BYTES: u64 = 1024;
 /// How long a file that is gone from its name is still read after it last grew.
 pub const LOG_LEAVE_WAIT: Duration = Duration::from_mins(1);
+/// How long such a file is looked at after that while it has a name in its folder, in case it is still written to.
+pub const LOG_REST_WAIT: Duration = Duration::from_hours(24);
+/// From so many files on ...
+pub const LOG_FILES_MANY: usize = 1000;
+/// ... this is the shortest time between two rounds: with each it is written down how far all files are read.
+pub const LOG_ROUND_EVERY_OF_MANY: Duration = Duration::from_secs(1);
 /// How long the last line of such a file may lack its end before it is taken as it is.
 pub const LOG_FLUSH_WAIT: Duration = Duration::from_secs(5);
 /// How long the rest of a container's line that is begun is waited for, while lines of its other stream are held, before it is taken as it is.

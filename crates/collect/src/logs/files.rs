@@ -32,7 +32,10 @@ use tracing::{error, info, warn};
 use super::GathererDeps;
 use super::config::LogsConfig;
 use crate::error::Error;
-use crate::limits::{LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_SCAN_EVERY, LOG_SETTLE_EVERY};
+use crate::limits::{
+    LOG_FILES_MANY, LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_ROUND_EVERY_OF_MANY, LOG_SCAN_EVERY,
+    LOG_SETTLE_EVERY,
+};
 use batch::Batch;
 use list::{FileKey, List};
 use positions::Kept;
@@ -177,8 +180,7 @@ impl Follower {
             let patience = match round {
                 // Many small writes become one batch; whatever comes meanwhile is told after.
                 Round::Some | Round::Full => {
-                    let pause = (began + LOG_ROUND_EVERY).saturating_sub(self.now());
-                    std::thread::sleep(pause);
+                    self.pause((began + self.round_every()).saturating_sub(self.now()));
                     continue;
                 }
                 Round::Nothing => self.patience(),
@@ -211,6 +213,15 @@ impl Follower {
             scan
         };
         patience.max(Duration::from_millis(1))
+    }
+
+    /// The time between two rounds that were not full.
+    fn round_every(&self) -> Duration {
+        if self.files.len() < LOG_FILES_MANY {
+            LOG_ROUND_EVERY
+        } else {
+            LOG_ROUND_EVERY_OF_MANY
+        }
     }
 
     /// The time between two scans, as things are.

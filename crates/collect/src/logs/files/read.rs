@@ -121,6 +121,9 @@ impl Follower {
         };
         file.saw(stretch.file_bytes, now);
         file.is_due = false;
+        if file.place == Place::Resting {
+            file.place = Place::Leaving;
+        }
         let end = end_of(file, &list.form, stretch, now);
         let read = self.room.get(..stretch.lead + stretch.bytes).unwrap_or_default();
         let text = read.get(stretch.lead..).unwrap_or_default();
@@ -226,7 +229,7 @@ impl Follower {
     }
 
     /// Waits, unless told to stop.
-    fn pause(&self, pause: Duration) {
+    pub(super) fn pause(&self, pause: Duration) {
         let until = self.now() + pause;
         while !self.stop.is_set() {
             let left = until.saturating_sub(self.now());

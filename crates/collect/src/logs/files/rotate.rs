@@ -6,7 +6,7 @@ use super::Follower;
 use super::content;
 use super::list::FileKey;
 use super::tracked::{self, Place, Tracked};
-use crate::limits::{LOG_FLUSH_WAIT, LOG_LEAVE_WAIT};
+use crate::limits::{LOG_FLUSH_WAIT, LOG_LEAVE_WAIT, LOG_REST_WAIT};
 
 /// How a file is like another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +241,15 @@ impl Follower {
                 Place::Leaving if file.file.is_none() => ended.push(*key),
                 // Once more, so that a last line without an end is taken.
                 Place::Leaving if quiet >= LOG_FLUSH_WAIT && file.lag() > 0 => file.is_due = true,
-                Place::Leaving if quiet >= LOG_LEAVE_WAIT => ended.push(*key),
+                Place::Leaving if quiet >= LOG_LEAVE_WAIT => match file.renamed() {
+                    Some(path) => {
+                        file.path = path;
+                        file.file = None;
+                        file.place = Place::Resting;
+                    }
+                    None => ended.push(*key),
+                },
+                Place::Resting if quiet >= LOG_REST_WAIT => ended.push(*key),
                 // What it holds is read where it is a copy from.
                 Place::CopyOf(_) if file.left_at.is_some_and(|at| now.saturating_sub(at) >= LOG_LEAVE_WAIT) => {
                     copies.push(*key);

@@ -36,6 +36,7 @@ impl Follower {
         for key in gone {
             self.leave(key);
         }
+        self.look_at_resting();
         self.by_path.retain(|_, key| self.files.contains_key(key));
     }
 
@@ -86,7 +87,7 @@ impl Follower {
             return;
         };
         file.left_at = None;
-        if file.place == Place::Leaving {
+        if matches!(file.place, Place::Leaving | Place::Resting) {
             file.place = Place::Named;
         }
         file.saw(found.bytes, now);
@@ -141,6 +142,31 @@ impl Follower {
         }
         self.is_unsaved = true;
         self.hold_open(key);
+    }
+
+    /// What is written to files that were left long ago is read, too.
+    fn look_at_resting(&mut self) {
+        let now = self.now();
+        let mut changed = Vec::new();
+        let resting = self
+            .files
+            .iter_mut()
+            .filter(|(_, file)| file.place == Place::Resting);
+        for (key, file) in resting {
+            let facts = std::fs::metadata(&file.path).ok();
+            let is_there = facts.filter(|facts| FileKey::of(facts) == file.key);
+            if is_there.is_some_and(|facts| facts.len() == file.bytes) {
+                continue;
+            }
+            // It has grown, has another name again, or is gone, which is seen when it is opened.
+            file.place = Place::Leaving;
+            file.grew_at = now;
+            file.is_due = true;
+            changed.push(*key);
+        }
+        for key in changed {
+            self.hold_open(key);
+        }
     }
 
     /// Opens a file where there is room for another one, also under a name that it has got meanwhile in its folder.

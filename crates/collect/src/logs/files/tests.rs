@@ -553,3 +553,41 @@ fn a_line_that_a_container_has_begun_holds_its_other_stream_up_for_a_while_only(
     expected.extend(vec!["a.log: other"; written]);
     place.until(&expected);
 }
+
+#[test]
+fn a_renamed_file_that_rests_is_read_again_when_it_grows() {
+    let place = Place::new("[{include: ['LOGS/app.log']}]");
+    place.write("app.log", "1\n");
+    let shelf: Arc<dyn LogWrite> = Arc::<Shelf>::clone(&place.shelf);
+    let clock = testkit::FakeClock::new(1_714_557_600_000);
+    let deps = GathererDeps {
+        files: Arc::clone(&shelf),
+        journal: shelf,
+        folder: place.folder.path().join("data"),
+        clock: Arc::<testkit::FakeClock>::clone(&clock),
+        telemetry: place.telemetry.clone(),
+    };
+    let mut follower = Follower::open(&place.config, deps, Stop::new().unwrap()).unwrap();
+    let mut step = |wait| {
+        clock.advance(wait);
+        follower.scan();
+        follower.take_notice(&watch::Changes::default());
+        follower.round();
+        follower.let_go();
+        follower.show();
+    };
+    step(Duration::ZERO);
+    place.until(&["app.log: 1"]);
+    place.rename("app.log", "old");
+    step(Duration::from_secs(1));
+    step(crate::limits::LOG_LEAVE_WAIT);
+    step(crate::limits::LOG_LEAVE_WAIT);
+    assert_eq!((place.telemetry.files.get(), place.telemetry.files_open.get()), (1, 0));
+    place.write("old", "2\n");
+    step(Duration::from_secs(600));
+    place.until(&["app.log: 1", "app.log: 2"]);
+    std::fs::remove_file(place.path("old")).unwrap();
+    step(crate::limits::LOG_LEAVE_WAIT);
+    step(crate::limits::LOG_LEAVE_WAIT);
+    assert_eq!((place.telemetry.files.get(), place.telemetry.lost.get()), (0, 0));
+}

@@ -50,6 +50,8 @@ pub(super) enum Place {
     Named,
     /// Its name leads elsewhere, or nowhere. What is still written to it is read.
     Leaving,
+    /// The same, and nothing was written to it for long. It is not held open, and looked at now and then while it exists.
+    Resting,
     /// It holds what another one holds, of which it is a copy; it is read where the other one ends. It stays so when it loses its
     /// name, so that it is there should the other one be truncated meanwhile.
     CopyOf(FileKey),
@@ -115,6 +117,17 @@ impl Tracked {
             Some(opened) if self.marks.fit(&opened, self.offset)? => Ok(Some((path, opened))),
             _ => Ok(None),
         }
+    }
+
+    /// The name that a file which is held open has in its folder now; `None` where it has none.
+    pub(super) fn renamed(&self) -> Option<PathBuf> {
+        let facts = self.file.as_ref()?.metadata().ok()?;
+        if facts.nlink() == 0 {
+            return None;
+        }
+        let is_there = |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|facts| FileKey::of(&facts) == self.key);
+        let same = Some(&self.path).filter(is_there).cloned();
+        same.or_else(|| find_in(self.path.parent()?, self.key))
     }
 
     pub(super) fn kept(&self, open: Option<KeptPart>) -> KeptFile {
