@@ -33,8 +33,8 @@ use super::GathererDeps;
 use super::config::LogsConfig;
 use crate::error::Error;
 use crate::limits::{
-    LOG_FILES_MANY, LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_ROUND_EVERY_OF_MANY, LOG_SCAN_EVERY,
-    LOG_SETTLE_EVERY,
+    LOG_FILES_MANY, LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_ROUND_EVERY_OF_MANY,
+    LOG_SCAN_EVERY, LOG_SETTLE_EVERY,
 };
 use batch::Batch;
 use list::{FileKey, List};

@@ -64,7 +64,10 @@ impl Follower {
             return;
         }
         if !self.track(key, kept) {
-            self.note_gone(kept, "no pattern names a file any more of which lines were under way");
+            self.note_gone(
+                kept,
+                "no pattern names a file any more of which lines were under way",
+            );
             return;
         }
         if !self.holds(key, kept.offset) {

@@ -251,7 +251,11 @@ impl Follower {
                 },
                 Place::Resting if quiet >= LOG_REST_WAIT => ended.push(*key),
                 // What it holds is read where it is a copy from.
-                Place::CopyOf(_) if file.left_at.is_some_and(|at| now.saturating_sub(at) >= LOG_LEAVE_WAIT) => {
+                Place::CopyOf(_)
+                    if file
+                        .left_at
+                        .is_some_and(|at| now.saturating_sub(at) >= LOG_LEAVE_WAIT) =>
+                {
                     copies.push(*key);
                 }
                 Place::Named if file.lag() > 0 => {

@@ -125,11 +125,7 @@ impl Follower {
     /// A file is no longer where it was.
     fn leave(&mut self, key: FileKey) {
         let now = self.now();
-        let Some(file) = self
-            .files
-            .get_mut(&key)
-            .filter(|file| file.left_at.is_none())
-        else {
+        let Some(file) = self.files.get_mut(&key).filter(|file| file.left_at.is_none()) else {
             return;
         };
         self.deps.telemetry.rotated.inc();

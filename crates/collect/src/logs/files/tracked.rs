@@ -125,7 +125,8 @@ impl Tracked {
         if facts.nlink() == 0 {
             return None;
         }
-        let is_there = |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|facts| FileKey::of(&facts) == self.key);
+        let is_there =
+            |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|facts| FileKey::of(&facts) == self.key);
         let same = Some(&self.path).filter(is_there).cloned();
         same.or_else(|| find_in(self.path.parent()?, self.key))
     }
