@@ -137,13 +137,11 @@ impl Follower {
             return;
         }
         file.held_since = None;
-        let telemetry = &self.deps.telemetry;
+        let (telemetry, source) = (&self.deps.telemetry, of(list.source));
         let added = (batch.rows.line_count() - lines) as u64;
-        telemetry.lines.get_or_create(&of(list.source)).inc_by(added);
-        telemetry
-            .bytes
-            .get_or_create(&of(list.source))
-            .inc_by(cut.consumed as u64);
+        telemetry.lines.get_or_create(&source).inc_by(added);
+        let bytes = telemetry.bytes.get_or_create(&source);
+        bytes.inc_by(cut.consumed as u64);
         batch.bytes += cut.consumed as u64;
         batch.parts.push(Part {
             key,

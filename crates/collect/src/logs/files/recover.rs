@@ -16,7 +16,7 @@ use crate::logs::forms::End;
 /// A stretch of a batch has no more bytes than a round, and what lies before it.
 const STRETCH_BYTES_MAX: u64 = 2 * LOG_ROUND_BYTES as u64;
 
-const GONE: &str = "lines that were under way are gone with their file";
+const GONE: &str = "they are gone with their file";
 
 impl Follower {
     /// Takes over what was kept, and hands the last batch over again, made of the same stretches and with the same key.
@@ -64,10 +64,7 @@ impl Follower {
             return;
         }
         if !self.track(key, kept) {
-            self.note_gone(
-                kept,
-                "no pattern names a file any more of which lines were under way",
-            );
+            self.note_gone(kept, "no pattern names the file any more");
             return;
         }
         if !self.holds(key, kept.offset) {
@@ -117,11 +114,11 @@ impl Follower {
     }
 
     /// Says that what was under way is no longer there to be read again; it may have been stored.
-    fn note_gone(&self, kept: &KeptFile, message: &'static str) {
+    fn note_gone(&self, kept: &KeptFile, reason: &'static str) {
         if let Some(open) = kept.open {
             let bytes = open.to.saturating_sub(kept.offset);
             let path = kept.path.display();
-            warn!(%path, bytes, "{message}");
+            warn!(%path, bytes, reason, "lines of a log file that were under way are lost");
             self.count_lost(bytes);
         }
     }
