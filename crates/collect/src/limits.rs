@@ -60,6 +60,8 @@ pub const LOG_ROUND_LINES_MAX: usize = 1 << 17;
 pub const LOG_ROUND_TEXT_BYTES_MAX: usize = 32 << 20;
 /// The shortest time between two rounds of which the first was not full, so that many small writes become few batches.
 pub const LOG_ROUND_EVERY: Duration = Duration::from_millis(100);
+/// How often files that were left are let go, and gauges brought up to date, while there is more to read than rounds take.
+pub const LOG_SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How often all patterns are looked up again, where the kernel tells of changes ...
 pub const LOG_SCAN_EVERY: Duration = Duration::from_secs(10);
 /// ... and where it does not.
@@ -74,8 +76,16 @@ pub const LOG_FOLDERS_WATCHED_MAX: usize = 8192;
 pub const LOG_MARK_BYTES: u64 = 1024;
 /// How long a file that is gone from its name is still read after it last grew.
 pub const LOG_LEAVE_WAIT: Duration = Duration::from_mins(1);
+/// How long such a file is looked at after that while it has a name in its folder, in case it is still written to.
+pub const LOG_REST_WAIT: Duration = Duration::from_hours(24);
+/// From so many files on ...
+pub const LOG_FILES_MANY: usize = 1000;
+/// ... this is the shortest time between two rounds: with each it is written down how far all files are read.
+pub const LOG_ROUND_EVERY_OF_MANY: Duration = Duration::from_secs(1);
 /// How long the last line of such a file may lack its end before it is taken as it is.
 pub const LOG_FLUSH_WAIT: Duration = Duration::from_secs(5);
+/// How long the rest of a container's line that is begun is waited for, while lines of its other stream are held, before it is taken as it is.
+pub const LOG_BEGUN_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of the file that says how far all files are read.
 pub const LOG_POSITIONS_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of a container's `config.v2.json`.

@@ -32,7 +32,10 @@ use tracing::{error, info, warn};
 use super::GathererDeps;
 use super::config::LogsConfig;
 use crate::error::Error;
-use crate::limits::{LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_SCAN_EVERY};
+use crate::limits::{
+    LOG_FILES_MANY, LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_ROUND_EVERY_OF_MANY,
+    LOG_SCAN_EVERY, LOG_SETTLE_EVERY,
+};
 use batch::Batch;
 use list::{FileKey, List};
 use positions::Kept;
@@ -96,6 +99,8 @@ pub(super) struct Follower {
     /// Files have come or gone, as far as the kernel tells.
     wants_scan: bool,
     scanned_at: Duration,
+    /// When files were let go and gauges brought up to date last.
+    settled_at: Duration,
     /// The file that was read last, after which the next round begins.
     last_read: Option<FileKey>,
     /// The time of the last line, so that none is older than the one before.
@@ -109,10 +114,8 @@ impl Follower {
         let lists = List::all(config).map_err(|reason| Error::LogLists { reason })?;
         let path = deps.folder.join("log-positions.json");
         let kept = load(&path, &deps)?;
-        let new_lists = lists
-            .iter()
-            .map(|list| !kept.lists.contains(&list.hash()))
-            .collect();
+        let hashes: Vec<u64> = lists.iter().map(List::hash).collect();
+        let new_lists = hashes.iter().map(|hash| !kept.lists.contains(hash)).collect();
         let mut follower = Self {
             new_lists,
             lists,
@@ -121,14 +124,16 @@ impl Follower {
             path,
             files: BTreeMap::new(),
             by_path: HashMap::new(),
-            kept,
             deps,
             is_broken_off: false,
-            is_unsaved: false,
+            // A list that finds no file yet was followed, too: what comes later is no file that was there already.
+            is_unsaved: hashes != kept.lists,
+            kept,
             files_open: 0,
             files_open_max: files_open_max(),
             wants_scan: true,
             scanned_at: Duration::ZERO,
+            settled_at: Duration::ZERO,
             last_read: None,
             last_ns: 0,
             room: Vec::new(),
@@ -160,19 +165,22 @@ impl Follower {
             if self.is_broken_off {
                 return;
             }
+            // Also while there is more to read than rounds take.
+            if round != Round::Full || began.saturating_sub(self.settled_at) >= LOG_SETTLE_EVERY {
+                self.settled_at = began;
+                self.let_go();
+                self.show();
+            }
             if round == Round::Full {
                 continue;
             }
-            self.let_go();
             if self.is_unsaved && round == Round::Nothing {
                 self.save(None);
             }
-            self.show();
             let patience = match round {
                 // Many small writes become one batch; whatever comes meanwhile is told after.
                 Round::Some | Round::Full => {
-                    let pause = (began + LOG_ROUND_EVERY).saturating_sub(self.now());
-                    std::thread::sleep(pause);
+                    self.pause((began + self.round_every()).saturating_sub(self.now()));
                     continue;
                 }
                 Round::Nothing => self.patience(),
@@ -205,6 +213,15 @@ impl Follower {
             scan
         };
         patience.max(Duration::from_millis(1))
+    }
+
+    /// The time between two rounds that were not full.
+    fn round_every(&self) -> Duration {
+        if self.files.len() < LOG_FILES_MANY {
+            LOG_ROUND_EVERY
+        } else {
+            LOG_ROUND_EVERY_OF_MANY
+        }
     }
 
     /// The time between two scans, as things are.

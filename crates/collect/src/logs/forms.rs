@@ -16,6 +16,7 @@ mod tests;
 use std::borrow::Cow;
 
 use super::config::{Format, LogFiles};
+use crate::limits::LOG_BEGUN_WAIT;
 use multiline::Multiline;
 
 /// How entries are written.
@@ -53,7 +54,7 @@ pub(super) enum End {
     Full,
     /// It is the file's end for now; entries may still grow.
     Open,
-    /// The entry at the end has waited long enough for another line.
+    /// What is begun at the end has waited long enough for what may follow.
     Waited,
     /// Nothing will follow, not even the end of the last line.
     Closed,
@@ -94,11 +95,12 @@ impl Form {
         }
     }
 
-    /// How long an entry at the end of a file waits for another line, if it does.
+    /// How long an entry at the end of a file waits for what may follow, if it does.
     pub(super) fn wait(&self) -> Option<std::time::Duration> {
         match self {
             Self::Multiline(multiline) => Some(multiline.wait),
-            Self::Plain | Self::Container => None,
+            Self::Container => Some(LOG_BEGUN_WAIT),
+            Self::Plain => None,
         }
     }
 

@@ -22,7 +22,7 @@ use stdx::backoff::Backoff;
 use tracing::{debug, error, info, warn};
 
 use super::GathererDeps;
-use super::config::Journald;
+use super::config::{Journald, ReadFrom};
 use super::files::Stop;
 use super::telemetry::{SourceLabel, of};
 use crate::error::Error;
@@ -55,6 +55,8 @@ pub(super) struct Journal {
     path: PathBuf,
     kept: Kept,
     is_unsaved: bool,
+    /// It is not known yet where to begin: the journal was not followed before, and only what is new is wanted.
+    wants_end: bool,
     gathered: Gathered,
 }
 
@@ -76,7 +78,7 @@ impl Journal {
     pub(super) fn open(config: Journald, deps: GathererDeps, stop: Stop) -> Result<Self, Error> {
         let path = deps.folder.join("journal-position.json");
         let kept = match Kept::load(&path) {
-            Ok(kept) => kept.unwrap_or_default(),
+            Ok(kept) => kept,
             Err(fault @ (Error::Positions { .. } | Error::TooLarge { .. })) => {
                 deps.telemetry.count_error(SOURCE, "positions");
                 let aside = deps.folder.join("quarantine");
@@ -84,16 +86,17 @@ impl Journal {
                     .map_err(|source| Error::Keep { source })?;
                 let (aside, fault): (_, &dyn std::error::Error) = (moved.display(), &fault);
                 warn!(%aside, error = fault, "the journal is read anew, it is not known how far it was read");
-                Kept::default()
+                None
             }
             Err(fault) => return Err(fault),
         };
         Ok(Self {
+            wants_end: kept.is_none() && config.read_from == ReadFrom::End,
+            kept: kept.unwrap_or_default(),
             config,
             deps,
             stop,
             path,
-            kept,
             is_unsaved: false,
             gathered: Gathered::default(),
         })
@@ -104,7 +107,15 @@ impl Journal {
         info!("the journal is followed");
         let mut attempt = 0;
         while !self.stop.is_set() {
-            match Process::start(&self.config, self.kept.cursor.as_deref()) {
+            let started = if self.wants_end && !self.begin_at_end() {
+                Err(std::io::Error::other("the end of the journal cannot be found"))
+            } else {
+                Process::follow(&self.config, self.kept.cursor.as_deref())
+            };
+            if self.stop.is_set() {
+                break;
+            }
+            match started {
                 Ok(mut process) => {
                     if self.listen(&mut process) {
                         attempt = 0;
@@ -130,6 +141,41 @@ impl Journal {
         if self.is_unsaved && self.kept.open.is_none() {
             self.save();
         }
+    }
+
+    /// Notes the last entry that there is before any is followed: whatever comes after it is read, whenever the process ends. `false`:
+    /// it cannot be found or kept now.
+    fn begin_at_end(&mut self) -> bool {
+        match self.last_cursor() {
+            // Of an empty journal everything is new: it is kept that there is no entry to go on behind.
+            Ok(cursor) => self.kept.cursor = cursor,
+            Err(error) => {
+                warn!(%error, "the last entry of the journal cannot be looked up");
+                return false;
+            }
+        }
+        let is_kept = !self.stop.is_set() && self.save();
+        self.wants_end = !is_kept;
+        is_kept
+    }
+
+    /// The place of the last entry of the journal; `None` where it has none.
+    fn last_cursor(&self) -> std::io::Result<Option<String>> {
+        let mut process = Process::last(&self.config)?;
+        let mut last = None;
+        while !self.stop.is_set() {
+            let mut line = Vec::new();
+            let heard = process.listen(self.stop.waker(), IDLE, &mut |text| text.clone_into(&mut line))?;
+            if !line.is_empty() {
+                let entry = entry::parse(&line).map_err(std::io::Error::other)?;
+                last = Some(entry.cursor);
+            }
+            if heard.is_over {
+                process.finish()?;
+                break;
+            }
+        }
+        Ok(last)
     }
 
     /// Takes what a process prints until it ends; tells whether anything came.

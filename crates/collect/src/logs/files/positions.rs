@@ -29,8 +29,10 @@ pub(super) struct Kept {
 /// A file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KeptFile {
+    #[serde(with = "name")]
     pub(super) path: PathBuf,
     /// The name that its lines are known by.
+    #[serde(with = "name")]
     pub(super) name: PathBuf,
     pub(super) device: u64,
     pub(super) inode: u64,
@@ -54,6 +56,36 @@ pub(super) struct KeptPart {
     pub(super) marks: Marks,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) is_skipping: bool,
+}
+
+/// A path: text, or its bytes where it is no UTF-8.
+mod name {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Name {
+        Text(PathBuf),
+        Bytes(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => path.as_os_str().as_bytes().serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Ok(match Name::deserialize(deserializer)? {
+            Name::Text(path) => path,
+            Name::Bytes(bytes) => OsString::from_vec(bytes).into(),
+        })
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -124,6 +156,8 @@ fn decode(bytes: &[u8]) -> Result<Kept, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
 
     const FIXTURE: &[u8] = include_bytes!("../../../tests/fixtures/log-positions.1.json");
@@ -135,6 +169,10 @@ mod tests {
         assert_eq!(kept.files[0].open.map(|open| open.to), Some(4096));
         assert!(kept.files[1].is_skipping && kept.files[1].open.is_none());
         assert_eq!(decode(&serde_json::to_vec(&kept).unwrap()).unwrap(), kept);
+        // Any bytes may be a name.
+        let mut odd = kept.clone();
+        odd.files[0].path = std::ffi::OsString::from_vec(b"/l/app.log.\xff".to_vec()).into();
+        assert_eq!(decode(&serde_json::to_vec(&odd).unwrap()).unwrap(), odd);
         assert_ne!(kept.key(7), kept.key(8));
         assert_ne!(kept.key(7), Kept::new(1).key(7));
     }

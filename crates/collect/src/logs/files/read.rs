@@ -78,8 +78,7 @@ impl Follower {
     }
 
     fn due(&self) -> Vec<FileKey> {
-        let is_due = |file: &Tracked| file.is_due && !matches!(file.place, Place::CopyOf(_));
-        let due = self.files.iter().filter(|(_, file)| is_due(file));
+        let due = self.files.iter().filter(|(_, file)| file.is_due);
         due.map(|(key, _)| *key).collect()
     }
 
@@ -122,6 +121,9 @@ impl Follower {
         };
         file.saw(stretch.file_bytes, now);
         file.is_due = false;
+        if file.place == Place::Resting {
+            file.place = Place::Leaving;
+        }
         let end = end_of(file, &list.form, stretch, now);
         let read = self.room.get(..stretch.lead + stretch.bytes).unwrap_or_default();
         let text = read.get(stretch.lead..).unwrap_or_default();
@@ -131,15 +133,15 @@ impl Follower {
             .form
             .cut(text, file.is_skipping, end, &mut |record| filler.add(&record));
         if cut.consumed == 0 {
+            file.held_since.get_or_insert(now);
             return;
         }
-        let telemetry = &self.deps.telemetry;
+        file.held_since = None;
+        let (telemetry, source) = (&self.deps.telemetry, of(list.source));
         let added = (batch.rows.line_count() - lines) as u64;
-        telemetry.lines.get_or_create(&of(list.source)).inc_by(added);
-        telemetry
-            .bytes
-            .get_or_create(&of(list.source))
-            .inc_by(cut.consumed as u64);
+        telemetry.lines.get_or_create(&source).inc_by(added);
+        let bytes = telemetry.bytes.get_or_create(&source);
+        bytes.inc_by(cut.consumed as u64);
         batch.bytes += cut.consumed as u64;
         batch.parts.push(Part {
             key,
@@ -225,7 +227,7 @@ impl Follower {
     }
 
     /// Waits, unless told to stop.
-    fn pause(&self, pause: Duration) {
+    pub(super) fn pause(&self, pause: Duration) {
         let until = self.now() + pause;
         while !self.stop.is_set() {
             let left = until.saturating_sub(self.now());
@@ -279,11 +281,16 @@ fn look(file: &Tracked, window: usize, room: &mut Vec<u8>) -> std::io::Result<Re
 /// What is known about the end of a stretch.
 fn end_of(file: &Tracked, form: &Form, stretch: Stretch, now: Duration) -> End {
     let quiet = now.saturating_sub(file.grew_at);
+    // A container's other stream may go on while one holds a line back; entries of several lines may grow as long as they do.
+    let held = match (form, file.held_since) {
+        (Form::Container, Some(since)) => now.saturating_sub(since),
+        _ => Duration::ZERO,
+    };
     if stretch.is_full {
         End::Full
     } else if file.place == Place::Leaving && quiet >= LOG_FLUSH_WAIT {
         End::Closed
-    } else if form.wait().is_some_and(|wait| quiet >= wait) {
+    } else if form.wait().is_some_and(|wait| quiet >= wait || held >= wait) {
         End::Waited
     } else {
         End::Open

@@ -16,6 +16,8 @@ use crate::logs::forms::End;
 /// A stretch of a batch has no more bytes than a round, and what lies before it.
 const STRETCH_BYTES_MAX: u64 = 2 * LOG_ROUND_BYTES as u64;
 
+const GONE: &str = "they are gone with their file";
+
 impl Follower {
     /// Takes over what was kept, and hands the last batch over again, made of the same stretches and with the same key.
     pub(super) fn recover(&mut self) {
@@ -58,7 +60,11 @@ impl Follower {
             inode: kept.inode,
         };
         // It may be the copy of one that came before, which is read already.
-        if self.files.contains_key(&key) || !self.track(key, kept) {
+        if self.files.contains_key(&key) {
+            return;
+        }
+        if !self.track(key, kept) {
+            self.note_gone(kept, "no pattern names the file any more");
             return;
         }
         if !self.holds(key, kept.offset) {
@@ -71,7 +77,7 @@ impl Follower {
                     self.forget_contents(original);
                 }
                 None => {
-                    self.note_gone(kept);
+                    self.note_gone(kept, GONE);
                     self.forget_contents(original);
                     return;
                 }
@@ -80,7 +86,7 @@ impl Follower {
         if let Some(open) = kept.open.filter(|open| open.to > kept.offset)
             && !self.read_again(key, &open, batch)
         {
-            self.note_gone(kept);
+            self.note_gone(kept, GONE);
             self.forget_contents(key);
         }
     }
@@ -108,11 +114,11 @@ impl Follower {
     }
 
     /// Says that what was under way is no longer there to be read again; it may have been stored.
-    fn note_gone(&self, kept: &KeptFile) {
+    fn note_gone(&self, kept: &KeptFile, reason: &'static str) {
         if let Some(open) = kept.open {
             let bytes = open.to.saturating_sub(kept.offset);
             let path = kept.path.display();
-            warn!(%path, bytes, "lines that were under way are gone with their file");
+            warn!(%path, bytes, reason, "lines of a log file that were under way are lost");
             self.count_lost(bytes);
         }
     }

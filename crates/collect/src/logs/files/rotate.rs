@@ -6,33 +6,44 @@ use super::Follower;
 use super::content;
 use super::list::FileKey;
 use super::tracked::{self, Place, Tracked};
-use crate::limits::{LOG_FLUSH_WAIT, LOG_LEAVE_WAIT};
+use crate::limits::{LOG_FLUSH_WAIT, LOG_LEAVE_WAIT, LOG_REST_WAIT};
 
 /// How a file is like another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Likeness {
-    /// It holds the same.
+    /// It holds the same, as far as it goes.
     Same,
+    /// It holds something else, or more.
+    Other,
     /// Nobody knows: the other one holds something else by now than what was read of it.
     Replaced,
 }
 
 impl Follower {
     /// Whether a file of which nothing was read yet holds what another one holds, or held: then it is a copy, made before that one is
-    /// truncated, and its lines are known up to where that one was read.
+    /// truncated, and its lines are known up to where that one was read. One that grows is looked at again: files of one program often
+    /// begin alike.
     pub(super) fn is_copy(&mut self, key: FileKey) -> bool {
         let Some(file) = self.files.get(&key).filter(|file| file.offset == 0) else {
             return false;
         };
+        if let Place::CopyOf(of) = file.place {
+            return self.is_copy_still(key, of);
+        }
         let paths = tracked::may_be_copy_of(&file.path).into_iter();
         let others: Vec<FileKey> = paths
             .filter_map(|path| self.by_path.get(&path).copied())
             .collect();
         for other in others.into_iter().filter(|other| *other != key) {
+            let is_read = |other: &Tracked| other.offset > 0 && other.place == Place::Named;
+            if !self.files.get(&other).is_some_and(is_read) {
+                continue;
+            }
             match self.compare(key, other) {
                 Some(Likeness::Same) => {
                     if let Some(file) = self.files.get_mut(&key) {
                         file.place = Place::CopyOf(other);
+                        file.is_due = false;
                     }
                     return true;
                 }
@@ -43,27 +54,59 @@ impl Follower {
                         return true;
                     }
                 }
-                None => {}
+                Some(Likeness::Other) | None => {}
             }
         }
         false
     }
 
-    /// How the contents of a file are like those of another one that was read.
+    /// Whether a copy that has changed is one still.
+    fn is_copy_still(&mut self, key: FileKey, of: FileKey) -> bool {
+        match self.compare(key, of) {
+            Some(Likeness::Other) => {
+                if let Some(file) = self.files.get_mut(&key) {
+                    file.place = if file.left_at.is_some() {
+                        Place::Leaving
+                    } else {
+                        Place::Named
+                    };
+                }
+            }
+            Some(Likeness::Replaced) => self.replaced(of),
+            Some(Likeness::Same) | None => {}
+        }
+        let Some(file) = self.files.get_mut(&key) else {
+            return true;
+        };
+        let is_copy = matches!(file.place, Place::CopyOf(_));
+        file.is_due = !is_copy;
+        is_copy
+    }
+
+    /// How the contents of a file are like those of another one that was read; `None` where they cannot be looked at.
     fn compare(&self, key: FileKey, other: FileKey) -> Option<Likeness> {
         let copy = self.files.get(&key)?.file.as_ref()?;
         let original = self.files.get(&other)?;
-        if original.offset == 0 || original.place != Place::Named {
-            return None;
-        }
         // Of many files not all are held open.
-        let opened = tracked::open(&original.path, other).ok().flatten()?;
-        if !original.marks.fit(&opened, original.offset).unwrap_or(true) {
-            return Some(Likeness::Replaced);
-        }
-        let bytes = copy.metadata().ok()?.len().min(original.offset);
-        let is_same = bytes > 0 && content::are_same(copy, &opened, bytes).unwrap_or(false);
-        is_same.then_some(Likeness::Same)
+        let reopened;
+        let opened = if let Some(opened) = &original.file {
+            opened
+        } else {
+            reopened = tracked::open(&original.path, other).ok().flatten()?;
+            &reopened
+        };
+        // Before the length of the original, which may grow meanwhile.
+        let bytes = copy.metadata().ok()?.len();
+        let is_longer = bytes > opened.metadata().ok()?.len();
+        let is_same = bytes > 0 && !is_longer && content::are_same(copy, opened, bytes).ok()?;
+        // Afterwards: what was truncated meanwhile tells nothing.
+        Some(if !original.marks.fit(opened, original.offset).unwrap_or(true) {
+            Likeness::Replaced
+        } else if is_same {
+            Likeness::Same
+        } else {
+            Likeness::Other
+        })
     }
 
     /// The contents of a file are no longer those that were read: it was truncated, or another one took its number. What was not read
@@ -73,10 +116,11 @@ impl Follower {
         self.deps.telemetry.truncated.inc();
         let (lag, path) = (file.lag(), file.path.clone());
         let copy = self.copy_of(key);
-        self.settle_copies(key, copy.as_ref().map(|copy| copy.0));
+        let goes_on = self.settle_copies(key, copy.as_ref().map(|copy| copy.0));
         info!(path = %path.display(), has_copy = copy.is_some(), "contents of a log file were replaced");
         match copy {
             Some(copy) => self.go_on_in(key, copy),
+            None if goes_on => {}
             // Nobody knows what it held when it was truncated; this much was seen.
             None => self.count_lost(lag),
         }
@@ -113,10 +157,9 @@ impl Follower {
         let entries = std::fs::read_dir(file.path.parent()?).ok()?;
         let paths = entries.flatten().map(|entry| entry.path());
         for path in paths.filter(|path| tracked::may_be_copy(path, &file.path)) {
-            let Ok(opened) = std::fs::File::open(&path) else {
+            let Ok(Some((opened, facts))) = tracked::open_regular(&path) else {
                 continue;
             };
-            let Ok(facts) = opened.metadata() else { continue };
             let found = FileKey::of(&facts);
             let is_new = self.files.get(&found).is_none_or(|known| known.offset == 0);
             if is_new && facts.len() >= file.offset && file.marks.fit(&opened, file.offset).unwrap_or(false) {
@@ -141,7 +184,11 @@ impl Follower {
         let is_named = self.lists.get(list).is_some_and(|list| list.names(&path));
         let known = self.files.entry(key);
         let copy = known.or_insert_with(|| Tracked::new(key, list, path.clone(), origin.clone(), now));
-        copy.place = if is_named { Place::Named } else { Place::Leaving };
+        (copy.place, copy.left_at) = if is_named {
+            (Place::Named, None)
+        } else {
+            (Place::Leaving, Some(now))
+        };
         // They are the lines of the original.
         copy.name = name;
         copy.origin = origin;
@@ -152,46 +199,75 @@ impl Follower {
     }
 
     /// A file is about to lose its contents. Its copies become copies of `next`; where there is none they are read from where it was
-    /// read, and from their beginning where they turn out to hold something else.
-    fn settle_copies(&mut self, of: FileKey, next: Option<FileKey>) {
+    /// read by one of them, and from their beginning where they turn out to hold something else. Tells whether one goes on where it ended.
+    fn settle_copies(&mut self, of: FileKey, next: Option<FileKey>) -> bool {
         let Some(original) = self.files.get(&of) else {
-            return;
+            return false;
         };
+        let mut heir = next;
         let (offset, marks, is_skipping) = (original.offset, original.marks, original.is_skipping);
         for (key, file) in &mut self.files {
             if file.place != Place::CopyOf(of) {
                 continue;
             }
-            let opened = tracked::open(&file.path, *key).ok().flatten();
-            let holds_same = opened.is_some_and(|opened| marks.fit(&opened, offset).unwrap_or(false));
+            // One that is held open may have no name any more.
+            if file.file.is_none() {
+                file.file = tracked::open(&file.path, *key).ok().flatten();
+            }
+            let opened = file.file.as_ref();
+            // It was known as a copy: one that cannot be looked at is not read again from its beginning.
+            let holds_same = opened.is_none_or(|opened| marks.fit(opened, offset).unwrap_or(true));
             file.is_due = true;
-            file.place = match next {
-                Some(next) if holds_same && next != *key => Place::CopyOf(next),
+            file.place = match heir {
+                Some(heir) if holds_same && heir != *key => Place::CopyOf(heir),
+                _ if file.left_at.is_some() => Place::Leaving,
                 _ => Place::Named,
             };
-            if holds_same && next.is_none() {
+            if holds_same && heir.is_none() {
                 file.read_to(offset, marks, is_skipping);
+                heir = file.file.as_ref().map(|_| *key);
             }
         }
+        next.is_none() && heir.is_some()
     }
 
     /// Files that were left long enough are closed and forgotten.
     pub(super) fn let_go(&mut self) {
         let now = self.now();
-        let mut ended = Vec::new();
+        let (mut ended, mut copies) = (Vec::new(), Vec::new());
         for (key, file) in &mut self.files {
             let quiet = now.saturating_sub(file.grew_at);
             match file.place {
                 Place::Leaving if file.file.is_none() => ended.push(*key),
                 // Once more, so that a last line without an end is taken.
                 Place::Leaving if quiet >= LOG_FLUSH_WAIT && file.lag() > 0 => file.is_due = true,
-                Place::Leaving if quiet >= LOG_LEAVE_WAIT => ended.push(*key),
+                Place::Leaving if quiet >= LOG_LEAVE_WAIT => match file.renamed() {
+                    Some(path) => {
+                        file.path = path;
+                        file.file = None;
+                        file.place = Place::Resting;
+                    }
+                    None => ended.push(*key),
+                },
+                Place::Resting if quiet >= LOG_REST_WAIT => ended.push(*key),
+                // What it holds is read where it is a copy from.
+                Place::CopyOf(_)
+                    if file
+                        .left_at
+                        .is_some_and(|at| now.saturating_sub(at) >= LOG_LEAVE_WAIT) =>
+                {
+                    copies.push(*key);
+                }
                 Place::Named if file.lag() > 0 => {
                     let form = self.lists.get(file.list).and_then(|list| list.form.wait());
                     file.is_due |= form.is_some_and(|wait| quiet >= wait);
                 }
                 _ => {}
             }
+        }
+        for key in copies {
+            self.files.remove(&key);
+            self.is_unsaved = true;
         }
         for key in ended {
             self.settle_copies(key, None);

@@ -36,6 +36,7 @@ impl Follower {
         for key in gone {
             self.leave(key);
         }
+        self.look_at_resting();
         self.by_path.retain(|_, key| self.files.contains_key(key));
     }
 
@@ -85,7 +86,8 @@ impl Follower {
         let Some(file) = self.files.get_mut(&found.key) else {
             return;
         };
-        if file.place == Place::Leaving {
+        file.left_at = None;
+        if matches!(file.place, Place::Leaving | Place::Resting) {
             file.place = Place::Named;
         }
         file.saw(found.bytes, now);
@@ -123,19 +125,44 @@ impl Follower {
     /// A file is no longer where it was.
     fn leave(&mut self, key: FileKey) {
         let now = self.now();
-        let Some(file) = self
-            .files
-            .get_mut(&key)
-            .filter(|file| file.place != Place::Leaving)
-        else {
+        let Some(file) = self.files.get_mut(&key).filter(|file| file.left_at.is_none()) else {
             return;
         };
         self.deps.telemetry.rotated.inc();
-        file.place = Place::Leaving;
-        file.grew_at = now;
-        file.is_due = true;
+        file.left_at = Some(now);
+        // Of a copy there is nothing to read as long as the other file holds the same.
+        if !matches!(file.place, Place::CopyOf(_)) {
+            file.place = Place::Leaving;
+            file.grew_at = now;
+            file.is_due = true;
+        }
         self.is_unsaved = true;
         self.hold_open(key);
+    }
+
+    /// What is written to files that were left long ago is read, too.
+    fn look_at_resting(&mut self) {
+        let now = self.now();
+        let mut changed = Vec::new();
+        let resting = self
+            .files
+            .iter_mut()
+            .filter(|(_, file)| file.place == Place::Resting);
+        for (key, file) in resting {
+            let facts = std::fs::metadata(&file.path).ok();
+            let is_there = facts.filter(|facts| FileKey::of(facts) == file.key);
+            if is_there.is_some_and(|facts| facts.len() == file.bytes) {
+                continue;
+            }
+            // It has grown, has another name again, or is gone, which is seen when it is opened.
+            file.place = Place::Leaving;
+            file.grew_at = now;
+            file.is_due = true;
+            changed.push(*key);
+        }
+        for key in changed {
+            self.hold_open(key);
+        }
     }
 
     /// Opens a file where there is room for another one, also under a name that it has got meanwhile in its folder.
@@ -178,7 +205,7 @@ impl Follower {
     fn close_one(&mut self) {
         let open = self.files.values_mut().filter(|file| file.file.is_some());
         let idle = open
-            .filter(|file| file.place != Place::Leaving)
+            .filter(|file| file.left_at.is_none())
             .min_by_key(|file| file.grew_at);
         if let Some(file) = idle {
             file.file = None;

@@ -418,3 +418,188 @@ fn folders_that_come_later_are_looked_into() {
     place.until(&["a.log: 1", "b.log: 1", "b.log: 2"]);
     assert!(start.elapsed() < Duration::from_secs(5), "the kernel tells of it");
 }
+
+#[test]
+fn a_pipe_beside_a_log_holds_nothing_up() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    place.write("app.log", "1\n");
+    place.start();
+    place.until(&["app.log: 1"]);
+    let (pipe, mode) = (place.path("app.log.1"), rustix::fs::Mode::from_raw_mode(0o600));
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    // A copy of what it held is looked for.
+    std::fs::write(place.path("app.log"), "2\n3\n").unwrap();
+    place.until(&["app.log: 1", "app.log: 2", "app.log: 3"]);
+}
+
+#[test]
+fn a_copy_that_is_removed_is_not_read_again() {
+    let mut place = Place::new("[{include: ['LOGS/app.log*']}]");
+    place.write("app.log", "1\n2\n");
+    place.start();
+    place.until(&["app.log: 1", "app.log: 2"]);
+    std::fs::copy(place.path("app.log"), place.path("app.log.1")).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    std::fs::remove_file(place.path("app.log.1")).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let rotated = place.telemetry.rotated.get();
+    assert_eq!(rotated, 1);
+    // Files that come and go make it look around again.
+    place.write("app.log.other", "3\n");
+    place.until(&["app.log: 1", "app.log: 2", "app.log.other: 3"]);
+    place.write("x", "");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(place.telemetry.rotated.get(), rotated);
+    // Of a copy without a name, too, what the original holds no more is read.
+    std::fs::write(place.path("app.log"), "").unwrap();
+    place.write("app.log", "4\n");
+    let all = ["app.log: 1", "app.log: 2", "app.log.other: 3", "app.log: 4"];
+    place.until(&all);
+    std::thread::sleep(Duration::from_millis(500));
+    place.until(&all);
+    assert_eq!(place.telemetry.lost.get(), 0);
+}
+
+#[test]
+fn a_file_that_begins_like_another_one_is_read_as_soon_as_it_differs() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    place.write("app.log", "banner\n1\n");
+    place.start();
+    place.until(&["app.log: banner", "app.log: 1"]);
+    place.write("app-1.log", "banner\n");
+    std::thread::sleep(Duration::from_millis(500));
+    place.write("app-1.log", "2\n");
+    let mut all = vec![
+        "app.log: banner",
+        "app.log: 1",
+        "app-1.log: banner",
+        "app-1.log: 2",
+    ];
+    place.until(&all);
+    // The same, and then longer.
+    place.write("app-2.log", "banner\n1\n");
+    std::thread::sleep(Duration::from_millis(500));
+    place.until(&all);
+    place.write("app-2.log", "3\n");
+    all.extend(["app-2.log: banner", "app-2.log: 1", "app-2.log: 3"]);
+    place.until(&all);
+}
+
+#[test]
+fn a_list_is_known_again_though_it_found_no_file() {
+    let mut place = Place::new("[{include: ['LOGS/*.log'], read_from: end}]");
+    place.start();
+    let kept = place.folder.path().join("data/log-positions.json");
+    let start = Instant::now();
+    while !kept.exists() {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    place.end();
+    place.write("a.log", "1\n");
+    place.start();
+    place.until(&["a.log: 1"]);
+}
+
+#[test]
+fn lines_under_way_of_a_list_that_is_no_more_are_counted() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    place.write("a.log", "1\n2\n");
+    place.shelf.is_closed.store(true, Ordering::SeqCst);
+    place.start();
+    let start = Instant::now();
+    while place.shelf.calls.load(Ordering::SeqCst) == 0 {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    place.end();
+    place.shelf.is_closed.store(false, Ordering::SeqCst);
+    place.config.files.clear();
+    place.start();
+    while place.telemetry.lost.get() != 4 {
+        assert!(start.elapsed() < PATIENCE, "{}", place.telemetry.lost.get());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_stops_nothing() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut place = Place::new("[{include: ['LOGS/app.log']}]");
+    place.write("app.log", "1\n");
+    place.start();
+    place.until(&["app.log: 1"]);
+    place.end();
+    place.write("app.log", "2\n");
+    let odd = place
+        .folder
+        .path()
+        .join("logs")
+        .join(std::ffi::OsStr::from_bytes(b"app.log.\xff"));
+    std::fs::rename(place.path("app.log"), odd).unwrap();
+    place.start();
+    place.until(&["app.log: 1", "app.log: 2"]);
+    place.write("app.log", "3\n");
+    place.until(&["app.log: 1", "app.log: 2", "app.log: 3"]);
+}
+
+#[test]
+fn a_line_that_a_container_has_begun_holds_its_other_stream_up_for_a_while_only() {
+    let mut place = Place::new("[{include: ['LOGS/*.log'], format: container}]");
+    place.write("a.log", "2024-05-01T10:00:00Z stdout P begun\n");
+    place.start();
+    let start = Instant::now();
+    let mut written = 0;
+    while place.shelf.lines.lock().is_empty() {
+        assert!(start.elapsed() < PATIENCE);
+        place.write("a.log", "2024-05-01T10:00:01Z stderr F other\n");
+        written += 1;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(start.elapsed() >= crate::limits::LOG_BEGUN_WAIT);
+    place.write("a.log", "2024-05-01T10:00:02Z stdout F  and ended\n");
+    let mut expected = vec!["a.log: begun", "a.log:  and ended"];
+    expected.extend(vec!["a.log: other"; written]);
+    place.until(&expected);
+}
+
+#[test]
+fn a_renamed_file_that_rests_is_read_again_when_it_grows() {
+    let place = Place::new("[{include: ['LOGS/app.log']}]");
+    place.write("app.log", "1\n");
+    let shelf: Arc<dyn LogWrite> = Arc::<Shelf>::clone(&place.shelf);
+    let clock = testkit::FakeClock::new(1_714_557_600_000);
+    let deps = GathererDeps {
+        files: Arc::clone(&shelf),
+        journal: shelf,
+        folder: place.folder.path().join("data"),
+        clock: Arc::<testkit::FakeClock>::clone(&clock),
+        telemetry: place.telemetry.clone(),
+    };
+    let mut follower = Follower::open(&place.config, deps, Stop::new().unwrap()).unwrap();
+    let mut step = |wait| {
+        clock.advance(wait);
+        follower.scan();
+        follower.take_notice(&watch::Changes::default());
+        follower.round();
+        follower.let_go();
+        follower.show();
+    };
+    step(Duration::ZERO);
+    place.until(&["app.log: 1"]);
+    place.rename("app.log", "old");
+    step(Duration::from_secs(1));
+    step(crate::limits::LOG_LEAVE_WAIT);
+    step(crate::limits::LOG_LEAVE_WAIT);
+    assert_eq!(
+        (place.telemetry.files.get(), place.telemetry.files_open.get()),
+        (1, 0)
+    );
+    place.write("old", "2\n");
+    step(Duration::from_mins(10));
+    place.until(&["app.log: 1", "app.log: 2"]);
+    std::fs::remove_file(place.path("old")).unwrap();
+    step(crate::limits::LOG_LEAVE_WAIT);
+    step(crate::limits::LOG_LEAVE_WAIT);
+    assert_eq!((place.telemetry.files.get(), place.telemetry.lost.get()), (0, 0));
+}

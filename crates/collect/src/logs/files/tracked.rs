@@ -1,9 +1,11 @@
 //! A file that is followed: how far it was read, whether its name still leads to it.
 
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::fs::OFlags;
 
 use super::content::Marks;
 use super::list::FileKey;
@@ -35,6 +37,10 @@ pub(super) struct Tracked {
     /// It may hold something new.
     pub(super) is_due: bool,
     pub(super) place: Place,
+    /// Since when nothing of what lies behind the offset could be taken, by the monotonic clock.
+    pub(super) held_since: Option<Duration>,
+    /// Since when no pattern leads to it, by the monotonic clock.
+    pub(super) left_at: Option<Duration>,
 }
 
 /// Whether a file is where it should be.
@@ -44,7 +50,10 @@ pub(super) enum Place {
     Named,
     /// Its name leads elsewhere, or nowhere. What is still written to it is read.
     Leaving,
-    /// It holds what another one holds, of which it is a copy; it is read where the other one ends.
+    /// The same, and nothing was written to it for long. It is not held open, and looked at now and then while it exists.
+    Resting,
+    /// It holds what another one holds, of which it is a copy; it is read where the other one ends. It stays so when it loses its
+    /// name, so that it is there should the other one be truncated meanwhile.
     CopyOf(FileKey),
 }
 
@@ -65,6 +74,8 @@ impl Tracked {
             grew_at: now,
             is_due: true,
             place: Place::Named,
+            held_since: None,
+            left_at: None,
         }
     }
 
@@ -108,6 +119,18 @@ impl Tracked {
         }
     }
 
+    /// The name that a file which is held open has in its folder now; `None` where it has none.
+    pub(super) fn renamed(&self) -> Option<PathBuf> {
+        let facts = self.file.as_ref()?.metadata().ok()?;
+        if facts.nlink() == 0 {
+            return None;
+        }
+        let is_there =
+            |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|facts| FileKey::of(&facts) == self.key);
+        let same = Some(&self.path).filter(is_there).cloned();
+        same.or_else(|| find_in(self.path.parent()?, self.key))
+    }
+
     pub(super) fn kept(&self, open: Option<KeptPart>) -> KeptFile {
         KeptFile {
             path: self.path.clone(),
@@ -124,12 +147,33 @@ impl Tracked {
 
 /// Opens a file if the name still leads to it. `Ok(None)`: it leads elsewhere.
 pub(super) fn open(path: &Path, key: FileKey) -> std::io::Result<Option<File>> {
-    let file = match File::open(path) {
+    let opened = open_regular(path)?;
+    Ok(opened.and_then(|(file, facts)| (FileKey::of(&facts) == key).then_some(file)))
+}
+
+/// Opens what a name leads to now. `Ok(None)`: nothing, or what is no regular file.
+pub(super) fn open_regular(path: &Path) -> std::io::Result<Option<(File, Metadata)>> {
+    let is_none = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    // To open a pipe or a device may do something to it: that is looked at first.
+    match std::fs::metadata(path) {
+        Ok(facts) if facts.is_file() => {}
+        Ok(_) => return Ok(None),
+        Err(error) if is_none(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    // The name may lead to a pipe by now, and whoever opens one waits for its writer.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path);
+    let file = match opened {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_none(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
-    Ok((FileKey::of(&file.metadata()?) == key).then_some(file))
+    let facts = file.metadata()?;
+    Ok(facts.is_file().then_some((file, facts)))
 }
 
 /// The name under which a file lies in a folder now, if it is there.
@@ -221,5 +265,22 @@ mod tests {
         assert!(open(&old, key).unwrap().is_none());
         assert_eq!(find_in(folder.path(), key), Some(new));
         assert_eq!(find_in(&folder.path().join("none"), key), None);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_opened_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("app.log.1");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        assert!(open_regular(&pipe).unwrap().is_none());
+        assert!(open_regular(folder.path()).unwrap().is_none());
+        assert!(open_regular(&folder.path().join("none")).unwrap().is_none());
     }
 }

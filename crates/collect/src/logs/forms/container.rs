@@ -243,10 +243,11 @@ pub(super) fn cut(window: &[u8], end: End, take: &mut Take<'_>) -> Cut {
     }
     // A line that was begun is not waited for where nothing comes, or where nothing else would fit.
     let is_stuck = end == End::Full && consumed == 0;
-    if end == End::Closed || is_stuck || (joiner.is_idle() && joiner.held.is_empty()) {
+    let is_over = matches!(end, End::Waited | End::Closed);
+    if is_over || is_stuck || (joiner.is_idle() && joiner.held.is_empty()) {
         let held: Vec<Record<'static>> = joiner.held.drain(..).collect();
         for mut record in joiner.break_off() {
-            record.is_cut |= is_stuck;
+            record.is_cut |= is_stuck || end == End::Waited;
             take(record);
         }
         for record in held {

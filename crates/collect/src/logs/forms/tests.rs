@@ -142,6 +142,7 @@ fn a_line_that_never_ends_does_not_hold_up_the_other_stream() {
     };
     assert_eq!(cut(End::Open), (0, 0));
     assert_eq!(cut(End::Full), (file.len(), 11));
+    assert_eq!(cut(End::Waited), (file.len(), 11));
 }
 
 #[test]

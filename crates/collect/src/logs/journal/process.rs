@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::super::config::{Journald, ReadFrom};
+use super::super::config::Journald;
 use super::super::files::Waker;
 use crate::limits::JOURNAL_ENTRY_BYTES_MAX;
 
@@ -38,15 +38,23 @@ pub(super) struct Heard {
 }
 
 impl Process {
-    /// Starts it behind an entry, or where the configuration says.
-    pub(super) fn start(config: &Journald, after: Option<&str>) -> std::io::Result<Self> {
+    /// Starts it behind an entry, or at the journal's beginning.
+    pub(super) fn follow(config: &Journald, after: Option<&str>) -> std::io::Result<Self> {
         let mut command = Command::new(&config.journalctl);
-        command.args(["--output=json", "--follow", "--all", "--quiet", "--no-pager"]);
-        match (after, config.read_from) {
-            (Some(cursor), _) => command.args(["--no-tail", &format!("--after-cursor={cursor}")]),
-            (None, ReadFrom::Beginning) => command.arg("--no-tail"),
-            (None, ReadFrom::End) => command.arg("--lines=0"),
-        };
+        command.args(["--all", "--follow", "--no-tail"]);
+        command.args(after.map(|cursor| format!("--after-cursor={cursor}")));
+        Self::start(command, config)
+    }
+
+    /// Starts one that prints where the last entry is that there is, and ends.
+    pub(super) fn last(config: &Journald) -> std::io::Result<Self> {
+        let mut command = Command::new(&config.journalctl);
+        command.args(["--lines=1", "--output-fields=PRIORITY"]);
+        Self::start(command, config)
+    }
+
+    fn start(mut command: Command, config: &Journald) -> std::io::Result<Self> {
+        command.args(["--output=json", "--quiet", "--no-pager"]);
         command.args(
             config
                 .directory
@@ -151,6 +159,21 @@ impl Process {
             self.read.clear();
         }
         Ok(heard)
+    }
+
+    /// Waits for one that has printed everything; what it said where it failed, in one line.
+    pub(super) fn finish(&mut self) -> std::io::Result<()> {
+        // It may have said something that was not listened to before its end was seen.
+        let mut rest = Vec::new();
+        let complaints = &mut self.complaints;
+        complaints.take(SAID_BYTES_MAX as u64).read_to_end(&mut rest)?;
+        self.said.extend(rest);
+        let status = self.child.wait()?;
+        // Some versions fail, and say nothing, where there is no entry.
+        if status.success() || self.said.is_empty() {
+            return Ok(());
+        }
+        Err(std::io::Error::other(self.end()))
     }
 
     /// Ends it; what it said last, in one line.

@@ -99,6 +99,7 @@ struct Place {
     folder: tempfile::TempDir,
     shelf: Arc<Shelf>,
     telemetry: LogsTelemetry,
+    read_from: ReadFrom,
     running: Option<(Stop, JoinHandle<()>)>,
 }
 
@@ -111,6 +112,7 @@ impl Place {
             folder,
             shelf: Arc::default(),
             telemetry: LogsTelemetry::default(),
+            read_from: ReadFrom::Beginning,
             running: None,
         }
     }
@@ -134,6 +136,7 @@ impl Place {
             directory: Some(self.journal().display().to_string()),
             units: vec!["shop.service".to_owned()],
             matches: vec!["PRIORITY=3".to_owned()],
+            read_from: self.read_from,
             ..Journald::default()
         };
         let stop = Stop::new().unwrap();
@@ -150,7 +153,11 @@ impl Place {
     }
 
     fn until(&self, count: u64) {
-        let expected: Vec<String> = (0..count)
+        self.until_these(0..count);
+    }
+
+    fn until_these(&self, numbers: std::ops::Range<u64>) {
+        let expected: Vec<String> = numbers
             .map(|number| format!("shop: order {number}\n  of \u{e9}"))
             .collect();
         let start = Instant::now();
@@ -233,5 +240,32 @@ fn a_reader_that_is_not_there_is_said_and_tried_again() {
     while place.telemetry.journal_restarts.get() < 2 {
         assert!(start.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_comes_before_the_first_batch_is_read_though_only_new_entries_are_wanted() {
+    if !can_run() {
+        return;
+    }
+    for old in [0, 10] {
+        let mut place = Place::new();
+        place.read_from = ReadFrom::End;
+        if old > 0 {
+            write(&place.journal(), 0..old);
+        }
+        place.start("journalctl");
+        let kept = place.folder.path().join("data/journal-position.json");
+        let start = Instant::now();
+        while !kept.exists() {
+            assert!(start.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        place.end();
+        write(&place.journal(), old..old + 5);
+        place.start("journalctl");
+        place.until_these(old..old + 5);
+        write(&place.journal(), old + 5..old + 10);
+        place.until_these(old..old + 10);
     }
 }
