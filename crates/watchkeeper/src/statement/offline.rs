@@ -22,12 +22,7 @@ pub(super) async fn ask(
     loaded: Loaded,
     clock: SharedClock,
 ) -> anyhow::Result<Chunks> {
-    if !data_dir.join("series").is_dir() {
-        anyhow::bail!(
-            "{} is no data folder; name the folder of a server with --data-dir",
-            data_dir.display()
-        );
-    }
+    check_folder(data_dir)?;
     let in_use = || {
         format!(
             "cannot read {}; stop the server that uses it, or ask that server",
@@ -86,6 +81,16 @@ pub(super) async fn ask(
         chunk
     });
     Ok(chunks.map_err(|failure| anyhow::anyhow!(failure.message)).boxed())
+}
+
+fn check_folder(data_dir: &Path) -> anyhow::Result<()> {
+    if !data_dir.join("series").is_dir() {
+        anyhow::bail!(
+            "{} is no data folder; name the folder of a server with --data-dir",
+            data_dir.display()
+        );
+    }
+    Ok(())
 }
 
 /// Closed when dropped.
