@@ -319,7 +319,7 @@ fn streams_are_kept_for_a_time_of_their_own() {
 fn what_is_over_is_not_seen_and_leaves_the_disk_when_it_is_merged() {
     let dir = tempfile::tempdir().unwrap();
     let (lake, _) = open(dir.path(), |config| {
-        config.retention = HumanDuration::from_secs(24 * 3600)
+        config.retention = HumanDuration::from_secs(24 * 3600);
     });
     // A segment that reaches from what is nearly over to now.
     for hours_ago in [20, 1] {
@@ -339,7 +339,7 @@ fn what_is_over_is_not_seen_and_leaves_the_disk_when_it_is_merged() {
 fn segments_of_times_that_lie_apart_are_not_merged() {
     let dir = tempfile::tempdir().unwrap();
     let (lake, _) = open(dir.path(), |config| {
-        config.retention = HumanDuration::from_secs(100 * 3600)
+        config.retention = HumanDuration::from_secs(100 * 3600);
     });
     fill(&lake, &[60, 60, 1, 1]);
     lake.flush(NOW_MS + lake::limits::TRICKLE_WAIT_MS + 1).unwrap();
