@@ -94,6 +94,6 @@ mod tests {
         check(r#"{app="shop"} | trace="a2""#, "x", false);
         assert!(!line_filter(r#"{app="shop"}"#).unwrap().needs_lines());
         assert!(line_filter(r#"count_over_time({app="shop"}[5m])"#).is_err());
-        assert!(line_filter(r#"{app="#).is_err());
+        assert!(line_filter(r"{app=").is_err());
     }
 }

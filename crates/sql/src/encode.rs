@@ -56,7 +56,7 @@ pub(crate) struct Encoder {
 
 enum Form {
     Json(JsonWriter<Vec<u8>, JsonArray>),
-    Csv(csv::Writer<Vec<u8>>),
+    Csv(Box<csv::Writer<Vec<u8>>>),
     Arrow(Box<StreamWriter<Vec<u8>>>),
 }
 
@@ -80,7 +80,7 @@ impl Encoder {
                 let mut writer = csv::WriterBuilder::new().with_header(true).build(Vec::new());
                 // Names stand there even where no row does.
                 writer.write(&RecordBatch::new_empty(Arc::clone(&schema)))?;
-                Form::Csv(writer)
+                Form::Csv(Box::new(writer))
             }
             Format::Arrow => Form::Arrow(Box::new(StreamWriter::try_new(Vec::new(), &schema)?)),
         };
@@ -107,7 +107,7 @@ impl Encoder {
                 writer.write(&plain_batch(batch, &self.schema)?)?;
                 // The writer gives its bytes back as a whole only.
                 let rest = csv::WriterBuilder::new().with_header(false).build(Vec::new());
-                let bytes = std::mem::replace(writer, rest).into_inner();
+                let bytes = std::mem::replace(&mut **writer, rest).into_inner();
                 Ok((!bytes.is_empty()).then_some(bytes))
             }
             Form::Arrow(writer) => {

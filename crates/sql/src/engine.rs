@@ -28,7 +28,7 @@ use tokio::task::AbortHandle;
 use crate::complexity;
 use crate::encode::{Closing, Encoder, Format};
 use crate::error::SqlError;
-use crate::limits::{BATCH_ROWS, CHUNK_BYTES, LAST_WORD_WAIT, STATEMENT_BYTES_MAX};
+use crate::limits::{BATCH_ROWS, CHUNK_BYTES, LAST_WORD_WAIT, SORT_MERGE_PART, STATEMENT_BYTES_MAX};
 use crate::logs_table::LinesSchema;
 use crate::metrics::Metrics;
 use crate::promql_table::{self, Held, PromqlFunction};
@@ -329,7 +329,9 @@ fn context(
         .state
         .config()
         .clone()
-        .with_create_default_catalog_and_schema(true);
+        .with_create_default_catalog_and_schema(true)
+        // Merging what was spilled takes two batches of every file; the engine's own 10 MB are too little for long lines.
+        .with_sort_spill_reservation_bytes(question.memory_max / SORT_MERGE_PART);
     let state = SessionStateBuilder::new_from_existing(shared.state.clone())
         .with_runtime_env(runtime)
         .with_config(config)

@@ -35,3 +35,6 @@ pub(crate) const STACK_BYTES: usize = 64 << 20;
 
 /// How long a statement that is over waits for somebody to take its last word.
 pub(crate) const LAST_WORD_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Which part of a statement's memory every sort keeps free for merging what it spilled.
+pub(crate) const SORT_MERGE_PART: usize = 8;

@@ -189,7 +189,7 @@ impl LineColumns {
                     }
                 }
                 Building::Labels(builder) => {
-                    self.text_bytes += append_labels(builder, batch.stream, rows.len())?
+                    self.text_bytes += append_labels(builder, batch.stream, rows.len())?;
                 }
                 Building::Metadata(builder) => {
                     for row in rows.clone() {

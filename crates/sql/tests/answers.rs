@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::fmt::Write as _;
+
 use arrow::ipc::reader::StreamReader;
 use sql::Format;
 use support::{engine, lines, question};
@@ -26,7 +28,7 @@ async fn lines_are_a_table() {
         "SELECT u.value, count(*) AS lines FROM logs JOIN promql('up') AS u ON u.service_name = logs.service_name GROUP BY 1 ORDER BY 1",
         "EXPLAIN FORMAT INDENT SELECT line FROM logs WHERE timestamp >= '2026-01-01T00:10:00Z' AND service_name = 'shop' AND line LIKE '%failed%' ORDER BY timestamp DESC LIMIT 5",
     ] {
-        told += &format!("{statement}\n{}\n", bench.csv(statement).await.unwrap());
+        writeln!(told, "{statement}\n{}", bench.csv(statement).await.unwrap()).unwrap();
     }
     insta::assert_snapshot!(told);
 }

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -37,7 +38,7 @@ impl LogRead for Endless {
             let mut text = String::new();
             let mut offsets = vec![0];
             for at_ns in &times {
-                text.push_str(&format!("{at_ns} {}", "x".repeat(180)));
+                write!(text, "{at_ns} {}", "x".repeat(180)).unwrap();
                 offsets.push(text.len() as i32);
             }
             let batch = LogBatch {

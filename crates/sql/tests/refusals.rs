@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::fmt::Write as _;
+
 use model::TenantId;
 use sql::{Format, Question, SqlError};
 use support::{engine, lines, question};
@@ -80,7 +82,7 @@ async fn faults_say_what_and_where() {
         "",
     ] {
         let error = bench.csv(statement).await.unwrap_err();
-        told += &format!("{statement}\n    {}: {error}\n", error.kind());
+        writeln!(told, "{statement}\n    {}: {error}", error.kind()).unwrap();
     }
     insta::assert_snapshot!(told);
 }

@@ -179,17 +179,15 @@ fn accepted(headers: &HeaderMap) -> SqlForm {
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok());
-    let wanted = accept.unwrap_or_default().split(',').map(|kind| {
+    let mut wanted = accept.unwrap_or_default().split(',').map(|kind| {
         let kind = kind.split(';').next().unwrap_or_default();
         kind.trim()
     });
-    wanted
-        .filter_map(|kind| match kind {
-            "application/json" => Some(SqlForm::Json),
-            "text/csv" => Some(SqlForm::Csv),
-            "application/vnd.apache.arrow.stream" => Some(SqlForm::Arrow),
-            _ => None,
-        })
-        .next()
-        .unwrap_or_default()
+    let known = wanted.find_map(|kind| match kind {
+        "application/json" => Some(SqlForm::Json),
+        "text/csv" => Some(SqlForm::Csv),
+        "application/vnd.apache.arrow.stream" => Some(SqlForm::Arrow),
+        _ => None,
+    });
+    known.unwrap_or_default()
 }

@@ -34,6 +34,10 @@ pub(super) struct SeriesTable {
     of_stream: Option<usize>,
 }
 
+/// What a series takes beside its labels and its key: places in the list and in the table, which are up to twice as large as they are
+/// full, and what the allocator rounds up.
+const SERIES_BYTES: usize = 160;
+
 impl SeriesTable {
     /// `unwrapped` is the label that holds values, if there is one; it makes no series.
     pub(super) fn new(grouping: Option<&Grouping>, unwrapped: Option<NameId>, fields: &mut Fields) -> Self {
@@ -105,7 +109,7 @@ impl SeriesTable {
             (Arc::clone(fields.names.name(*name)), Arc::<str>::from(value))
         });
         let labels = LabelSet::from_pairs(pairs);
-        self.held += labels.heap_bytes() + self.key.len() + 64;
+        self.held += labels.heap_bytes() + self.key.len() + SERIES_BYTES;
         let place = self.labels.len();
         self.labels.push(labels);
         self.places.insert(Box::from(self.key.as_slice()), place);

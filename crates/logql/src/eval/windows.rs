@@ -80,10 +80,15 @@ impl<S: State> Windows for Merged<S> {
             return false;
         };
         if series >= self.series.len() {
+            let before = self.series.capacity();
             self.series.resize_with(series + 1, Vec::new);
+            self.held += (self.series.capacity() - before) * size_of::<Vec<(i64, S)>>();
         }
         if let Some(panes) = self.series.get_mut(series) {
-            self.held += put(panes, pane, at_ns, value) * size_of::<(i64, S)>();
+            // What is allocated, not what is filled: most series have a pane or two, and room for four.
+            let before = panes.capacity();
+            put(panes, pane, at_ns, value);
+            self.held += (panes.capacity() - before) * size_of::<(i64, S)>();
         }
         true
     }

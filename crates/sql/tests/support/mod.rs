@@ -95,7 +95,7 @@ pub(crate) fn question(statement: &str, format: Format) -> Question {
         statement: statement.to_owned(),
         format,
         now_ms: START_NS / 1_000_000 + 3_600_000,
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         read_bytes_max: None,
         memory_max: 256 << 20,
     }

@@ -26,7 +26,7 @@ use crate::endpoint::endpoint;
 use crate::{config, config_or_default};
 
 /// How long a server may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Rows in the form that was asked for, as they come.
 type Chunks = BoxStream<'static, anyhow::Result<Bytes>>;
