@@ -14,6 +14,7 @@ pub(crate) mod files;
 pub mod forms;
 pub mod journal;
 mod origin;
+mod position_file;
 pub mod telemetry;
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use model::TenantId;
+use model::{ReadBudget, TenantId};
 
 use crate::limits;
 
@@ -25,6 +25,13 @@ pub struct Options {
     pub cancel: Option<Arc<AtomicBool>>,
     /// What `now` gives in templates, in nanoseconds since the Unix epoch; the end of the query where it is not said.
     pub now_ns: Option<i64>,
+}
+
+impl Options {
+    /// What all readings of a query together may cost.
+    pub fn read_budget(&self) -> Arc<ReadBudget> {
+        ReadBudget::new(self.deadline, self.cancel.clone(), self.read_bytes_max)
+    }
 }
 
 impl Default for Options {

@@ -31,6 +31,7 @@ use tracing::{error, info, warn};
 
 use super::GathererDeps;
 use super::config::LogsConfig;
+use super::position_file::PositionFile;
 use crate::error::Error;
 use crate::limits::{
     LOG_FILES_MANY, LOG_FILES_OPEN_MAX, LOG_POLL_EVERY, LOG_ROUND_EVERY, LOG_ROUND_EVERY_OF_MANY,

@@ -24,6 +24,7 @@ use tracing::{debug, error, info, warn};
 use super::GathererDeps;
 use super::config::{Journald, ReadFrom};
 use super::files::Stop;
+use super::position_file::PositionFile;
 use super::telemetry::{SourceLabel, of};
 use crate::error::Error;
 use crate::limits::{JOURNAL_BATCH_BYTES_MAX, JOURNAL_BATCH_ENTRIES_MAX, JOURNAL_GATHER_WAIT};
@@ -335,7 +336,7 @@ impl Journal {
     }
 
     fn save(&mut self) -> bool {
-        match self.kept.save(&self.path) {
+        match self.kept.save(&disk::LocalStorage, &self.path) {
             Ok(()) => {
                 self.is_unsaved = false;
                 true

@@ -138,7 +138,7 @@ impl<'a> Evaluator<'a> {
             is_instant,
             statistics: Statistics::default(),
             held: 0,
-            budget: ReadBudget::new(options.deadline, options.cancel.clone(), options.read_bytes_max),
+            budget: options.read_budget(),
         }
     }
 

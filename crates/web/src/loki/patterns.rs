@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use insights::{PatternCounts, PatternSeries, Patterns};
 use logql::{EvalError, Options};
-use model::{Direction, LogBatch, LogFlow, LogRead, LogSelection, ReadBudget, ReadError};
+use model::{Direction, LogBatch, LogFlow, LogRead, LogSelection, ReadError};
 use serde_json::{Value, json};
 
 use super::answer::{LokiError, Success};
@@ -105,11 +105,7 @@ impl Counted {
             }
         };
         let selection = &LogSelection {
-            budget: Some(ReadBudget::new(
-                options.deadline,
-                options.cancel.clone(),
-                options.read_bytes_max,
-            )),
+            budget: Some(options.read_budget()),
             ..selection.clone()
         };
         let read = store.read(selection, &mut take);

@@ -1,14 +1,13 @@
 //! How far files are read, on disk (docs/formats/log-positions.md): a file of JSON that is replaced whole.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use disk::Storage;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::content::Marks;
-use crate::error::Error;
 use crate::limits::LOG_POSITIONS_BYTES_MAX;
+use crate::logs::position_file::PositionFile;
 
 const VERSION: u32 = 1;
 
@@ -109,48 +108,14 @@ impl Kept {
     pub(super) fn key(&self, round: u64) -> u128 {
         xxh3_128(format!("{} {round}", self.instance).as_bytes())
     }
-
-    /// Reads the file; `None` where there is none.
-    pub(super) fn load(path: &Path) -> Result<Option<Self>, Error> {
-        let unreadable = |source| Error::Read {
-            path: path.to_owned(),
-            source,
-        };
-        match std::fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(error)),
-            Ok(facts) if facts.len() > LOG_POSITIONS_BYTES_MAX => {
-                return Err(Error::TooLarge {
-                    path: path.to_owned(),
-                    bytes_max: LOG_POSITIONS_BYTES_MAX as usize,
-                });
-            }
-            Ok(_) => {}
-        }
-        let bytes = std::fs::read(path).map_err(unreadable)?;
-        decode(&bytes).map(Some).map_err(|reason| Error::Positions {
-            path: path.to_owned(),
-            reason,
-        })
-    }
-
-    /// Replaces the file.
-    pub(super) fn save(&self, storage: &dyn Storage, path: &Path) -> Result<(), Error> {
-        let text = serde_json::to_vec(self).map_err(|error| Error::Positions {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-        disk::publish(storage, path, |file| file.write_all_at(&text, 0))
-            .map_err(|source| Error::Keep { source })
-    }
 }
 
-fn decode(bytes: &[u8]) -> Result<Kept, String> {
-    let kept: Kept = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if kept.version == VERSION {
-        Ok(kept)
-    } else {
-        Err(format!("version {} is not known", kept.version))
+impl PositionFile for Kept {
+    const VERSION: u32 = VERSION;
+    const BYTES_MAX: u64 = LOG_POSITIONS_BYTES_MAX;
+
+    fn version(&self) -> u32 {
+        self.version
     }
 }
 
@@ -164,15 +129,15 @@ mod tests {
 
     #[test]
     fn the_fixture_of_version_1_still_reads() {
-        let kept = decode(FIXTURE).unwrap();
+        let kept = Kept::decode(FIXTURE).unwrap();
         assert_eq!((kept.round, kept.files.len()), (7, 2));
         assert_eq!(kept.files[0].open.map(|open| open.to), Some(4096));
         assert!(kept.files[1].is_skipping && kept.files[1].open.is_none());
-        assert_eq!(decode(&serde_json::to_vec(&kept).unwrap()).unwrap(), kept);
+        assert_eq!(Kept::decode(&serde_json::to_vec(&kept).unwrap()).unwrap(), kept);
         // Any bytes may be a name.
         let mut odd = kept.clone();
         odd.files[0].path = std::ffi::OsString::from_vec(b"/l/app.log.\xff".to_vec()).into();
-        assert_eq!(decode(&serde_json::to_vec(&odd).unwrap()).unwrap(), odd);
+        assert_eq!(Kept::decode(&serde_json::to_vec(&odd).unwrap()).unwrap(), odd);
         assert_ne!(kept.key(7), kept.key(8));
         assert_ne!(kept.key(7), Kept::new(1).key(7));
     }
@@ -202,8 +167,8 @@ mod tests {
         fn no_bytes_panic_the_reader(at in 0..FIXTURE.len(), byte: u8) {
             let mut bytes = FIXTURE.to_vec();
             bytes[at] = byte;
-            let _ = decode(&bytes);
-            let _ = decode(&bytes[..at]);
+            let _ = Kept::decode(&bytes);
+            let _ = Kept::decode(&bytes[..at]);
         }
     }
 }

@@ -1,15 +1,11 @@
 //! How far the journal is read, on disk (docs/formats/log-positions.md).
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::error::Error;
+use crate::logs::position_file::PositionFile;
 
 const VERSION: u32 = 1;
-/// More than any file of this kind has.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,44 +41,12 @@ impl Open {
     }
 }
 
-impl Kept {
-    /// Reads the file; `None` where there is none.
-    pub(super) fn load(path: &Path) -> Result<Option<Self>, Error> {
-        let unreadable = |source| Error::Read {
-            path: path.to_owned(),
-            source,
-        };
-        match std::fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(error)),
-            Ok(facts) if facts.len() > FILE_BYTES_MAX => {
-                return Err(Error::TooLarge {
-                    path: path.to_owned(),
-                    bytes_max: FILE_BYTES_MAX as usize,
-                });
-            }
-            Ok(_) => {}
-        }
-        let bytes = std::fs::read(path).map_err(unreadable)?;
-        let kept: Result<Self, String> = serde_json::from_slice(&bytes).map_err(|error| error.to_string());
-        let kept = kept.and_then(|kept| match kept.version {
-            VERSION => Ok(kept),
-            other => Err(format!("version {other} is not known")),
-        });
-        kept.map(Some).map_err(|reason| Error::Positions {
-            path: path.to_owned(),
-            reason,
-        })
-    }
+impl PositionFile for Kept {
+    const VERSION: u32 = VERSION;
+    const BYTES_MAX: u64 = 1 << 20;
 
-    /// Replaces the file.
-    pub(super) fn save(&self, path: &Path) -> Result<(), Error> {
-        let text = serde_json::to_vec(self).map_err(|error| Error::Positions {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-        disk::publish(&disk::LocalStorage, path, |file| file.write_all_at(&text, 0))
-            .map_err(|source| Error::Keep { source })
+    fn version(&self) -> u32 {
+        self.version
     }
 }
 
@@ -103,7 +67,7 @@ mod tests {
         assert_eq!(kept.cursor.as_deref(), Some("s=1;i=a"));
         let open = kept.open.clone().unwrap();
         assert_eq!((open.first.as_str(), open.last.as_str()), ("s=1;i=b", "s=1;i=c"));
-        kept.save(&path).unwrap();
+        kept.save(&disk::LocalStorage, &path).unwrap();
         assert_eq!(Kept::load(&path).unwrap(), Some(kept));
         for text in ["", "{", r#"{"version":2,"cursor":null,"open":null}"#] {
             std::fs::write(&path, text).unwrap();
