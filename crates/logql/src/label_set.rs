@@ -83,13 +83,15 @@ impl LabelSet {
         Self::from_pairs(others.chain(own))
     }
 
-    /// Bytes of heap memory behind this set, roughly.
+    /// Bytes of heap memory behind this set. Names are not counted: the sets of a query share them.
     pub(crate) fn heap_bytes(&self) -> usize {
+        /// The two counts of an `Arc`.
+        const COUNTS: usize = 16;
         let pairs = self.pairs.iter();
         pairs
-            .map(|(name, value)| name.len() + value.len() + 64)
+            .map(|(_, value)| size_of::<(Arc<str>, Arc<str>)>() + (COUNTS + value.len()).next_multiple_of(16))
             .sum::<usize>()
-            + 16
+            + COUNTS
     }
 }
 

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use rustc_hash::FxHashMap;
 
 use super::Evaluator;
-use super::column::{ABSENT, Column, is_present};
+use super::column::{ABSENT, Column, bytes_of_values, held_bytes};
 use super::grid::Grid;
 use super::state::{Least, Mean, Most, Spread, State};
 use crate::ast::{Aggregation, Grouping, Metric, RangeOp, VectorOp};
@@ -30,31 +30,24 @@ impl Evaluator<'_> {
             VectorOp::SortDesc => return Ok(sorted(columns, true)),
             _ => {}
         }
+        let held = held_bytes(&columns);
+        self.check_room(columns.iter().map(bytes_in_groups).sum())?;
         let groups = groups(aggregation.grouping.as_ref(), &columns);
-        if aggregation.op.selects() {
+        let of_groups = columns.len() * size_of::<usize>() + groups.len() * bytes_of_values(0);
+        self.hold(of_groups)?;
+        let made = if aggregation.op.selects() {
             let count = aggregation.parameter.unwrap_or_default();
-            return Ok(selected(
-                columns,
-                &groups,
-                count,
-                aggregation.op == VectorOp::Bottomk,
-                grid,
-            ));
-        }
-        let mut made = Vec::with_capacity(groups.len());
-        for (labels, members) in groups {
-            let members: Vec<&Column> = members.iter().filter_map(|member| columns.get(*member)).collect();
-            let values = (0..grid.steps).map(|step| {
-                let values = members.iter().filter_map(|column| column.at(step));
-                of_values(aggregation.op, values).unwrap_or(ABSENT)
-            });
-            made.push(Column {
-                labels,
-                values: values.collect(),
-            });
-        }
-        self.release(super::column::held_bytes(&columns));
-        self.hold(super::column::held_bytes(&made))?;
+            let kept_max = columns
+                .len()
+                .min(count.saturating_mul(grid.steps).saturating_mul(groups.len()));
+            self.check_room(kept_max * bytes_of_values(grid.steps))?;
+            let least_first = aggregation.op == VectorOp::Bottomk;
+            selected(columns, &groups, count, least_first, grid)
+        } else {
+            self.check_room(groups.len() * bytes_of_values(grid.steps))?;
+            added_up(aggregation.op, &columns, groups, grid)
+        };
+        self.exchange(held + of_groups, &made)?;
         Ok(made)
     }
 
@@ -78,9 +71,16 @@ impl Evaluator<'_> {
 }
 
 /// The members of each group, in the order in which the groups are met.
-fn groups(grouping: Option<&Grouping>, columns: &[Column]) -> Vec<(LabelSet, Vec<usize>)> {
+type Groups = Vec<(LabelSet, Vec<usize>)>;
+
+/// Bytes that a series takes where it makes a group of its own.
+fn bytes_in_groups(column: &Column) -> usize {
+    column.labels.heap_bytes() + bytes_of_values(0)
+}
+
+fn groups(grouping: Option<&Grouping>, columns: &[Column]) -> Groups {
     let mut places: FxHashMap<LabelSet, usize> = FxHashMap::default();
-    let mut groups: Vec<(LabelSet, Vec<usize>)> = Vec::new();
+    let mut groups = Groups::new();
     for (member, column) in columns.iter().enumerate() {
         let labels = match grouping {
             None => LabelSet::empty(),
@@ -98,6 +98,22 @@ fn groups(grouping: Option<&Grouping>, columns: &[Column]) -> Vec<(LabelSet, Vec
         }
     }
     groups
+}
+
+/// One series for each group.
+fn added_up(op: VectorOp, columns: &[Column], groups: Groups, grid: Grid) -> Vec<Column> {
+    let made = groups.into_iter().map(|(labels, members)| {
+        let members: Vec<&Column> = members.iter().filter_map(|member| columns.get(*member)).collect();
+        let values = (0..grid.steps).map(|step| {
+            let values = members.iter().filter_map(|column| column.at(step));
+            of_values(op, values).unwrap_or(ABSENT)
+        });
+        Column {
+            labels,
+            values: values.collect(),
+        }
+    });
+    made.collect()
 }
 
 fn of_values(op: VectorOp, mut values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -148,18 +164,13 @@ fn sorted(mut columns: Vec<Column>, descending: bool) -> Vec<Column> {
 /// At every step the first members of each group by value.
 fn selected(
     columns: Vec<Column>,
-    groups: &[(LabelSet, Vec<usize>)],
+    groups: &Groups,
     count: usize,
     least_first: bool,
     grid: Grid,
 ) -> Vec<Column> {
-    let mut kept: Vec<Column> = columns
-        .iter()
-        .map(|column| Column {
-            labels: column.labels.clone(),
-            values: vec![ABSENT; grid.steps],
-        })
-        .collect();
+    // Room for values is made for those that are chosen at some step.
+    let mut kept: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
     for (_, members) in groups {
         for step in 0..grid.steps {
             let value = |member: &usize| columns.get(*member).and_then(|column| column.at(step));
@@ -173,15 +184,21 @@ fn selected(
                 by_value.then_with(|| labels(left.0).cmp(&labels(right.0)))
             });
             for (member, value) in present.into_iter().take(count) {
-                let place = kept
-                    .get_mut(member)
-                    .and_then(|column| column.values.get_mut(step));
-                if let Some(place) = place {
+                let Some(values) = kept.get_mut(member) else {
+                    continue;
+                };
+                if values.is_empty() {
+                    values.resize(grid.steps, ABSENT);
+                }
+                if let Some(place) = values.get_mut(step) {
                     *place = value;
                 }
             }
         }
     }
-    kept.retain(|column| column.values.iter().any(|value| is_present(*value)));
-    kept
+    let chosen = columns.into_iter().zip(kept);
+    chosen
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(Column { labels, .. }, values)| Column { labels, values })
+        .collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 
 use super::Evaluator;
-use super::column::{ABSENT, Column, Evaluated, is_present, merge_same_labels};
+use super::column::{ABSENT, Column, Evaluated, bytes_of_values, held_bytes, is_present, merge_same_labels};
 use super::grid::Grid;
 use crate::ast::{Binary, BinaryOp, Cardinality, Matching};
 use crate::error::EvalError;
@@ -27,12 +27,15 @@ impl Evaluator<'_> {
                 Evaluated::Vector(with_number(binary, right, |value| (left, value)))
             }
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
+                let sides = held_bytes(&left) + held_bytes(&right);
+                // Each series makes a group of its own at most.
+                self.check_room((left.len() + right.len()) * bytes_of_values(0) * 2)?;
                 let made = if binary.op.is_set() {
                     set(binary, left, right, grid)
                 } else {
-                    matched(binary, &left, &right, grid)?
+                    matched(self, binary, &left, &right, grid)?
                 };
-                self.hold(super::column::held_bytes(&made))?;
+                self.exchange(sides, &made)?;
                 Evaluated::Vector(made)
             }
         })
@@ -128,7 +131,13 @@ fn clear(columns: &mut [Column], members: &[usize], step: usize) {
 }
 
 /// Arithmetic and comparisons.
-fn matched(binary: &Binary, left: &[Column], right: &[Column], grid: Grid) -> Result<Vec<Column>, EvalError> {
+fn matched(
+    evaluator: &mut Evaluator<'_>,
+    binary: &Binary,
+    left: &[Column],
+    right: &[Column],
+    grid: Grid,
+) -> Result<Vec<Column>, EvalError> {
     let cardinality = binary
         .matching
         .as_ref()
@@ -136,6 +145,8 @@ fn matched(binary: &Binary, left: &[Column], right: &[Column], grid: Grid) -> Re
     let one_is_left = cardinality == Cardinality::OneToMany;
     let (many, one) = if one_is_left { (right, left) } else { (left, right) };
     let mut pairing = Pairing {
+        evaluator,
+        held: 0,
         binary,
         many,
         one,
@@ -156,13 +167,22 @@ fn matched(binary: &Binary, left: &[Column], right: &[Column], grid: Grid) -> Re
             }
         }
     }
-    let mut made = pairing.made;
+    let Pairing {
+        evaluator,
+        held,
+        mut made,
+        ..
+    } = pairing;
+    evaluator.release(held);
     made.retain(|column| !column.is_empty());
     Ok(merge_same_labels(made))
 }
 
 /// Series of one side that belong to one series of the other, step by step.
-struct Pairing<'a> {
+struct Pairing<'a, 'e> {
+    evaluator: &'a mut Evaluator<'e>,
+    /// Bytes of what is made.
+    held: usize,
     binary: &'a Binary,
     many: &'a [Column],
     one: &'a [Column],
@@ -173,7 +193,7 @@ struct Pairing<'a> {
     made: Vec<Column>,
 }
 
-impl Pairing<'_> {
+impl Pairing<'_, '_> {
     /// Those of `members` that have a value at a step, each with the one at `single`.
     fn step(&mut self, members: &[usize], single: usize, step: usize) -> Result<(), EvalError> {
         let Some(one_value) = self.one.get(single).and_then(|column| column.at(step)) else {
@@ -190,7 +210,7 @@ impl Pairing<'_> {
                 ));
             }
             is_first = false;
-            let place = self.place(*member, single);
+            let place = self.place(*member, single)?;
             let Some(column) = self.made.get_mut(place) else {
                 continue;
             };
@@ -216,21 +236,25 @@ impl Pairing<'_> {
     }
 
     /// Where what is made of a pair is.
-    fn place(&mut self, member: usize, single: usize) -> usize {
+    fn place(&mut self, member: usize, single: usize) -> Result<usize, EvalError> {
         if let Some(place) = self.pairs.get(&(member, single)) {
-            return *place;
+            return Ok(*place);
         }
         let labels = self
             .many
             .get(member)
             .map(|column| labels_of(column, self.one.get(single), self.binary.matching.as_ref()));
+        let labels = labels.unwrap_or_default();
+        let bytes = labels.heap_bytes() + bytes_of_values(self.steps);
+        self.evaluator.hold(bytes)?;
+        self.held += bytes;
         self.made.push(Column {
-            labels: labels.unwrap_or_default(),
+            labels,
             values: vec![ABSENT; self.steps],
         });
         let place = self.made.len() - 1;
         self.pairs.insert((member, single), place);
-        place
+        Ok(place)
     }
 }
 

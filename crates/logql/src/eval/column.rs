@@ -33,15 +33,27 @@ impl Column {
         !self.values.iter().any(|value| is_present(*value))
     }
 
+    /// Bytes that the series takes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.labels.heap_bytes() + bytes_of_values(self.values.len())
+    }
+
     pub(crate) fn at(&self, step: usize) -> Option<f64> {
         self.values.get(step).copied().filter(|value| is_present(*value))
     }
 }
 
-/// Bytes that columns take, roughly.
+/// What a series takes beside its labels and values: places in the lists and tables that it is in.
+const PLACES_BYTES: usize = 96;
+
+/// Bytes that a series with so many values takes, without its labels.
+pub(crate) fn bytes_of_values(steps: usize) -> usize {
+    steps * size_of::<f64>() + PLACES_BYTES
+}
+
+/// Bytes that series take.
 pub(crate) fn held_bytes(columns: &[Column]) -> usize {
-    let bytes = |column: &Column| column.values.len() * 8 + column.labels.heap_bytes();
-    columns.iter().map(bytes).sum()
+    columns.iter().map(Column::held_bytes).sum()
 }
 
 /// Makes one series of those with the same labels that have values at different steps.

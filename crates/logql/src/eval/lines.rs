@@ -7,6 +7,7 @@ use model::{Direction, LogBatch, LogFlow, LogSelection};
 use rustc_hash::FxHashMap;
 
 use super::Evaluator;
+use super::memory::{allocated, through_growth};
 use crate::answer::{LogLine, LogStream};
 use crate::ast::LogExpr;
 use crate::error::EvalError;
@@ -112,7 +113,7 @@ impl Reading<'_, '_> {
             {
                 break;
             }
-            self.line(*at_ns, batch.lines.get(place), batch.metadata.get(place));
+            self.line(*at_ns, batch.lines.get(place), batch.metadata.get(place))?;
         }
         self.check()?;
         Ok(match self.furthest() {
@@ -141,21 +142,22 @@ impl Reading<'_, '_> {
         self.kept.peek().filter(|_| is_full).map(|kept| kept.distance)
     }
 
-    fn line(&mut self, at_ns: i64, line: &str, metadata: &[(&str, &str)]) {
+    fn line(&mut self, at_ns: i64, line: &str, metadata: &[(&str, &str)]) -> Result<(), EvalError> {
         self.fields.start_line(metadata);
         let Some(line) = self.pipeline.run(at_ns, line, &mut self.fields) else {
-            return;
+            return Ok(());
         };
         let line = line.into_owned();
         self.evaluator.statistics.lines_kept += 1;
         let labels = categories(&self.fields);
         let next = self.streams.len();
         let bytes: usize = labels.iter().map(LabelSet::heap_bytes).sum();
+        let bytes = bytes + through_growth(size_of::<(Categories, usize)>() + size_of::<LogStream>());
         let stream = *self.streams.entry(labels).or_insert_with(|| {
             self.held += bytes;
             next
         });
-        self.held += line.len() + size_of::<Kept>();
+        self.held += bytes_of(&line);
         self.count += 1;
         self.kept.push(Kept {
             distance: self.distance(at_ns),
@@ -166,8 +168,9 @@ impl Reading<'_, '_> {
         if self.kept.len() > self.asked.limit
             && let Some(dropped) = self.kept.pop()
         {
-            self.held -= dropped.line.len() + size_of::<Kept>();
+            self.held -= bytes_of(&dropped.line);
         }
+        self.evaluator.check_room(self.held)
     }
 
     fn finish(self) -> Vec<LogStream> {
@@ -194,6 +197,11 @@ impl Reading<'_, '_> {
         streams.sort_by_cached_key(LogStream::labels);
         streams
     }
+}
+
+/// Bytes that a line takes in the list of those that are kept, and then in the answer's.
+fn bytes_of(line: &String) -> usize {
+    allocated(line.capacity()) + through_growth(size_of::<Kept>())
 }
 
 fn categories(fields: &Fields) -> Categories {

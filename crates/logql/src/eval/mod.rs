@@ -14,6 +14,7 @@ mod binary;
 mod column;
 mod grid;
 mod lines;
+mod memory;
 mod numbers;
 mod panes;
 mod range_aggregate;
@@ -85,6 +86,8 @@ pub fn range(
     columns.retain(|column| !column.is_empty());
     columns.sort_by(|left, right| left.labels.cmp(&right.labels));
     evaluator.check_series(columns.len())?;
+    let samples: usize = columns.iter().map(|column| column.values.len()).sum();
+    evaluator.hold(samples * size_of::<(i64, f64)>())?;
     let matrix = columns.into_iter().map(|column| MatrixSeries {
         samples: (0..grid.steps)
             .filter_map(|step| Some((grid.at(step), column.at(step)?)))
@@ -200,8 +203,11 @@ impl<'a> Evaluator<'a> {
             Metric::Binary(binary) => self.binary(binary, grid)?,
             Metric::LabelReplace(replace) => {
                 let columns = self.vector(&replace.inner, grid)?;
+                let before = column::held_bytes(&columns);
                 let replaced = columns.into_iter().map(|column| replaced(column, replace));
-                Evaluated::Vector(merge_same_labels(replaced.collect()))
+                let made = merge_same_labels(replaced.collect());
+                self.exchange(before, &made)?;
+                Evaluated::Vector(made)
             }
         })
     }
@@ -250,6 +256,12 @@ impl<'a> Evaluator<'a> {
 
     fn release(&mut self, bytes: usize) {
         self.held = self.held.saturating_sub(bytes);
+    }
+
+    /// Holds what was made of series instead of them, which took so many bytes.
+    fn exchange(&mut self, before: usize, made: &[Column]) -> Result<(), EvalError> {
+        self.release(before);
+        self.hold(column::held_bytes(made))
     }
 
     fn check_series(&self, series: usize) -> Result<(), EvalError> {

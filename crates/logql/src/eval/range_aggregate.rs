@@ -164,8 +164,7 @@ impl Reading<'_, '_> {
 
     fn check(&mut self) -> Result<(), EvalError> {
         self.evaluator.check()?;
-        let held = self.series.held_bytes() + self.windows.held_bytes();
-        self.evaluator.check_room(held)?;
+        self.evaluator.check_room(self.held_bytes())?;
         super::check_names(&self.fields)
     }
 
@@ -203,29 +202,46 @@ impl Reading<'_, '_> {
                 labels: all_labels(fields).to_string(),
             });
         }
+        let known = self.series.len();
         let series = self.series.find(fields);
         if self.windows.add(series, window_ns, value) {
             self.evaluator.statistics.lines_kept += 1;
         }
+        if self.series.len() > known {
+            self.evaluator.check_room(self.held_bytes())?;
+        }
         Ok(())
     }
 
+    /// The series with their values. What was gathered is held until the values are made of it.
     fn finish(mut self) -> Result<Vec<Column>, EvalError> {
-        let mut columns = Vec::with_capacity(self.series.labels().len());
-        for (series, labels) in self.series.labels().iter().enumerate() {
+        let mut held = self.held_bytes();
+        self.evaluator.hold(held)?;
+        let count = self.series.len();
+        let work = self.windows.work_bytes() + count * size_of::<Column>();
+        self.evaluator.hold(work)?;
+        let mut columns = Vec::with_capacity(count);
+        for series in 0..count {
             if series.is_multiple_of(limits::CHECK_EVERY) {
                 self.evaluator.check()?;
+                let rest = self.held_bytes();
+                self.evaluator.release(held.saturating_sub(rest));
+                held = rest;
             }
-            let column = Column {
-                labels: labels.clone(),
-                values: self.windows.finish(series),
-            };
-            if !column.is_empty() {
-                self.evaluator.hold(column.values.len() * 8)?;
+            let values = self.windows.finish(series);
+            if values.iter().any(|value| is_present(*value)) {
+                let labels = self.series.labels(series, &self.fields);
+                let column = Column { labels, values };
+                self.evaluator.hold(column.held_bytes())?;
                 columns.push(column);
             }
         }
+        self.evaluator.release(held + work);
         Ok(columns)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.series.held_bytes() + self.windows.held_bytes()
     }
 }
 

@@ -1,9 +1,12 @@
 //! Which series a line belongs to: its labels, grouped, as a number.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
 
+use super::memory::{allocated, through_growth};
 use crate::ast::Grouping;
 use crate::label_set::LabelSet;
 use crate::pipeline::{Fields, NameId};
@@ -17,13 +20,15 @@ enum Kept {
     Without(Vec<NameId>),
 }
 
-/// The series that were met, numbered from zero.
+/// The series that were met, numbered from zero. Only their keys are kept, which are less than half as large as sets of labels.
 #[derive(Debug)]
 pub(super) struct SeriesTable {
     kept: Kept,
-    places: FxHashMap<Box<[u8]>, usize>,
-    labels: Vec<LabelSet>,
-    held: usize,
+    /// Numbers of series by their keys.
+    places: HashTable<usize>,
+    /// Of every label its name's number and the length of its value, four bytes each, and the value.
+    keys: Vec<Box<[u8]>>,
+    key_bytes: usize,
     key: Vec<u8>,
     /// The labels of the line: name, and where the value is in `values`.
     found: Vec<(NameId, usize, usize)>,
@@ -33,10 +38,6 @@ pub(super) struct SeriesTable {
     /// The series of lines that have the labels of their stream.
     of_stream: Option<usize>,
 }
-
-/// What a series takes beside its labels and its key: places in the list and in the table, which are up to twice as large as they are
-/// full, and what the allocator rounds up.
-const SERIES_BYTES: usize = 160;
 
 impl SeriesTable {
     /// `unwrapped` is the label that holds values, if there is one; it makes no series.
@@ -58,9 +59,9 @@ impl SeriesTable {
         };
         Self {
             kept,
-            places: FxHashMap::default(),
-            labels: Vec::new(),
-            held: 0,
+            places: HashTable::new(),
+            keys: Vec::new(),
+            key_bytes: 0,
             key: Vec::new(),
             found: Vec::new(),
             values: Vec::new(),
@@ -83,7 +84,7 @@ impl SeriesTable {
         self.write_key(fields);
         let place = match &self.last {
             Some((key, place)) if *key == self.key => *place,
-            _ => self.search(fields),
+            _ => self.search(),
         };
         if is_stream {
             self.of_stream = Some(place);
@@ -91,10 +92,12 @@ impl SeriesTable {
         place
     }
 
-    fn search(&mut self, fields: &Fields) -> usize {
-        let place = match self.places.get(self.key.as_slice()) {
+    fn search(&mut self) -> usize {
+        let keys = &self.keys;
+        let is_same = |place: &usize| keys.get(*place).is_some_and(|known| **known == *self.key);
+        let place = match self.places.find(hash(&self.key), is_same) {
             Some(place) => *place,
-            None => self.insert(fields),
+            None => self.insert(),
         };
         let (mut key, _) = self.last.take().unwrap_or_default();
         key.clone_from(&self.key);
@@ -102,17 +105,13 @@ impl SeriesTable {
         place
     }
 
-    fn insert(&mut self, fields: &Fields) -> usize {
-        let pairs = self.found.iter().map(|(name, start, end)| {
-            let value = self.values.get(*start..*end).unwrap_or_default();
-            let value = std::str::from_utf8(value).unwrap_or_default();
-            (Arc::clone(fields.names.name(*name)), Arc::<str>::from(value))
-        });
-        let labels = LabelSet::from_pairs(pairs);
-        self.held += labels.heap_bytes() + self.key.len() + SERIES_BYTES;
-        let place = self.labels.len();
-        self.labels.push(labels);
-        self.places.insert(Box::from(self.key.as_slice()), place);
+    fn insert(&mut self) -> usize {
+        let place = self.keys.len();
+        self.keys.push(Box::from(self.key.as_slice()));
+        self.key_bytes += allocated(self.key.len());
+        let keys = &self.keys;
+        let hash_of = |place: &usize| keys.get(*place).map_or(0, |key| hash(key));
+        self.places.insert_unique(hash(&self.key), place, hash_of);
         place
     }
 
@@ -154,13 +153,43 @@ impl SeriesTable {
         }
     }
 
-    pub(super) fn labels(&self) -> &[LabelSet] {
-        &self.labels
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
     }
 
-    /// Bytes that are held, roughly.
+    /// The labels of a series.
+    pub(super) fn labels(&self, series: usize, fields: &Fields) -> LabelSet {
+        let key = self.keys.get(series).map(|key| &**key);
+        LabelSet::from_pairs(
+            Pairs(key.unwrap_or_default())
+                .map(|(name, value)| (Arc::clone(fields.names.name(name)), Arc::<str>::from(value))),
+        )
+    }
+
+    /// Bytes that are held.
     pub(super) fn held_bytes(&self) -> usize {
-        self.held
+        self.key_bytes
+            + through_growth(self.keys.capacity() * size_of::<Box<[u8]>>() + self.places.allocation_size())
+    }
+}
+
+fn hash(key: &[u8]) -> u64 {
+    FxBuildHasher.hash_one(key)
+}
+
+/// The labels of a key.
+struct Pairs<'a>(&'a [u8]);
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (NameId, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, rest) = self.0.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        self.0 = rest;
+        Some((NameId::from_le_bytes(*name), std::str::from_utf8(value).ok()?))
     }
 }
 

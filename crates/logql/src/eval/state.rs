@@ -8,6 +8,14 @@ pub(crate) trait State: Clone {
     fn add(&mut self, at_ns: i64, value: f64);
     /// The values of a pane behind this one.
     fn merge(&mut self, later: &Self);
+    /// Whether it takes no more values; another one is made for them.
+    fn is_full(&self) -> bool {
+        false
+    }
+    /// Bytes behind the state itself.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// The sum; of ones, how many there are.
@@ -174,6 +182,9 @@ impl State for Last {
     }
 }
 
+/// Values of one list: many lists grow without a jump that nobody has counted on.
+const SAMPLES_MAX: usize = 4096;
+
 /// All values with their times.
 #[derive(Debug, Clone)]
 pub(crate) struct Samples(pub(crate) Vec<(i64, f64)>);
@@ -189,5 +200,13 @@ impl State for Samples {
 
     fn merge(&mut self, later: &Self) {
         self.0.extend_from_slice(&later.0);
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= SAMPLES_MAX
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<(i64, f64)>()
     }
 }

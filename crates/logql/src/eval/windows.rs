@@ -2,8 +2,9 @@
 
 use super::column::ABSENT;
 use super::grid::Grid;
+use super::memory::through_growth;
 use super::panes::Panes;
-use super::state::State;
+use super::state::{Samples, State};
 
 /// Takes in the values of series and makes one of each window.
 pub(crate) trait Windows {
@@ -11,10 +12,64 @@ pub(crate) trait Windows {
     fn add(&mut self, series: usize, at_ns: i64, value: f64) -> bool;
     /// Whether a time lies in a window.
     fn covers(&mut self, at_ns: i64) -> bool;
-    /// Bytes that are held, roughly.
+    /// Bytes that are held.
     fn held_bytes(&self) -> usize;
-    /// What the windows of a series give, at every step.
+    /// Bytes that [`Windows::finish`] takes beside.
+    fn work_bytes(&self) -> usize {
+        0
+    }
+    /// What the windows of a series give, at every step. Its values are not held any longer.
     fn finish(&mut self, series: usize) -> Vec<f64>;
+}
+
+/// The panes of every series. What is full has another one of the same number beside it.
+#[derive(Debug)]
+struct PanesBySeries<S> {
+    /// By series, sorted by pane.
+    series: Vec<Vec<(i64, S)>>,
+    /// Bytes of the lists of panes and of what is in them.
+    held: usize,
+}
+
+impl<S: State> PanesBySeries<S> {
+    fn new() -> Self {
+        Self {
+            series: Vec::new(),
+            held: 0,
+        }
+    }
+
+    fn add(&mut self, series: usize, pane: i64, at_ns: i64, value: f64) {
+        if series >= self.series.len() {
+            self.series.resize_with(series + 1, Vec::new);
+        }
+        let Some(panes) = self.series.get_mut(series) else {
+            return;
+        };
+        if panes.is_empty() {
+            // Of very many series most have one pane; room for four is the allocator's own beginning.
+            panes.reserve_exact(1);
+            self.held += size_of::<(i64, S)>();
+        }
+        let before = panes.capacity();
+        self.held += put(panes, pane, at_ns, value);
+        self.held += (panes.capacity() - before) * size_of::<(i64, S)>();
+    }
+
+    /// The panes of a series, which are not held any longer.
+    fn take(&mut self, series: usize) -> Vec<(i64, S)> {
+        let panes = self.series.get_mut(series).map(std::mem::take);
+        let panes = panes.unwrap_or_default();
+        let inside: usize = panes.iter().map(|(_, state)| state.heap_bytes()).sum();
+        self.held = self
+            .held
+            .saturating_sub(panes.capacity() * size_of::<(i64, S)>() + inside);
+        panes
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held + through_growth(self.series.capacity() * size_of::<Vec<(i64, S)>>())
+    }
 }
 
 /// Windows of which a state is kept that panes can be merged to.
@@ -22,9 +77,7 @@ pub(crate) trait Windows {
 pub(crate) struct Merged<S> {
     grid: Grid,
     panes: Panes,
-    /// By series, sorted by pane.
-    series: Vec<Vec<(i64, S)>>,
-    held: usize,
+    series: PanesBySeries<S>,
     value: fn(&S, f64) -> f64,
     interval_seconds: f64,
 }
@@ -35,8 +88,7 @@ impl<S: State> Merged<S> {
         Self {
             grid,
             panes: Panes::new(grid, interval_ns),
-            series: Vec::new(),
-            held: 0,
+            series: PanesBySeries::new(),
             value,
             interval_seconds: seconds(interval_ns),
         }
@@ -48,30 +100,29 @@ pub(crate) fn seconds(ns: i64) -> f64 {
     ns as f64 / crate::units::SECOND_NS as f64
 }
 
-/// Puts a value into the pane of a series; how many panes that made.
+/// Puts a value into a pane; by how many bytes what is in the panes has grown.
 fn put<S: State>(panes: &mut Vec<(i64, S)>, pane: i64, at_ns: i64, value: f64) -> usize {
-    match panes.last_mut() {
-        Some((last, state)) if *last == pane => {
+    // Nearly always the value belongs to the last pane or comes behind it.
+    let is_late = panes.last().is_some_and(|(last, _)| *last > pane);
+    let behind = if is_late {
+        panes.partition_point(|(known, _)| *known <= pane)
+    } else {
+        panes.len()
+    };
+    let known = behind.checked_sub(1).and_then(|place| panes.get_mut(place));
+    match known {
+        Some((known, state)) if *known == pane && !state.is_full() => {
+            let before = state.heap_bytes();
             state.add(at_ns, value);
-            return 0;
+            state.heap_bytes() - before
         }
-        Some((last, _)) if *last < pane => {}
-        None => {}
-        Some(_) => match panes.binary_search_by_key(&pane, |(known, _)| *known) {
-            Ok(place) => {
-                if let Some((_, state)) = panes.get_mut(place) {
-                    state.add(at_ns, value);
-                }
-                return 0;
-            }
-            Err(place) => {
-                panes.insert(place, (pane, S::new(at_ns, value)));
-                return 1;
-            }
-        },
+        _ => {
+            let state = S::new(at_ns, value);
+            let made = state.heap_bytes();
+            panes.insert(behind, (pane, state));
+            made
+        }
     }
-    panes.push((pane, S::new(at_ns, value)));
-    1
 }
 
 impl<S: State> Windows for Merged<S> {
@@ -79,17 +130,7 @@ impl<S: State> Windows for Merged<S> {
         let Some(pane) = self.panes.find(at_ns) else {
             return false;
         };
-        if series >= self.series.len() {
-            let before = self.series.capacity();
-            self.series.resize_with(series + 1, Vec::new);
-            self.held += (self.series.capacity() - before) * size_of::<Vec<(i64, S)>>();
-        }
-        if let Some(panes) = self.series.get_mut(series) {
-            // What is allocated, not what is filled: most series have a pane or two, and room for four.
-            let before = panes.capacity();
-            put(panes, pane, at_ns, value);
-            self.held += (panes.capacity() - before) * size_of::<(i64, S)>();
-        }
+        self.series.add(series, pane, at_ns, value);
         true
     }
 
@@ -98,15 +139,11 @@ impl<S: State> Windows for Merged<S> {
     }
 
     fn held_bytes(&self) -> usize {
-        self.held
+        self.series.held_bytes()
     }
 
     fn finish(&mut self, series: usize) -> Vec<f64> {
-        let panes = self
-            .series
-            .get_mut(series)
-            .map(std::mem::take)
-            .unwrap_or_default();
+        let panes = self.series.take(series);
         let mut sliding = Sliding::new(&panes);
         let steps = 0..self.grid.steps;
         let value_at = |step| {
@@ -189,9 +226,7 @@ impl<'a, S: State> Sliding<'a, S> {
 pub(crate) struct Gathered<F> {
     grid: Grid,
     panes: Panes,
-    /// By series, sorted by pane.
-    series: Vec<Vec<(i64, super::state::Samples)>>,
-    held: usize,
+    series: PanesBySeries<Samples>,
     value: F,
 }
 
@@ -201,8 +236,7 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Gathered<F> {
         Self {
             grid,
             panes: Panes::new(grid, interval_ns),
-            series: Vec::new(),
-            held: 0,
+            series: PanesBySeries::new(),
             value,
         }
     }
@@ -213,13 +247,7 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Windows for Gathered<F> {
         let Some(pane) = self.panes.find(at_ns) else {
             return false;
         };
-        if series >= self.series.len() {
-            self.series.resize_with(series + 1, Vec::new);
-        }
-        if let Some(panes) = self.series.get_mut(series) {
-            let made = put(panes, pane, at_ns, value);
-            self.held += made * 64 + size_of::<(i64, f64)>();
-        }
+        self.series.add(series, pane, at_ns, value);
         true
     }
 
@@ -228,15 +256,18 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Windows for Gathered<F> {
     }
 
     fn held_bytes(&self) -> usize {
-        self.held
+        self.series.held_bytes()
+    }
+
+    fn work_bytes(&self) -> usize {
+        // The values of a window, and what sorting takes beside.
+        let of_series =
+            |panes: &Vec<(i64, Samples)>| panes.iter().map(|(_, samples)| samples.heap_bytes()).sum();
+        2 * self.series.series.iter().map(of_series).max().unwrap_or(0_usize)
     }
 
     fn finish(&mut self, series: usize) -> Vec<f64> {
-        let mut panes = self
-            .series
-            .get_mut(series)
-            .map(std::mem::take)
-            .unwrap_or_default();
+        let mut panes = self.series.take(series);
         for (_, samples) in &mut panes {
             // Stable: values of one time stay as they came.
             samples.0.sort_by_key(|(at_ns, _)| *at_ns);
@@ -247,7 +278,13 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Windows for Gathered<F> {
             let start = panes.partition_point(|(pane, _)| *pane < first);
             let inside = panes.iter().skip(start).take_while(|(pane, _)| *pane <= last);
             window.clear();
-            window.extend(inside.flat_map(|(_, samples)| samples.0.iter().copied()));
+            window.reserve_exact(inside.clone().map(|(_, samples)| samples.0.len()).sum());
+            for (_, samples) in inside {
+                window.extend_from_slice(&samples.0);
+            }
+            if !window.is_sorted_by_key(|(at_ns, _)| *at_ns) {
+                window.sort_by_key(|(at_ns, _)| *at_ns);
+            }
             if window.is_empty() {
                 ABSENT
             } else {

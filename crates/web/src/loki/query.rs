@@ -95,7 +95,7 @@ fn spaced_lines(
     } = bounds;
     let mut statistics = Statistics::default();
     let mut kept: Vec<LogStream> = Vec::new();
-    let mut count = 0;
+    let (mut count, mut kept_bytes) = (0, 0);
     while count < limit && from_ns < to_ns {
         let page = logql::lines(
             log,
@@ -103,7 +103,7 @@ fn spaced_lines(
             (from_ns, to_ns),
             direction,
             LOKI_INTERVAL_PAGE_LINES,
-            options,
+            &rest_of(options, &statistics, kept_bytes),
         )?;
         add(&mut statistics, &page.statistics);
         let Value::Streams(streams) = page.value else {
@@ -139,6 +139,7 @@ fn spaced_lines(
             if let Some(found) = streams.get(stream)
                 && let Some(line) = found.lines.get(place)
             {
+                kept_bytes += line.line.len() + size_of::<logql::LogLine>();
                 keep(&mut kept, found, line.clone());
             }
         }
@@ -151,6 +152,16 @@ fn spaced_lines(
     }
     let value = Value::Streams(kept);
     Ok(Answer { value, statistics })
+}
+
+/// What the pages before have left.
+fn rest_of(options: &Options, spent: &Statistics, kept_bytes: usize) -> Options {
+    let read_bytes_max = options.read_bytes_max;
+    Options {
+        memory_max: options.memory_max.saturating_sub(kept_bytes),
+        read_bytes_max: read_bytes_max.map(|max| max.saturating_sub(spent.file_bytes_read)),
+        ..options.clone()
+    }
 }
 
 fn keep(kept: &mut Vec<LogStream>, of: &LogStream, line: logql::LogLine) {
