@@ -21,11 +21,21 @@ pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// What `cargo run` tells this program about its own package. A build script that asks for these variables would be run again by a
+/// cargo that is started from here, and all that depends on it would be compiled again: a third of the workspace, both ways.
+const OWN_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 /// A command line, run in `folder`.
 pub fn command(folder: &Path, line: &[&str]) -> Command {
     let (program, arguments) = line.split_first().unwrap_or((&"true", &[]));
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder);
+    for (name, _) in std::env::vars_os() {
+        let is_own = |name: &str| OWN_PACKAGE.iter().any(|start| name.starts_with(start));
+        if name.to_str().is_some_and(is_own) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -145,6 +155,15 @@ mod tests {
         let script = command(Path::new("/"), &["sh", "-c", "printf 'one\\ntwo'; exit 3"]);
         assert!(!lines(script, |line| seen.push(line.to_owned())).unwrap());
         assert_eq!(seen, ["one", "two"]);
+    }
+
+    #[test]
+    fn commands_do_not_inherit_what_cargo_tells_of_this_package() {
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let variables = output(Path::new("/"), &["env"]).unwrap();
+        let is_own = |line: &&str| OWN_PACKAGE.iter().any(|start| line.starts_with(start));
+        assert_eq!(variables.lines().find(is_own), None);
+        assert!(variables.contains("CARGO="), "{variables}");
     }
 
     #[test]
