@@ -21,6 +21,9 @@ pub const SERIES_MAX: usize = 500;
 /// Bytes that one query may hold in memory at one time unless the options say otherwise: 512 MiB.
 pub const MEMORY_MAX: usize = 512 << 20;
 
+/// Which part of a query's memory is left for what the store takes while it reads and for what an allocator rounds up.
+pub const READING_PART: usize = 8;
+
 /// Steps that one range query may have: 11,000, as Loki.
 pub const STEPS_MAX: usize = 11_000;
 

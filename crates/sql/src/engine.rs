@@ -28,7 +28,9 @@ use tokio::task::AbortHandle;
 use crate::complexity;
 use crate::encode::{Closing, Encoder, Format};
 use crate::error::SqlError;
-use crate::limits::{BATCH_ROWS, CHUNK_BYTES, LAST_WORD_WAIT, SORT_MERGE_PART, STATEMENT_BYTES_MAX};
+use crate::limits::{
+    BATCH_ROWS, CHUNK_BYTES, LAST_WORD_WAIT, READING_PART, SORT_MERGE_PART, STATEMENT_BYTES_MAX,
+};
 use crate::logs_table::LinesSchema;
 use crate::metrics::Metrics;
 use crate::promql_table::{self, Held, PromqlFunction};
@@ -320,18 +322,21 @@ fn context(
     watch: &Watch,
     held: &Arc<Held>,
 ) -> Result<SessionContext, SqlError> {
+    let memory_max = question.memory_max - question.memory_max / READING_PART;
     let runtime = RuntimeEnvBuilder::from_runtime_env(&shared.runtime)
-        .with_memory_pool(Arc::new(FairSpillPool::new(question.memory_max)))
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory_max)))
         .build_arc()
         .map_err(SqlError::from_engine)?;
+    let (part, of) = SORT_MERGE_PART;
+    let for_merging = memory_max / of * part / shared.state.config().target_partitions();
     // What is shared are functions and rules; a catalog of its own keeps one statement's tables from another's.
     let config = shared
         .state
         .config()
         .clone()
         .with_create_default_catalog_and_schema(true)
-        // Merging what was spilled takes two batches of every file; the engine's own 10 MB are too little for long lines.
-        .with_sort_spill_reservation_bytes(question.memory_max / SORT_MERGE_PART);
+        // The engine's own 10 MB are too little for long lines.
+        .with_sort_spill_reservation_bytes(for_merging);
     let state = SessionStateBuilder::new_from_existing(shared.state.clone())
         .with_runtime_env(runtime)
         .with_config(config)

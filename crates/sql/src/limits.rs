@@ -36,5 +36,9 @@ pub(crate) const STACK_BYTES: usize = 64 << 20;
 /// How long a statement that is over waits for somebody to take its last word.
 pub(crate) const LAST_WORD_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Which part of a statement's memory every sort keeps free for merging what it spilled.
-pub(crate) const SORT_MERGE_PART: usize = 8;
+/// Which part of a statement's memory is left for what is not counted: reading the store, batches on their way, encoding.
+pub(crate) const READING_PART: usize = 8;
+
+/// Which part of the memory for rows all sorts together keep free for merging what they sorted or spilled: three of four. A batch takes
+/// twice its size while it waits to be sorted, and six times where its key is computed of its text once more.
+pub(crate) const SORT_MERGE_PART: (usize, usize) = (3, 4);

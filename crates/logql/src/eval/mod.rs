@@ -239,10 +239,9 @@ impl<'a> Evaluator<'a> {
     fn check_room(&mut self, bytes: usize) -> Result<(), EvalError> {
         let all = self.held.saturating_add(bytes);
         self.statistics.memory_max = self.statistics.memory_max.max(all as u64);
-        if all > self.options.memory_max {
-            return Err(EvalError::TooMuchMemory {
-                memory_max: self.options.memory_max,
-            });
+        let memory_max = self.options.memory_max;
+        if all > memory_max - memory_max / limits::READING_PART {
+            return Err(EvalError::TooMuchMemory { memory_max });
         }
         Ok(())
     }
