@@ -113,7 +113,7 @@ static KINDS: [StageKind; 23] = [
     kind("geo", "where an address is, from a database in MaxMind's form"),
     kind(
         "kubernetes",
-        "what the cluster knows of the pod: labels, annotations, node, owner, labels of the namespace",
+        "what the cluster knows of the pod that a line is from",
     ),
     kind("line", "a field, or a text made of fields, becomes the line"),
     kind("redact", "secrets and personal data are replaced"),
