@@ -85,16 +85,20 @@ impl PodDirectories {
 
     /// The directory of a cluster, which is to tell of this.
     pub(crate) fn open(&self, cluster: &PodsCluster, wanted: Wanted) -> Pods {
-        let directory = self.inner.given.clone().unwrap_or_else(|| {
-            let mut all = self.inner.all.lock();
-            let known = all.iter().find(|directory| directory.cluster == *cluster);
-            known.cloned().unwrap_or_else(|| {
+        // Held until it has its user: a directory without one may be ended.
+        let mut all = self.inner.all.lock();
+        let known = all.iter().find(|directory| directory.cluster == *cluster);
+        let directory = match (&self.inner.given, known) {
+            (Some(given), _) => Arc::clone(given),
+            (None, Some(known)) => Arc::clone(known),
+            (None, None) => {
                 let directory = Arc::new(Directory::new(cluster.clone(), &self.inner.telemetry));
                 all.push(Arc::clone(&directory));
                 directory
-            })
-        });
+            }
+        };
         let user = directory.add_user(wanted);
+        drop(all);
         self.inner.changed.notify_one();
         Pods {
             directory,

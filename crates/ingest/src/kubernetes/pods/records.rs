@@ -58,6 +58,11 @@ impl Records {
 
     /// Takes a new or changed pod. `false`: there is no room for it.
     pub(super) fn put(&mut self, facts: PodFacts) -> bool {
+        // Most events tell of what is not kept, such as a probe.
+        let known = self.pods.get(&facts.uid);
+        if known.is_some_and(|known| known.deleted_at.is_none() && *known.facts == facts) {
+            return true;
+        }
         let bytes = facts.bytes();
         loop {
             let before = self.pods.get(&facts.uid).map_or(0, |known| known.bytes);
