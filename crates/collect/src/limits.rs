@@ -86,6 +86,8 @@ pub const LOG_ROUND_EVERY_OF_MANY: Duration = Duration::from_secs(1);
 pub const LOG_FLUSH_WAIT: Duration = Duration::from_secs(5);
 /// How long the rest of a container's line that is begun is waited for, while lines of its other stream are held, before it is taken as it is.
 pub const LOG_BEGUN_WAIT: Duration = Duration::from_secs(5);
+/// How long a file is not read while it is not known whose its lines are.
+pub const LOG_KNOWN_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of the file that says how far all files are read.
 pub const LOG_POSITIONS_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of a container's `config.v2.json`.

@@ -83,3 +83,12 @@ impl HttpClient {
         }
     }
 }
+
+/// Host and port as an address has them: an IPv6 address stands in brackets.
+pub(crate) fn host_port(host: &str, port: impl std::fmt::Display) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}

@@ -9,6 +9,7 @@
 //! Start at: [`validate`].
 
 pub mod alertmanagers;
+mod cluster;
 pub mod discovery;
 mod headers;
 pub mod http;
@@ -36,6 +37,7 @@ use serde::Deserialize;
 use stdx::{HumanBytes, HumanDuration};
 
 use crate::relabel::Rule;
+pub use cluster::PodsCluster;
 pub use discovery::dns::{DnsDiscovery, DnsRecord};
 pub use discovery::docker::{DockerDiscovery, DockerHost};
 pub use discovery::http::HttpDiscovery;

@@ -126,6 +126,21 @@ pub const WATCH_EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Objects of one kind that are kept of a cluster; more are a fault of that discovery.
 pub const KUBERNETES_OBJECTS_MAX: usize = 500_000;
 
+/// Bytes of what is kept of the pods of one cluster; more are unknown to the stage `kubernetes`, and counted.
+pub const PODS_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes of one value of a pod's labels or annotations; longer ones are cut. Labels have 63 at most.
+pub const POD_VALUE_BYTES_MAX: usize = 4096;
+
+/// How long a pod stays known after it was deleted, as its last lines come late.
+pub const POD_KEPT_AFTER_DELETION: Duration = Duration::from_mins(10);
+
+/// The time between two looks for pods that were deleted long enough ago.
+pub const PODS_PRUNE_EVERY: Duration = Duration::from_secs(30);
+
+/// Bytes of a file of pods, as `kubectl get pods -o json` prints them.
+pub const PODS_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 /// Objects of one answer of Kubernetes' API.
 pub const KUBERNETES_PAGE_OBJECTS: usize = 500;
 
@@ -264,5 +279,7 @@ pub const PIPELINE_GROK_DEPTH_MAX: usize = 32;
 pub const PIPELINE_GROK_BYTES_MAX: usize = 256 << 10;
 /// Bytes of a database of places.
 pub const PIPELINE_GEO_BYTES_MAX: u64 = 1 << 30;
+/// Names in one list of the stage `kubernetes`.
+pub const PIPELINE_POD_NAMES_MAX: usize = 64;
 /// Own patterns of one `redact`.
 pub const REDACT_PATTERNS_MAX: usize = 64;

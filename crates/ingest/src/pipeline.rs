@@ -4,7 +4,8 @@
 //! In: batches of lines from the intake; the `pipelines` and `redaction` sections.  Out: the batches as they are to be stored.
 //! Owns: counts of values and rates of its own stages; no task, nothing on disk.
 //! Invariants: nothing configured changes nothing (`pipeline::tests::nothing_configured_changes_nothing`); the same lines with the
-//! same times give the same lines (`pipeline::tests::a_replay_gives_the_same_lines`); a stage that cannot read a line leaves it as it
+//! same times give the same lines (`pipeline::tests::a_replay_gives_the_same_lines`), while the cluster that `kubernetes` asks
+//! tells the same; a stage that cannot read a line leaves it as it
 //! is and is counted (`pipeline::tests::what_a_stage_cannot_read_is_counted`).
 //! Not here: joining several lines to one, which needs what came before (the sources of lines do it); storing (`logs`).
 //! Start at: [`Pipelines::apply`].
@@ -23,6 +24,7 @@ mod geo;
 mod grok;
 mod grok_patterns;
 mod json;
+mod kubernetes;
 mod labels;
 mod level;
 mod limit;
@@ -46,6 +48,7 @@ mod trace;
 pub use apply::Pipelines;
 pub use entry::Entry;
 pub use explain::{Change, Explained, Outcome, StageEffect, Stored};
+pub use kubernetes::KubernetesConfig;
 pub use redact::RedactConfig;
 pub use settings::PipelineConfig;
 pub use stages::StageConfig;
@@ -66,6 +69,11 @@ enum Flow {
 trait Stage: Send + Sync + std::fmt::Debug {
     /// Does its work on a line.
     fn apply(&self, entry: &mut Entry<'_>, now_ns: i64) -> Flow;
+
+    /// Whether it knows all that it needs for such a line. Where it does not, and the line can wait, it may know a little later.
+    fn is_ready(&self, _entry: &Entry<'_>) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,13 @@ pub trait LogWrite: Send + Sync + fmt::Debug {
     /// Takes in a batch. When it returns `Ok`, what it says is stored is durable and readable. `now_ns` is the time of
     /// ingestion, in nanoseconds since the Unix epoch.
     fn append(&self, rows: &LogRows, now_ns: i64) -> Result<LogAccepted, WriteError>;
+
+    /// Whether everything is known that lines of a stream with such metadata are given on their way. Where it is not, it may be in a
+    /// moment: whoever can keep lines back without holding up others does so for a while. Lines that come all the same are taken in.
+    fn is_ready_for(&self, stream: &Labels, metadata: &[(String, String)]) -> bool {
+        let _ = (stream, metadata);
+        true
+    }
 }
 
 /// Lines of many streams, taken in together: one acknowledgement, one log record. Texts lie one behind the other.

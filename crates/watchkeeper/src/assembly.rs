@@ -52,6 +52,7 @@ struct Services {
     push: Arc<ingest::Push>,
     logs: web::LogStores,
     pipeline_telemetry: ingest::PipelineTelemetry,
+    pods: ingest::PodDirectories,
     statsd: Option<Arc<ingest::Statsd>>,
     syslog: Option<Arc<ingest::Syslog>>,
     gatherer: Option<Arc<collect::Gatherer>>,
@@ -300,8 +301,7 @@ fn build_services(
     telemetry.register(registry);
     let push = Arc::new(ingest::Push::new(Arc::clone(&others), telemetry));
     let logs = log_stores(engines, registry);
-    let pipeline_telemetry = ingest::PipelineTelemetry::default();
-    pipeline_telemetry.register(registry);
+    let (pipeline_telemetry, pods) = pipeline_parts(registry);
     let telemetry = ingest::Telemetry::default();
     telemetry.register(registry);
     let scraper = ingest::Scraper::new(ingest::ScraperDeps {
@@ -333,12 +333,22 @@ fn build_services(
         push,
         logs,
         pipeline_telemetry,
+        pods,
         statsd: None,
         syslog: None,
         gatherer: None,
         scraper,
         alerting,
     })
+}
+
+/// What pipelines count, and what they know of pods.
+fn pipeline_parts(registry: &mut Registry) -> (ingest::PipelineTelemetry, ingest::PodDirectories) {
+    let telemetry = ingest::PipelineTelemetry::default();
+    telemetry.register(registry);
+    let of_pods = ingest::PodsTelemetry::default();
+    of_pods.register(registry);
+    (telemetry, ingest::PodDirectories::new(of_pods))
 }
 
 /// Where log lines go and are read.
@@ -487,6 +497,10 @@ fn start_services(tasks: &mut Supervisor, services: &Services, outlets: &Outlets
             Arc::clone(&syslog).run(token.clone())
         });
     }
+    let (pods, token) = (services.pods.clone(), stop.clone());
+    tasks.watch("kubernetes pods", stop.clone(), move || {
+        pods.clone().run(token.clone())
+    });
     if let Some(gatherer) = &services.gatherer {
         start_gathering(tasks, gatherer, stop);
     }
@@ -535,6 +549,7 @@ fn control_parts(
             push: Arc::clone(&services.push),
             logs: Arc::clone(&services.logs.intake),
             pipeline_telemetry: services.pipeline_telemetry.clone(),
+            pods: services.pods.clone(),
             series: engines.db.clone(),
             forwarder: Arc::clone(&engines.forwarder),
             alerting: Arc::clone(&services.alerting),

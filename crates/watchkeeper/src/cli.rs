@@ -119,6 +119,9 @@ pub(crate) struct TestPipelineArgs {
     /// The labels that the lines come with, such as '{app="shop"}'.
     #[arg(long, value_name = "LABELS", default_value = "{}")]
     pub(crate) source: String,
+    /// The pods that the stage `kubernetes` knows: a file as of `kubectl get pods,namespaces -A -o json`. No cluster is asked.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pods: Option<PathBuf>,
     /// Print an object of JSON for each line.
     #[arg(long)]
     pub(crate) json: bool,

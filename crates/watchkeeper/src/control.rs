@@ -23,6 +23,7 @@ pub(crate) struct Reloadable {
     pub(crate) push: Arc<ingest::Push>,
     pub(crate) logs: Arc<ingest::Logs>,
     pub(crate) pipeline_telemetry: ingest::PipelineTelemetry,
+    pub(crate) pods: ingest::PodDirectories,
     pub(crate) series: tsdb::Db,
     pub(crate) forwarder: Arc<ingest::Forwarder>,
     pub(crate) alerting: Arc<alerting::Alerting>,
@@ -38,7 +39,7 @@ impl Reloadable {
     /// Why a room refuses it; then nothing has changed in any of them.
     pub(crate) fn apply(&self, loaded: Loaded) -> anyhow::Result<()> {
         let file = loaded.file;
-        let pipelines = file.log_pipelines(self.pipeline_telemetry.clone())?;
+        let pipelines = file.log_pipelines(self.pipeline_telemetry.clone(), &self.pods)?;
         let series_limits = series_limits(&file);
         let external_labels = Labels::from_pairs(file.global.external_labels.clone());
         let setup = alerting::Setup {

@@ -105,3 +105,37 @@ fn faults_name_file_line_and_key() {
     let (_, err, is_good) = test_pipeline(folder.path(), &["--source", "{app=~\"x.*\"}"], "");
     assert!(!is_good && err.contains("write = between"), "{err}");
 }
+
+#[test]
+fn the_stage_kubernetes_is_tried_with_a_file_of_pods() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "pipelines:\n  - name: pods\n    stages:\n      - kubernetes: { labels: [app] }\n";
+    fs::write(folder.path().join("watchkeeper.yaml"), config).unwrap();
+    let pods = r#"{"apiVersion": "v1", "kind": "List", "items": [{"kind": "Pod", "metadata": {"name": "web-5d9-x", "namespace": "shop",
+        "uid": "u1", "labels": {"app": "web"}}, "spec": {"nodeName": "n1"}}]}"#;
+    fs::write(folder.path().join("pods.json"), pods).unwrap();
+    let source = "{namespace=\"shop\", pod=\"web-5d9-x\"}";
+    let (out, err, is_good) = test_pipeline(
+        folder.path(),
+        &["--source", source, "--pods", "pods.json"],
+        "a line\n",
+    );
+    assert!(is_good, "{err}");
+    assert!(
+        out.contains("  pods/kubernetes\n    label app = web\n    metadata k8s_node_name = n1\n"),
+        "{out}"
+    );
+    assert!(
+        out.contains("stream    {app=\"web\", namespace=\"shop\", pod=\"web-5d9-x\"}"),
+        "{out}"
+    );
+    let (out, _, _) = test_pipeline(folder.path(), &["--source", source], "a line\n");
+    assert!(out.contains("pods/kubernetes  not applied: unknown"), "{out}");
+    fs::write(
+        folder.path().join("pods.json"),
+        "{\"items\": [{\"kind\": \"Node\"}]}",
+    )
+    .unwrap();
+    let (_, err, is_good) = test_pipeline(folder.path(), &["--pods", "pods.json"], "");
+    assert!(!is_good && err.contains("pods.json: items[0] is a Node"), "{err}");
+}

@@ -10,6 +10,7 @@
 
 mod batch;
 mod content;
+mod known;
 mod list;
 mod positions;
 mod read;

@@ -42,9 +42,27 @@ impl LogWrite for Door {
                 },
             })
     }
+
+    fn is_ready_for(&self, stream: &Labels, metadata: &[(String, String)]) -> bool {
+        self.is_known(stream, metadata)
+    }
 }
 
 impl Door {
+    /// Whether the pipelines know all that they need for such lines.
+    fn is_known(&self, stream: &Labels, metadata: &[(String, String)]) -> bool {
+        let pipelines = Arc::clone(&self.logs.pipelines.read());
+        if !pipelines.may_wait() {
+            return true;
+        }
+        let settings = Arc::clone(&self.logs.settings.read());
+        match settings.stream(stream.clone()) {
+            Ok(stream) => pipelines.is_ready_for(&stream.labels, metadata),
+            // It will be refused, whenever it comes.
+            Err(_) => true,
+        }
+    }
+
     fn gathered(&self, rows: &LogRows, origin: Origin) -> Result<super::LogOutcome, PushError> {
         let mut gather = self.logs.gather(origin);
         gather.reserve(rows.line_bytes());

@@ -7,9 +7,11 @@ use model::{Labels, LogRows};
 
 use super::redact::{Redact, RedactConfig};
 use super::settings::PipelineConfig;
+use super::stages::StageConfig;
 use super::telemetry::{PipelineLabels, StageLabels};
 use super::{Entry, Flow, PipelineTelemetry, Stage};
 use crate::error::IngestError;
+use crate::kubernetes::PodDirectories;
 
 /// All pipelines, and the redaction that everything goes through at the end. What it does follows from the lines, the times and what
 /// it was given before.
@@ -37,17 +39,27 @@ struct Streams<'r> {
 }
 
 impl Pipelines {
-    /// Pipelines by the two sections. Opens the files that stages name.
+    /// Pipelines by the two sections, which know no pods. Opens the files that stages name.
     pub fn new(
         pipelines: &[PipelineConfig],
         redaction: &RedactConfig,
         telemetry: PipelineTelemetry,
     ) -> Result<Self, IngestError> {
+        Self::with_pods(pipelines, redaction, telemetry, &PodDirectories::default())
+    }
+
+    /// The same, with directories of the pods that lines are from.
+    pub fn with_pods(
+        pipelines: &[PipelineConfig],
+        redaction: &RedactConfig,
+        telemetry: PipelineTelemetry,
+        pods: &PodDirectories,
+    ) -> Result<Self, IngestError> {
         let mut messages = PipelineConfig::validate(pipelines);
         let mut built = Vec::with_capacity(pipelines.len());
         for config in pipelines {
             let stages = config.stages.iter().map(|stage| {
-                let built = stage.build(&telemetry);
+                let built = stage.build(&telemetry, pods);
                 built.map(|built| (stage.kind().name, built))
             });
             match stages.collect() {
@@ -111,6 +123,22 @@ impl Pipelines {
             self.telemetry.dropped.get_or_create(&labels).inc_by(lost);
         }
         kept
+    }
+
+    /// Whether a stage may have to wait until it knows what it needs.
+    pub fn may_wait(&self) -> bool {
+        let mut stages = self.all.iter().flat_map(|pipeline| &pipeline.config.stages);
+        stages.any(|stage| matches!(stage, StageConfig::Kubernetes(_)))
+    }
+
+    /// Whether all stages know what they need for lines of a stream with such metadata.
+    pub fn is_ready_for(&self, labels: &Labels, metadata: &[(String, String)]) -> bool {
+        let pairs = metadata
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let entry = Entry::new(labels, 0, "", pairs);
+        let mut stages = self.selecting(labels).flat_map(|pipeline| &pipeline.stages);
+        stages.all(|(_, stage)| stage.is_ready(&entry))
     }
 
     /// The pipelines that a stream goes through, in their order.

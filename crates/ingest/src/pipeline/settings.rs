@@ -55,8 +55,12 @@ impl PipelineConfig {
     /// Makes relative paths relative to `base`, the file's folder.
     pub fn resolve_paths(&mut self, base: &std::path::Path) {
         for stage in &mut self.stages {
-            if let StageConfig::Geo(geo) = stage {
-                geo.database = base.join(&geo.database).to_string_lossy().into_owned();
+            match stage {
+                StageConfig::Geo(geo) => {
+                    geo.database = base.join(&geo.database).to_string_lossy().into_owned();
+                }
+                StageConfig::Kubernetes(kubernetes) => kubernetes.cluster.resolve_paths(base),
+                _ => {}
             }
         }
     }

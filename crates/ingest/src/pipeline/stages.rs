@@ -10,6 +10,7 @@ use super::drop::{Drop, DropConfig};
 use super::geo::{Geo, GeoConfig};
 use super::grok::GrokConfig;
 use super::json::{Json, JsonConfig};
+use super::kubernetes::{Kubernetes, KubernetesConfig};
 use super::labels::{FieldLabels, LabelsConfig};
 use super::level::{Level, LevelConfig};
 use super::limit::{Limit, LimitConfig};
@@ -26,6 +27,7 @@ use super::syslog::{Syslog, SyslogConfig};
 use super::telemetry::PipelineTelemetry;
 use super::timestamp::{Time, TimestampConfig};
 use super::trace::{Trace, TraceConfig};
+use crate::kubernetes::PodDirectories;
 use crate::limits::PIPELINE_LABEL_VALUES_MAX;
 
 /// A kind of stage.
@@ -62,6 +64,7 @@ pub enum StageConfig {
     StaticLabels(StaticLabelsConfig),
     Service(ServiceConfig),
     Geo(GeoConfig),
+    Kubernetes(Box<KubernetesConfig>),
     Line(LineConfig),
     Redact(RedactConfig),
     Sample(SampleConfig),
@@ -78,7 +81,7 @@ pub fn all() -> &'static [StageKind] {
     &KINDS
 }
 
-static KINDS: [StageKind; 22] = [
+static KINDS: [StageKind; 23] = [
     kind("json", "the fields of a JSON object"),
     kind("logfmt", "the fields of `name=value` pairs"),
     kind("syslog", "the fields of a syslog message, RFC 5424 or RFC 3164"),
@@ -108,6 +111,10 @@ static KINDS: [StageKind; 22] = [
         "service, namespace, environment and version by OpenTelemetry's names",
     ),
     kind("geo", "where an address is, from a database in MaxMind's form"),
+    kind(
+        "kubernetes",
+        "what the cluster knows of the pod that a line is from",
+    ),
     kind("line", "a field, or a text made of fields, becomes the line"),
     kind("redact", "secrets and personal data are replaced"),
     kind("sample", "a share of the lines is kept, by a hash"),
@@ -136,11 +143,12 @@ impl StageConfig {
             Self::StaticLabels(_) => 14,
             Self::Service(_) => 15,
             Self::Geo(_) => 16,
-            Self::Line(_) => 17,
-            Self::Redact(_) => 18,
-            Self::Sample(_) => 19,
-            Self::Drop(_) => 20,
-            Self::Limit(_) => 21,
+            Self::Kubernetes(_) => 17,
+            Self::Line(_) => 18,
+            Self::Redact(_) => 19,
+            Self::Sample(_) => 20,
+            Self::Drop(_) => 21,
+            Self::Limit(_) => 22,
         };
         all().get(place).copied().unwrap_or(kind("", ""))
     }
@@ -157,12 +165,17 @@ impl StageConfig {
                 ))
             }
             Self::Redact(config) => config.fault(),
+            Self::Kubernetes(config) => config.fault(),
             _ => None,
         }
     }
 
     /// The stage itself. Opens the files it names.
-    pub(super) fn build(&self, telemetry: &PipelineTelemetry) -> Result<Box<dyn Stage>, String> {
+    pub(super) fn build(
+        &self,
+        telemetry: &PipelineTelemetry,
+        pods: &PodDirectories,
+    ) -> Result<Box<dyn Stage>, String> {
         Ok(match self {
             Self::Json(config) => Box::new(Json(config.clone())),
             Self::Logfmt(config) => Box::new(Logfmt(config.clone())),
@@ -181,6 +194,7 @@ impl StageConfig {
             Self::StaticLabels(config) => Box::new(StaticLabels(config.clone())),
             Self::Service(config) => Box::new(Service(config.clone())),
             Self::Geo(config) => Box::new(Geo::open(config)?),
+            Self::Kubernetes(config) => Box::new(Kubernetes::open(config, pods)),
             Self::Line(config) => Box::new(Line(config.clone())),
             Self::Redact(config) => Box::new(Redact::new(config, telemetry)?),
             Self::Sample(config) => Box::new(Sample(config.clone())),

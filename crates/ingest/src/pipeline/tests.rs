@@ -358,6 +358,7 @@ fn every_stage_is_in_the_table_and_documented() {
 - static_labels: {}
 - service: {}
 - geo: {source: a, database: b}
+- kubernetes: {}
 - line: {source: a}
 - redact: {}
 - sample: {rate: 1}

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::client::host_port;
 use crate::config::{ScrapeConfig, TargetGroup};
 use crate::error::IngestError;
 pub(super) use findings::{Findings, News};
@@ -137,14 +138,5 @@ impl Group {
             targets: group.targets.iter().map(address).collect(),
             labels,
         }
-    }
-}
-
-/// Host and port as an address has them: an IPv6 address stands in brackets.
-fn host_port(host: &str, port: impl std::fmt::Display) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ingest::config::logs::LogsConfig;
 use ingest::config::{Limits, MultiTenancy, OtlpConfig, PushConfig, RemoteRead, RemoteWrite, TracingConfig};
-use ingest::{IngestError, PipelineConfig, PipelineTelemetry, Pipelines, RedactConfig};
+use ingest::{IngestError, PipelineConfig, PipelineTelemetry, Pipelines, PodDirectories, RedactConfig};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
@@ -161,8 +161,12 @@ impl ConfigFile {
     }
 
     /// The pipelines of log lines, with the files they name open.
-    pub(crate) fn log_pipelines(&self, telemetry: PipelineTelemetry) -> Result<Pipelines, IngestError> {
-        Pipelines::new(&self.pipelines, &self.redaction, telemetry)
+    pub(crate) fn log_pipelines(
+        &self,
+        telemetry: PipelineTelemetry,
+        pods: &PodDirectories,
+    ) -> Result<Pipelines, IngestError> {
+        Pipelines::with_pods(&self.pipelines, &self.redaction, telemetry, pods)
     }
 
     /// What the sections say about themselves beyond their form.
@@ -181,7 +185,7 @@ impl ConfigFile {
             &self.multi_tenancy,
             &self.limits,
         ));
-        match self.log_pipelines(PipelineTelemetry::default()) {
+        match self.log_pipelines(PipelineTelemetry::default(), &PodDirectories::default()) {
             Ok(_) => {}
             Err(IngestError::InvalidConfig {
                 messages: of_pipelines,

@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use ingest::PipelineTelemetry;
 use ingest::pipeline::{Change, Explained, Outcome, StageEffect, Stored};
+use ingest::{PipelineTelemetry, PodDirectories};
 use jiff::Timestamp;
 use model::{Labels, MatcherOp};
 use serde_json::{Value, json};
@@ -32,7 +32,9 @@ pub(super) fn run(args: &TestPipelineArgs, clock: &impl Clock) -> anyhow::Result
         Ok(loaded) => loaded,
         Err(problems) => bail!("{} faults\n{}", problems.len(), config::join(&problems)),
     };
-    let pipelines = loaded.file.log_pipelines(PipelineTelemetry::default())?;
+    let pods = args.pods.as_deref().map(PodDirectories::of_file).transpose()?;
+    let pods = pods.unwrap_or_default();
+    let pipelines = loaded.file.log_pipelines(PipelineTelemetry::default(), &pods)?;
     let mut lines = open(&args.file)?;
     let mut number = 0_u64;
     while let Some(line) = next_line(&mut lines)? {

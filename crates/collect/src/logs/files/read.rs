@@ -87,7 +87,7 @@ impl Follower {
         if self.files.get(&key).is_some_and(|file| file.file.is_none()) {
             self.hold_open(key);
         }
-        if self.is_copy(key) {
+        if self.is_copy(key) || self.waits(key) {
             return;
         }
         let now = self.now();

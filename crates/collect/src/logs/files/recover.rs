@@ -35,6 +35,7 @@ impl Follower {
             lines = batch.rows.line_count(),
             "lines of files that were under way are stored"
         );
+        self.wait_for(&batch);
         if !batch.rows.is_empty() && !self.store(&batch) {
             self.is_broken_off = true;
             return;

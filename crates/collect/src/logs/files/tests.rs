@@ -7,11 +7,12 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use model::{LogAccepted, LogRows, LogWrite, WriteError};
+use model::{Labels, LogAccepted, LogRows, LogWrite, WriteError};
 use parking_lot::Mutex;
 use stdx::SystemClock;
 
 use super::*;
+use crate::limits::LOG_KNOWN_WAIT;
 use crate::logs::LogsTelemetry;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +26,8 @@ struct Shelf {
     is_closed: AtomicBool,
     /// Batches are stored, and nobody hears of it.
     is_deaf: AtomicBool,
+    /// Of lines of files that end so it is not known whose they are.
+    unknown: Mutex<Option<&'static str>>,
     calls: std::sync::atomic::AtomicU64,
 }
 
@@ -51,6 +54,11 @@ impl LogWrite for Shelf {
             is_repeated,
             refused: Vec::new(),
         })
+    }
+
+    fn is_ready_for(&self, stream: &Labels, _metadata: &[(String, String)]) -> bool {
+        let name = stream.get("filename").unwrap_or_default();
+        !self.unknown.lock().is_some_and(|ending| name.ends_with(ending))
     }
 }
 
@@ -602,4 +610,60 @@ fn a_renamed_file_that_rests_is_read_again_when_it_grows() {
     step(crate::limits::LOG_LEAVE_WAIT);
     step(crate::limits::LOG_LEAVE_WAIT);
     assert_eq!((place.telemetry.files.get(), place.telemetry.lost.get()), (0, 0));
+}
+
+#[test]
+fn a_file_waits_until_it_is_known_whose_its_lines_are_and_no_other_file_does() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    *place.shelf.unknown.lock() = Some("pod.log");
+    place.write("pod.log", "1\n");
+    place.start();
+    place.write("other.log", "1\n");
+    place.until(&["other.log: 1"]);
+    place.write("other.log", "2\n");
+    place.until(&["other.log: 1", "other.log: 2"]);
+    *place.shelf.unknown.lock() = None;
+    place.until(&["other.log: 1", "other.log: 2", "pod.log: 1"]);
+    // Once known, it waits anew where it is not known any more.
+    *place.shelf.unknown.lock() = Some("pod.log");
+    place.write("pod.log", "2\n");
+    place.write("other.log", "3\n");
+    place.until(&["other.log: 1", "other.log: 2", "other.log: 3", "pod.log: 1"]);
+}
+
+#[test]
+fn a_file_waits_only_so_long_and_once() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    *place.shelf.unknown.lock() = Some("pod.log");
+    place.write("pod.log", "1\n");
+    let start = Instant::now();
+    place.start();
+    place.until(&["pod.log: 1"]);
+    assert!(start.elapsed() >= LOG_KNOWN_WAIT, "{:?}", start.elapsed());
+    let start = Instant::now();
+    place.write("pod.log", "2\n");
+    place.until(&["pod.log: 1", "pod.log: 2"]);
+    assert!(start.elapsed() < LOG_KNOWN_WAIT, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_batch_that_was_under_way_waits_until_it_is_known_whose_its_lines_are() {
+    let mut place = Place::new("[{include: ['LOGS/*.log']}]");
+    place.shelf.is_closed.store(true, Ordering::SeqCst);
+    place.write("pod.log", "1\n");
+    place.start();
+    let start = Instant::now();
+    while place.shelf.calls.load(Ordering::SeqCst) == 0 {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    place.end();
+    place.shelf.is_closed.store(false, Ordering::SeqCst);
+    *place.shelf.unknown.lock() = Some("pod.log");
+    let calls = place.shelf.calls.load(Ordering::SeqCst);
+    place.start();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(place.shelf.calls.load(Ordering::SeqCst), calls);
+    *place.shelf.unknown.lock() = None;
+    place.until(&["pod.log: 1"]);
 }

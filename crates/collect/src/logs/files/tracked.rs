@@ -39,6 +39,8 @@ pub(super) struct Tracked {
     pub(super) place: Place,
     /// Since when nothing of what lies behind the offset could be taken, by the monotonic clock.
     pub(super) held_since: Option<Duration>,
+    /// Since when it waits until it is known whose its lines are, by the monotonic clock.
+    pub(super) waits_since: Option<Duration>,
     /// Since when no pattern leads to it, by the monotonic clock.
     pub(super) left_at: Option<Duration>,
 }
@@ -75,6 +77,7 @@ impl Tracked {
             is_due: true,
             place: Place::Named,
             held_since: None,
+            waits_since: None,
             left_at: None,
         }
     }

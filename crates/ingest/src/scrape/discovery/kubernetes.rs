@@ -7,16 +7,13 @@
 //! Not here: writing to the cluster; this room only lists and watches.
 //! Start at: [`sources`].
 
-mod access;
 mod cluster;
 mod endpoints;
 mod endpointslice;
 mod ingress;
 mod node;
-mod objects;
 mod pod;
 mod service;
-mod watch;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -29,10 +26,10 @@ use super::{Findings, Group, LabelSet, Source, Sources};
 use crate::config::discovery::kubernetes::KubernetesSelector;
 use crate::config::{KubernetesDiscovery, KubernetesRole, ScrapeConfig};
 use crate::error::IngestError;
-use access::Access;
-use cluster::Cluster;
-use objects::Meta;
-use watch::{Selectors, Watch};
+use crate::kubernetes::access::{Access, Named};
+use crate::kubernetes::objects::{Meta, Object};
+use crate::kubernetes::watch::{Selectors, Watch};
+use cluster::{Cluster, IntoCluster, Objects};
 
 const NAMESPACE: &str = "__meta_kubernetes_namespace";
 
@@ -46,7 +43,12 @@ struct KubernetesSource {
 pub(super) fn sources(job: &ScrapeConfig) -> Sources {
     let source = |config: &KubernetesDiscovery| {
         let owner = format!("job {:?}: kubernetes_sd_configs", job.job_name);
-        let access = match Access::of(config, &owner)? {
+        let named = Named {
+            api_server: config.api_server.as_deref(),
+            kubeconfig_file: config.kubeconfig_file.as_deref(),
+            http: &config.http,
+        };
+        let access = match Access::of(&named, &owner)? {
             Ok(access) => access,
             Err(fault) => return Ok(Arc::new(Outside { fault }) as Arc<dyn Source>),
         };
@@ -137,16 +139,17 @@ impl KubernetesSource {
             access: Arc::clone(&self.access),
             namespace: namespace.map(str::to_owned),
             selectors: selectors_of(&self.config.selectors, kind),
-            cluster: Arc::clone(cluster),
-            findings: Arc::clone(findings),
         };
+        let into = (cluster, findings);
         match kind {
-            KubernetesRole::Node => watches.spawn(watch.run(|cluster| &cluster.nodes)),
-            KubernetesRole::Pod => watches.spawn(watch.run(|cluster| &cluster.pods)),
-            KubernetesRole::Service => watches.spawn(watch.run(|cluster| &cluster.services)),
-            KubernetesRole::Endpoints => watches.spawn(watch.run(|cluster| &cluster.endpoints)),
-            KubernetesRole::EndpointSlice => watches.spawn(watch.run(|cluster| &cluster.slices)),
-            KubernetesRole::Ingress => watches.spawn(watch.run(|cluster| &cluster.ingresses)),
+            KubernetesRole::Node => watches.spawn(watch.run(keeper(into, |cluster| &cluster.nodes))),
+            KubernetesRole::Pod => watches.spawn(watch.run(keeper(into, |cluster| &cluster.pods))),
+            KubernetesRole::Service => watches.spawn(watch.run(keeper(into, |cluster| &cluster.services))),
+            KubernetesRole::Endpoints => watches.spawn(watch.run(keeper(into, |cluster| &cluster.endpoints))),
+            KubernetesRole::EndpointSlice => {
+                watches.spawn(watch.run(keeper(into, |cluster| &cluster.slices)))
+            }
+            KubernetesRole::Ingress => watches.spawn(watch.run(keeper(into, |cluster| &cluster.ingresses))),
         };
     }
 
@@ -161,10 +164,8 @@ impl KubernetesSource {
                 access: Arc::clone(&self.access),
                 namespace: None,
                 selectors: Selectors::default(),
-                cluster: Arc::clone(cluster),
-                findings: Arc::clone(findings),
             };
-            watches.spawn(watch.run(|cluster| &cluster.namespaces));
+            watches.spawn(watch.run(keeper((cluster, findings), |cluster| &cluster.namespaces)));
         }
     }
 
@@ -196,6 +197,17 @@ impl KubernetesSource {
             }
         }
         groups
+    }
+}
+
+fn keeper<T: Object>(
+    (cluster, findings): (&Arc<Cluster>, &Arc<Findings>),
+    objects: fn(&Cluster) -> &Objects<T>,
+) -> IntoCluster<T> {
+    IntoCluster {
+        cluster: Arc::clone(cluster),
+        findings: Arc::clone(findings),
+        objects,
     }
 }
 

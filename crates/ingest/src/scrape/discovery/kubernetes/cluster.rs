@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::objects::{EndpointSlice, Endpoints, Ingress, Namespace, Node, Object, Pod, Service};
+use crate::kubernetes::objects::{EndpointSlice, Endpoints, Ingress, Namespace, Node, Object, Pod, Service};
+use crate::kubernetes::watch::Keeper;
 use crate::limits::KUBERNETES_OBJECTS_MAX;
-use crate::scrape::discovery::Group;
+use crate::scrape::discovery::{Findings, Group};
 
 /// All kinds of objects that one search needs.
 #[derive(Debug, Default)]
@@ -33,6 +34,50 @@ pub(super) struct Objects<T>(Mutex<BTreeMap<(String, String), Arc<T>>>);
 impl<T> Default for Objects<T> {
     fn default() -> Self {
         Self(Mutex::default())
+    }
+}
+
+/// Takes what a watch sees into a cluster, and tells of it.
+#[derive(Debug)]
+pub(super) struct IntoCluster<T: 'static> {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) findings: Arc<Findings>,
+    pub(super) objects: fn(&Cluster) -> &Objects<T>,
+}
+
+impl<T: Object> Keeper<T> for IntoCluster<T> {
+    type Kept = T;
+
+    fn kept(&self, object: T) -> T {
+        object
+    }
+
+    fn replace(&self, namespace: Option<&str>, list: Vec<T>) -> bool {
+        (self.objects)(&self.cluster).replace(namespace, list)
+    }
+
+    fn put(&self, object: T) -> bool {
+        (self.objects)(&self.cluster).put(object)
+    }
+
+    fn remove(&self, object: &T) {
+        (self.objects)(&self.cluster).remove(object);
+    }
+
+    fn listed(&self, is_first: bool) {
+        if is_first {
+            self.cluster.one_is_listed();
+        }
+        self.findings.succeeded();
+        self.cluster.changed.notify_one();
+    }
+
+    fn changed(&self) {
+        self.cluster.changed.notify_one();
+    }
+
+    fn failed(&self, fault: &str) {
+        self.findings.failed(fault);
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cluster::Cluster;
-use super::objects::{EndpointAddress, Endpoints, Pod, ServicePort, TargetRef};
 use super::{NAMESPACE, node, pod, push_meta, service, set};
+use crate::kubernetes::objects::{EndpointAddress, Endpoints, Pod, ServicePort, TargetRef};
 use crate::scrape::discovery::{ADDRESS, Group, LabelSet, host_port};
 
 /// The pods behind one object, each with the ports that its targets have already.

@@ -4,8 +4,8 @@ use model::names::sanitize_label_name;
 
 use super::cluster::Cluster;
 use super::endpoints::{SeenPods, push_node};
-use super::objects::{EndpointSlice, SliceEndpoint, SlicePort};
 use super::{NAMESPACE, pod, push_meta, service, set};
+use crate::kubernetes::objects::{EndpointSlice, SliceEndpoint, SlicePort};
 use crate::scrape::discovery::{ADDRESS, Group, LabelSet, host_port};
 
 /// The label of a slice that names its service.

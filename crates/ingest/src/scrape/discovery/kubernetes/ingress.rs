@@ -1,7 +1,7 @@
 //! `role: ingress`: each path of each rule, at the rule's host.
 
-use super::objects::{Ingress, IngressRule};
 use super::{NAMESPACE, push_meta, set};
+use crate::kubernetes::objects::{Ingress, IngressRule};
 use crate::scrape::discovery::{ADDRESS, Group, LabelSet};
 
 pub(super) fn group(ingress: &Ingress) -> Group {

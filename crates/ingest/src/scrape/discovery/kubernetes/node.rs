@@ -2,8 +2,8 @@
 
 use model::names::sanitize_label_name;
 
-use super::objects::Node;
 use super::{push_meta, set};
+use crate::kubernetes::objects::Node;
 use crate::scrape::discovery::{ADDRESS, Group, LabelSet, host_port};
 
 /// Kinds of addresses, the best first.

@@ -1,8 +1,8 @@
 //! `role: pod`: each port of each container; and what other roles tell of the pod behind a target.
 
 use super::cluster::Cluster;
-use super::objects::{Container, ContainerPort, Pod};
 use super::{NAMESPACE, node, push_meta, set};
+use crate::kubernetes::objects::{Container, ContainerPort, Pod};
 use crate::scrape::discovery::{ADDRESS, Group, LabelSet, host_port};
 
 /// A target for each port, and one without a port for each container that names none.

@@ -1,7 +1,7 @@
 //! `role: service`: each port of each service; and what other roles tell of the service behind a target.
 
-use super::objects::Service;
 use super::{NAMESPACE, push_meta, set};
+use crate::kubernetes::objects::Service;
 use crate::scrape::discovery::{ADDRESS, Group, LabelSet, host_port};
 
 /// A target for each port, at the service's name in the cluster's DNS.

@@ -1,4 +1,6 @@
 //! Lists one kind of object and follows its changes. Source: Kubernetes' API concepts, "Efficient detection of changes".
+//!
+//! What is kept of an object is for the [`Keeper`] to say: of a list, no more than one page is held whole.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,6 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::access::Access;
-use super::cluster::{Cluster, Objects};
 use super::objects::{Meta, Object};
 use crate::client::{read_capped, request_error};
 use crate::error::IngestError;
@@ -21,8 +22,6 @@ use crate::limits::{
     DISCOVERY_ANSWER_BYTES_MAX, KUBERNETES_OBJECTS_MAX, KUBERNETES_PAGE_OBJECTS, KUBERNETES_TIMEOUT,
     WATCH_EVENT_BYTES_MAX, WATCH_OPEN_MAX, WATCH_RETRY_MAX, WATCH_RETRY_MIN,
 };
-use crate::scrape::discovery::Findings;
-use crate::scrape::discovery::refresh::with_causes;
 
 /// The waits before a list is asked for again.
 const RETRY: Backoff = Backoff {
@@ -32,19 +31,45 @@ const RETRY: Backoff = Backoff {
 
 /// Which objects, in Kubernetes' own terms.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Selectors {
-    pub(super) label: String,
-    pub(super) field: String,
+pub(crate) struct Selectors {
+    pub(crate) label: String,
+    pub(crate) field: String,
 }
 
 /// One kind of object in one namespace, or in all.
 #[derive(Debug)]
-pub(super) struct Watch {
-    pub(super) access: Arc<Access>,
-    pub(super) namespace: Option<String>,
-    pub(super) selectors: Selectors,
-    pub(super) cluster: Arc<Cluster>,
-    pub(super) findings: Arc<Findings>,
+pub(crate) struct Watch {
+    pub(crate) access: Arc<Access>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) selectors: Selectors,
+}
+
+/// Who keeps what a watch sees.
+pub(crate) trait Keeper<T: Object>: Send + Sync + 'static {
+    /// What is kept of an object.
+    type Kept: Send;
+
+    /// Takes out of an object what is kept.
+    fn kept(&self, object: T) -> Self::Kept;
+
+    /// Takes a whole list in place of what was known of the namespace (of all, where it is `None`). Gives back whether it
+    /// fits into the limit.
+    fn replace(&self, namespace: Option<&str>, list: Vec<Self::Kept>) -> bool;
+
+    /// Takes a new or changed object. Gives back whether it fits into the limit.
+    fn put(&self, object: Self::Kept) -> bool;
+
+    /// An object was deleted.
+    fn remove(&self, object: &T);
+
+    /// A list was taken whole, for the first time or anew.
+    fn listed(&self, is_first: bool);
+
+    /// An event was taken in.
+    fn changed(&self);
+
+    /// Looking failed; what is known stays.
+    fn failed(&self, fault: &str);
 }
 
 #[derive(Deserialize)]
@@ -99,25 +124,20 @@ impl From<IngestError> for Ended {
 
 impl Watch {
     /// Lists and follows for ever. What is known stays while the API does not answer.
-    pub(super) async fn run<T: Object>(self, objects: fn(&Cluster) -> &Objects<T>) {
+    pub(crate) async fn run<T: Object>(self, keeper: impl Keeper<T>) {
         let mut listed_before = false;
         let mut attempt = 0;
         loop {
             let started = Instant::now();
-            let ended = match self.list(objects).await {
+            let ended = match self.list(&keeper).await {
                 Ok(version) => {
-                    if !std::mem::replace(&mut listed_before, true) {
-                        self.cluster.one_is_listed();
-                    }
-                    self.findings.succeeded();
-                    self.cluster.changed.notify_one();
-                    self.follow(objects, version).await
+                    keeper.listed(!std::mem::replace(&mut listed_before, true));
+                    self.follow(&keeper, version).await
                 }
                 Err(error) => Ended::Failed(error),
             };
             if let Ended::Failed(error) = ended {
-                self.findings
-                    .failed(&format!("{}: {}", T::PLURAL, with_causes(&error)));
+                keeper.failed(&format!("{}: {}", T::PLURAL, stdx::http_client::chain(&error)));
             }
             if started.elapsed() > WATCH_RETRY_MAX {
                 attempt = 0;
@@ -128,7 +148,7 @@ impl Watch {
     }
 
     /// Takes everything that is there, page by page; gives back the version that it stands for.
-    async fn list<T: Object>(&self, objects: fn(&Cluster) -> &Objects<T>) -> Result<String, IngestError> {
+    async fn list<T: Object>(&self, keeper: &impl Keeper<T>) -> Result<String, IngestError> {
         let mut all = Vec::new();
         let mut rest = String::new();
         loop {
@@ -144,12 +164,13 @@ impl Watch {
             let page = page.unwrap_or(Err(IngestError::Timeout {
                 timeout_seconds: KUBERNETES_TIMEOUT.as_secs_f64(),
             }))?;
-            all.extend(page.items.unwrap_or_default());
+            let items = page.items.into_iter().flatten();
+            all.extend(items.map(|object| keeper.kept(object)));
             rest = page.metadata.rest;
             let fits = all.len() <= KUBERNETES_OBJECTS_MAX;
             if rest.is_empty() || !fits {
                 let scope = self.namespace.as_deref().filter(|_| T::NAMESPACED);
-                return if fits && objects(&self.cluster).replace(scope, all) {
+                return if fits && keeper.replace(scope, all) {
                     Ok(page.metadata.resource_version)
                 } else {
                     Err(too_many())
@@ -159,7 +180,7 @@ impl Watch {
     }
 
     /// Follows changes from a version on, over as many watches as it takes.
-    async fn follow<T: Object>(&self, objects: fn(&Cluster) -> &Objects<T>, mut version: String) -> Ended {
+    async fn follow<T: Object>(&self, keeper: &impl Keeper<T>, mut version: String) -> Ended {
         loop {
             let query = vec![
                 ("watch", "true".to_owned()),
@@ -169,7 +190,7 @@ impl Watch {
             ];
             // The API ends the watch itself; a connection that died meanwhile is noticed a little later.
             let patience = WATCH_OPEN_MAX.saturating_add(Duration::from_secs(30));
-            let watched = self.watch_once(objects, query, &mut version);
+            let watched = self.watch_once(keeper, query, &mut version);
             match tokio::time::timeout(patience, watched).await {
                 // A watch that ends at once is not opened again at once.
                 Ok(Ok(())) => tokio::time::sleep(WATCH_RETRY_MIN).await,
@@ -181,7 +202,7 @@ impl Watch {
 
     async fn watch_once<T: Object>(
         &self,
-        objects: fn(&Cluster) -> &Objects<T>,
+        keeper: &impl Keeper<T>,
         query: Vec<(&str, String)>,
         version: &mut String,
     ) -> Result<(), Ended> {
@@ -204,7 +225,7 @@ impl Watch {
             buffer.extend_from_slice(&piece);
             while let Some(end) = memchr::memchr(b'\n', &buffer) {
                 let line: Vec<u8> = buffer.drain(..=end).collect();
-                self.take(objects, &line, version)?;
+                take(keeper, &line, version)?;
             }
             if buffer.len() > WATCH_EVENT_BYTES_MAX {
                 return Err(Ended::Failed(IngestError::Discovery(format!(
@@ -212,41 +233,6 @@ impl Watch {
                 ))));
             }
         }
-    }
-
-    fn take<T: Object>(
-        &self,
-        objects: fn(&Cluster) -> &Objects<T>,
-        line: &[u8],
-        version: &mut String,
-    ) -> Result<(), Ended> {
-        if line.trim_ascii().is_empty() {
-            return Ok(());
-        }
-        let event: Event = serde_json::from_slice(line).map_err(|error| bad_event(&error))?;
-        if event.kind == "ERROR" {
-            let status: Status = serde_json::from_value(event.object).unwrap_or_default();
-            if status.code == StatusCode::GONE.as_u16() {
-                return Err(Ended::TooOld);
-            }
-            return Err(Ended::Failed(IngestError::Discovery(status.message)));
-        }
-        if event.kind == "BOOKMARK" {
-            let object: Versioned =
-                serde_json::from_value(event.object).map_err(|error| bad_event(&error))?;
-            *version = object.metadata.resource_version;
-            return Ok(());
-        }
-        let object: T = serde_json::from_value(event.object).map_err(|error| bad_event(&error))?;
-        version.clone_from(&object.meta().resource_version);
-        let objects = objects(&self.cluster);
-        if event.kind == "DELETED" {
-            objects.remove(&object);
-        } else if !objects.put(object) {
-            return Err(Ended::Failed(too_many()));
-        }
-        self.cluster.changed.notify_one();
-        Ok(())
     }
 
     /// Asks for this kind, and gives back an answer that is not a refusal.
@@ -280,6 +266,35 @@ impl Watch {
             told.message
         )))
     }
+}
+
+/// Takes one event in.
+fn take<T: Object>(keeper: &impl Keeper<T>, line: &[u8], version: &mut String) -> Result<(), Ended> {
+    if line.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    let event: Event = serde_json::from_slice(line).map_err(|error| bad_event(&error))?;
+    if event.kind == "ERROR" {
+        let status: Status = serde_json::from_value(event.object).unwrap_or_default();
+        if status.code == StatusCode::GONE.as_u16() {
+            return Err(Ended::TooOld);
+        }
+        return Err(Ended::Failed(IngestError::Discovery(status.message)));
+    }
+    if event.kind == "BOOKMARK" {
+        let object: Versioned = serde_json::from_value(event.object).map_err(|error| bad_event(&error))?;
+        *version = object.metadata.resource_version;
+        return Ok(());
+    }
+    let object: T = serde_json::from_value(event.object).map_err(|error| bad_event(&error))?;
+    version.clone_from(&object.meta().resource_version);
+    if event.kind == "DELETED" {
+        keeper.remove(&object);
+    } else if !keeper.put(keeper.kept(object)) {
+        return Err(Ended::Failed(too_many()));
+    }
+    keeper.changed();
+    Ok(())
 }
 
 async fn read_json<T: DeserializeOwned>(response: Response) -> Result<T, IngestError> {

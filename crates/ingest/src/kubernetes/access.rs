@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::client::{HttpClient, Setup};
-use crate::config::{Authorization, BasicAuth, HttpConfig, KubernetesDiscovery, Secret};
+use crate::config::{Authorization, BasicAuth, HttpConfig, Secret};
 use crate::error::IngestError;
 use crate::limits::SECRET_FILE_BYTES_MAX;
 
@@ -18,11 +18,20 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The API of one cluster.
 #[derive(Debug)]
-pub(super) struct Access {
-    pub(super) client: HttpClient,
+pub(crate) struct Access {
+    pub(crate) client: HttpClient,
     base: String,
     /// The namespace of this pod, where it is one.
-    pub(super) own_namespace: Option<String>,
+    pub(crate) own_namespace: Option<String>,
+}
+
+/// What a configuration says of where the API is; nothing where the service account of this pod is meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'c> {
+    pub(crate) api_server: Option<&'c str>,
+    pub(crate) kubeconfig_file: Option<&'c str>,
+    /// How `api_server` is talked to.
+    pub(crate) http: &'c HttpConfig,
 }
 
 /// What an [`Access`] is built from.
@@ -35,11 +44,11 @@ struct Way {
 
 impl Access {
     /// The cluster that a configuration means; the inner error says that the process is in none.
-    pub(super) fn of(config: &KubernetesDiscovery, owner: &str) -> Result<Result<Self, String>, IngestError> {
-        let way = match (&config.api_server, &config.kubeconfig_file) {
+    pub(crate) fn of(named: &Named<'_>, owner: &str) -> Result<Result<Self, String>, IngestError> {
+        let way = match (named.api_server, named.kubeconfig_file) {
             (Some(server), _) => Way {
-                server: server.clone(),
-                http: config.http.clone(),
+                server: server.to_owned(),
+                http: named.http.clone(),
                 own_namespace: None,
             },
             (None, Some(file)) => by_kubeconfig(Path::new(file))?,
@@ -61,7 +70,7 @@ impl Access {
         }))
     }
 
-    pub(super) fn url(&self, path: &str, query: &[(&str, String)]) -> Result<Url, IngestError> {
+    pub(crate) fn url(&self, path: &str, query: &[(&str, String)]) -> Result<Url, IngestError> {
         let mut url = Url::parse(&format!("{}{path}", self.base))
             .map_err(|error| IngestError::Discovery(format!("the API's address: {error}")))?;
         url.query_pairs_mut().extend_pairs(query);
@@ -91,7 +100,7 @@ fn as_pod(variable: impl Fn(&str) -> Option<String>, account: &Path) -> Result<W
     }
     let namespace = std::fs::read_to_string(account.join("namespace")).ok();
     Ok(Way {
-        server: format!("https://{}", crate::scrape::discovery::host_port(&host, port)),
+        server: format!("https://{}", crate::client::host_port(&host, port)),
         http,
         own_namespace: namespace.map(|name| name.trim().to_owned()),
     })
@@ -102,14 +111,14 @@ fn as_pod(variable: impl Fn(&str) -> Option<String>, account: &Path) -> Result<W
 #[serde(rename_all = "kebab-case", default)]
 struct KubeConfig {
     current_context: String,
-    clusters: Vec<Named<ClusterEntry>>,
-    users: Vec<Named<UserEntry>>,
-    contexts: Vec<Named<ContextEntry>>,
+    clusters: Vec<Entry<ClusterEntry>>,
+    users: Vec<Entry<UserEntry>>,
+    contexts: Vec<Entry<ContextEntry>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Named<T> {
+struct Entry<T> {
     name: String,
     #[serde(alias = "cluster", alias = "user", alias = "context")]
     entry: T,
@@ -222,10 +231,10 @@ fn way_of(config: KubeConfig, base: &Path) -> Result<Way, String> {
     })
 }
 
-fn named<T>(entries: Vec<Named<T>>, name: &str, what: &str) -> Result<T, String> {
+fn named<T>(entries: Vec<Entry<T>>, name: &str, what: &str) -> Result<T, String> {
     let found = entries.into_iter().find(|entry| entry.name == name);
     found
-        .map(|named| named.entry)
+        .map(|found| found.entry)
         .ok_or_else(|| format!("{what} is {name:?}, and there is no entry of that name"))
 }
 
