@@ -109,19 +109,8 @@ fn spaced_lines(
         let Value::Streams(streams) = page.value else {
             break;
         };
-        let mut lines: Vec<(i64, usize, usize)> = Vec::new();
-        for (stream, found) in streams.iter().enumerate() {
-            lines.extend(
-                (0_usize..)
-                    .zip(&found.lines)
-                    .map(|(place, line)| (line.at_ns, stream, place)),
-            );
-        }
+        let lines = in_order(&streams, direction);
         let is_last_page = lines.len() < LOKI_INTERVAL_PAGE_LINES;
-        lines.sort_unstable();
-        if direction == Direction::Backward {
-            lines.reverse();
-        }
         let mut next_ns = None;
         for (at_ns, stream, place) in lines {
             let is_near = next_ns.is_some_and(|next_ns| match direction {
@@ -152,6 +141,20 @@ fn spaced_lines(
     }
     let value = Value::Streams(kept);
     Ok(Answer { value, statistics })
+}
+
+/// The lines of all streams by time: when, of which stream, and which of its lines.
+fn in_order(streams: &[LogStream], direction: Direction) -> Vec<(i64, usize, usize)> {
+    let mut lines: Vec<(i64, usize, usize)> = Vec::new();
+    for (stream, found) in streams.iter().enumerate() {
+        let places = (0_usize..).zip(&found.lines);
+        lines.extend(places.map(|(place, line)| (line.at_ns, stream, place)));
+    }
+    lines.sort_unstable();
+    if direction == Direction::Backward {
+        lines.reverse();
+    }
+    lines
 }
 
 /// What the pages before have left.
