@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    fn uid<'n>(uid: &'n str) -> PodName<'n> {
+    fn uid(uid: &str) -> PodName<'_> {
         PodName {
             uid: Some(uid),
             name: Some(("shop", "web-0")),
