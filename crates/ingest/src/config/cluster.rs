@@ -14,6 +14,7 @@ const ALL_NODES: &str = "*";
 
 http_section! {
     /// Which cluster is asked for pods, and for which of them.
+    #[derive(Default)]
     pub struct PodsCluster {
         /// The address of the API; without it, and without a kubeconfig file, the service account of this pod is used.
         pub api_server: Option<String>,
@@ -56,18 +57,6 @@ fn without_user(address: &str) -> String {
     let host = rest.split('/').next().unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or_default();
     format!("{scheme}://{host}")
-}
-
-impl Default for PodsCluster {
-    fn default() -> Self {
-        Self {
-            api_server: None,
-            kubeconfig_file: None,
-            node: None,
-            namespaces: Vec::new(),
-            http: HttpConfig::default(),
-        }
-    }
 }
 
 impl Checked for PodsCluster {

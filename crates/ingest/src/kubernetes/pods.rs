@@ -27,7 +27,6 @@ use crate::config::PodsCluster;
 use crate::error::IngestError;
 use directory::Directory;
 use facts::{NamespaceFacts, PodFacts, Wanted};
-pub use file::parse_pods;
 pub(crate) use records::PodName;
 pub use telemetry::{ClusterLabel, LookLabels, PodsTelemetry};
 
@@ -73,7 +72,7 @@ impl PodDirectories {
     pub fn of_file(path: &Path) -> Result<Self, IngestError> {
         let telemetry = PodsTelemetry::default();
         let given = Arc::new(Directory::new(PodsCluster::default(), &telemetry));
-        file::read_into(path, &given)?;
+        given.take(file::read_file(path)?);
         Ok(Self {
             inner: Arc::new(Inner {
                 given: Some(given),
@@ -152,6 +151,16 @@ impl PodDirectories {
             running.push((Arc::clone(directory), token));
         }
     }
+}
+
+/// How many pods and namespaces a text as of `kubectl get -o json` tells of, taken in as they would be.
+///
+/// # Errors
+/// It is something else, and what.
+pub fn parse_pods(bytes: &[u8]) -> Result<(usize, usize), String> {
+    let directory = Directory::new(PodsCluster::default(), &PodsTelemetry::default());
+    directory.take(file::read(bytes)?);
+    Ok(directory.counts())
 }
 
 impl Pods {

@@ -1,6 +1,12 @@
 //! `kubernetes`: what the cluster knows of the pod that a line is from, by OpenTelemetry's names.
 //!
-//! A line names its pod by metadata or labels, never by its own text: fields are not looked at, as a line must not say whose it is.
+//! In: metadata and labels by which a line names its pod.  Out: labels and metadata of that pod, its node, its owner, its namespace.
+//! Owns: a place among the users of a directory of pods.
+//! Invariants: the text of a line names no pod, as a line must not say whose it is
+//! (`kubernetes::tests::what_cannot_be_told_is_counted_and_the_text_of_a_line_names_no_pod`); where there is an id it decides
+//! (`kubernetes::tests::pods_are_found_by_the_names_that_shippers_use`).
+//! Not here: asking the cluster (`crate::kubernetes::pods`); waiting for a pod, which who gathers lines does (decision 0030).
+//! Start at: [`Kubernetes::open`].
 
 mod settings;
 #[cfg(test)]

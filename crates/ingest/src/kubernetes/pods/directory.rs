@@ -18,9 +18,12 @@ use super::telemetry::{ClusterLabel, LookLabels, PodsTelemetry};
 use crate::config::PodsCluster;
 use crate::error::IngestError;
 use crate::kubernetes::access::{Access, Named};
-use crate::kubernetes::objects::{Namespace, Pod};
+use crate::kubernetes::objects::{Namespace, Object, Pod};
 use crate::kubernetes::watch::{Keeper, Selectors, Watch};
 use crate::limits::{KUBERNETES_OBJECTS_MAX, PODS_PRUNE_EVERY, WATCH_RETRY_MAX};
+
+/// What was looked for where it is not known yet whom to ask.
+const CLUSTER: &str = "cluster";
 
 /// The pods of one cluster.
 #[derive(Debug)]
@@ -35,7 +38,8 @@ pub(super) struct Directory {
     namespaces: RwLock<HashMap<String, Arc<NamespaceFacts>>>,
     /// There is no cluster to be asked.
     is_outside: AtomicBool,
-    fault: Mutex<Option<String>>,
+    /// What failed last, by what was looked for.
+    faults: Mutex<BTreeMap<&'static str, String>>,
     telemetry: PodsTelemetry,
 }
 
@@ -57,7 +61,7 @@ impl Directory {
             records: RwLock::default(),
             namespaces: RwLock::default(),
             is_outside: AtomicBool::new(false),
-            fault: Mutex::default(),
+            faults: Mutex::default(),
             telemetry: telemetry.clone(),
         }
     }
@@ -149,12 +153,12 @@ impl Directory {
             Ok(Ok(Ok(access))) => Arc::new(access),
             Ok(Ok(Err(outside))) => {
                 self.is_outside.store(true, Ordering::Relaxed);
-                self.failed(&outside);
+                self.failed(CLUSTER, &outside);
                 tokio::time::sleep(WATCH_RETRY_MAX).await;
                 return;
             }
             Ok(Err(error)) => {
-                self.failed(&stdx::http_client::chain(&error));
+                self.failed(CLUSTER, &stdx::http_client::chain(&error));
                 tokio::time::sleep(WATCH_RETRY_MAX).await;
                 return;
             }
@@ -243,25 +247,27 @@ impl Directory {
         self.telemetry.looks.get_or_create(&labels).inc();
     }
 
-    fn succeeded(&self) {
+    fn succeeded(&self, kind: &'static str) {
         self.count_look("ok");
-        if self.fault.lock().take().is_some() {
+        let mut faults = self.faults.lock();
+        faults.remove(CLUSTER);
+        if faults.remove(kind).is_some() {
             let cluster = &self.name;
-            debug!(cluster, "pods are told of again");
+            debug!(cluster, kind, "the cluster tells of pods again");
         }
     }
 
-    fn failed(&self, fault: &str) {
+    fn failed(&self, kind: &'static str, fault: &str) {
         self.count_look("failed");
-        let mut known = self.fault.lock();
-        if known.as_deref() != Some(fault) {
+        let mut faults = self.faults.lock();
+        if faults.get(kind).is_none_or(|known| known != fault) {
             let cluster = &self.name;
             warn!(
                 cluster,
                 error = fault,
                 "pods of log lines cannot be asked for, those that are known stay so"
             );
-            *known = Some(fault.to_owned());
+            faults.insert(kind, fault.to_owned());
         }
     }
 
@@ -320,13 +326,13 @@ impl Keeper<Pod> for IntoDirectory {
     }
 
     fn listed(&self, _is_first: bool) {
-        self.directory.succeeded();
+        self.directory.succeeded(Pod::PLURAL);
     }
 
     fn changed(&self) {}
 
     fn failed(&self, fault: &str) {
-        self.directory.failed(fault);
+        self.directory.failed(Pod::PLURAL, fault);
     }
 }
 
@@ -356,12 +362,12 @@ impl Keeper<Namespace> for IntoDirectory {
     }
 
     fn listed(&self, _is_first: bool) {
-        self.directory.succeeded();
+        self.directory.succeeded(Namespace::PLURAL);
     }
 
     fn changed(&self) {}
 
     fn failed(&self, fault: &str) {
-        self.directory.failed(fault);
+        self.directory.failed(Namespace::PLURAL, fault);
     }
 }

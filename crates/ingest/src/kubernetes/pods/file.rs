@@ -5,7 +5,6 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::directory::Directory;
 use crate::error::IngestError;
 use crate::kubernetes::objects::{Namespace, Pod};
 use crate::limits::PODS_FILE_BYTES_MAX;
@@ -17,8 +16,8 @@ pub(super) struct Listed {
     pub(super) namespaces: Vec<Namespace>,
 }
 
-/// Reads a file into a directory.
-pub(super) fn read_into(path: &Path, directory: &Directory) -> Result<(), IngestError> {
+/// Reads a file.
+pub(super) fn read_file(path: &Path) -> Result<Listed, IngestError> {
     let cannot = |source| IngestError::ReadFile {
         path: path.to_owned(),
         source,
@@ -37,26 +36,11 @@ pub(super) fn read_into(path: &Path, directory: &Directory) -> Result<(), Ingest
             "has more than {PODS_FILE_BYTES_MAX} bytes; name fewer namespaces"
         )));
     }
-    let listed = read(&bytes).map_err(bad)?;
-    directory.take(listed);
-    Ok(())
-}
-
-/// How many pods and namespaces a text as of `kubectl get -o json` tells of.
-///
-/// # Errors
-/// It is something else, and what.
-pub fn parse_pods(bytes: &[u8]) -> Result<(usize, usize), String> {
-    let directory = Directory::new(
-        crate::config::PodsCluster::default(),
-        &super::PodsTelemetry::default(),
-    );
-    directory.take(read(bytes)?);
-    Ok(directory.counts())
+    read(&bytes).map_err(bad)
 }
 
 /// Reads a list, or a single object.
-fn read(bytes: &[u8]) -> Result<Listed, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<Listed, String> {
     let mend = "write it with `kubectl get pods -A -o json`";
     let whole: Value = serde_json::from_slice(bytes).map_err(|error| format!("{error}; {mend}"))?;
     let items = match whole {
@@ -91,7 +75,7 @@ fn read(bytes: &[u8]) -> Result<Listed, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::kubernetes::pods::parse_pods;
 
     #[test]
     fn what_kubectl_prints_is_read() {

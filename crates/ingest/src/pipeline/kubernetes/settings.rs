@@ -269,11 +269,10 @@ impl Names {
     /// How a line names its pod; `None` where it names none.
     pub(super) fn of<'e>(&self, entry: &'e Entry<'_>) -> Option<PodName<'e>> {
         let first = |names: &[String]| {
-            let found = names.iter().find_map(|name| {
+            names.iter().find_map(|name| {
                 let value = entry.metadata(name).or_else(|| entry.label(name));
                 value.filter(|value| !value.is_empty())
-            });
-            found
+            })
         };
         let uid = first(&self.uid);
         let name = first(&self.namespace).zip(first(&self.name));
