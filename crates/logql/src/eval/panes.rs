@@ -46,6 +46,12 @@ impl Panes {
         self.last.2
     }
 
+    /// The last time that belongs to the same pane, or to none as this one.
+    pub(crate) fn end_of(&mut self, at_ns: i64) -> i64 {
+        self.find(at_ns);
+        self.last.1
+    }
+
     /// Between two steps there are two panes: the later one belongs to all windows from the next step on whose start lies before
     /// both, the earlier one to one window less.
     fn search(&self, at_ns: i64) -> (i64, i64, Option<i64>) {

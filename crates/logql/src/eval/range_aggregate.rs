@@ -152,13 +152,17 @@ impl Reading<'_, '_> {
     fn count(&mut self, times_ns: &[i64]) {
         self.fields.start_line(&[]);
         let series = self.series.find(&self.fields);
-        for at_ns in times_ns {
-            if self
-                .windows
-                .add(series, at_ns.saturating_add(self.offset_ns), 1.0)
-            {
-                self.evaluator.statistics.lines_kept += 1;
+        let mut rest = times_ns;
+        while let Some(first) = rest.first() {
+            let first_ns = first.saturating_add(self.offset_ns);
+            let last_ns = self.windows.same_until(first_ns).max(first_ns);
+            let is_same = |at_ns: &&i64| (first_ns..=last_ns).contains(&at_ns.saturating_add(self.offset_ns));
+            let count = rest.iter().take_while(is_same).count();
+            // They are ones that are added up, so their sum may come at once.
+            if self.windows.add(series, first_ns, count as f64) {
+                self.evaluator.statistics.lines_kept += count as u64;
             }
+            rest = rest.get(count..).unwrap_or_default();
         }
     }
 

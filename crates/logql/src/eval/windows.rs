@@ -10,6 +10,8 @@ use super::state::{Samples, State};
 pub(crate) trait Windows {
     /// Takes in a value; false where it lies in no window.
     fn add(&mut self, series: usize, at_ns: i64, value: f64) -> bool;
+    /// Up to which time values lie in the same windows as one at this time.
+    fn same_until(&mut self, at_ns: i64) -> i64;
     /// Whether a time lies in a window.
     fn covers(&mut self, at_ns: i64) -> bool;
     /// Bytes that are held.
@@ -29,6 +31,8 @@ struct PanesBySeries<S> {
     series: Vec<Vec<(i64, S)>>,
     /// Bytes of the lists of panes and of what is in them.
     held: usize,
+    /// The place in its list behind the pane that took the last value.
+    near: usize,
 }
 
 impl<S: State> PanesBySeries<S> {
@@ -36,6 +40,7 @@ impl<S: State> PanesBySeries<S> {
         Self {
             series: Vec::new(),
             held: 0,
+            near: 0,
         }
     }
 
@@ -52,7 +57,7 @@ impl<S: State> PanesBySeries<S> {
             self.held += size_of::<(i64, S)>();
         }
         let before = panes.capacity();
-        self.held += put(panes, pane, at_ns, value);
+        self.held += put(panes, &mut self.near, (pane, at_ns, value));
         self.held += (panes.capacity() - before) * size_of::<(i64, S)>();
     }
 
@@ -100,16 +105,15 @@ pub(crate) fn seconds(ns: i64) -> f64 {
     ns as f64 / crate::units::SECOND_NS as f64
 }
 
-/// Puts a value into a pane; by how many bytes what is in the panes has grown.
-fn put<S: State>(panes: &mut Vec<(i64, S)>, pane: i64, at_ns: i64, value: f64) -> usize {
-    // Nearly always the value belongs to the last pane or comes behind it.
-    let is_late = panes.last().is_some_and(|(last, _)| *last > pane);
-    let behind = if is_late {
-        panes.partition_point(|(known, _)| *known <= pane)
-    } else {
-        panes.len()
-    };
-    let known = behind.checked_sub(1).and_then(|place| panes.get_mut(place));
+/// Puts a value with its time into a pane; by how many bytes what is in the panes has grown. `near` is the place behind the pane that
+/// took the last value.
+fn put<S: State>(
+    panes: &mut Vec<(i64, S)>,
+    near: &mut usize,
+    (pane, at_ns, value): (i64, i64, f64),
+) -> usize {
+    *near = behind(panes, *near, pane);
+    let known = near.checked_sub(1).and_then(|place| panes.get_mut(place));
     match known {
         Some((known, state)) if *known == pane && !state.is_full() => {
             let before = state.heap_bytes();
@@ -119,10 +123,21 @@ fn put<S: State>(panes: &mut Vec<(i64, S)>, pane: i64, at_ns: i64, value: f64) -
         _ => {
             let state = S::new(at_ns, value);
             let made = state.heap_bytes();
-            panes.insert(behind, (pane, state));
+            panes.insert(*near, (pane, state));
+            *near += 1;
             made
         }
     }
+}
+
+/// The place behind all panes up to this number, which is mostly near, as the values of a stream come by time.
+fn behind<S>(panes: &[(i64, S)], near: usize, pane: i64) -> usize {
+    let is_at = |place: usize| panes.get(place).is_some_and(|(known, _)| *known == pane);
+    let is_behind = |place: usize| place.checked_sub(1).is_some_and(is_at) && !is_at(place);
+    let mut guesses = [near, near + 1].into_iter();
+    guesses
+        .find(|place| is_behind(*place))
+        .unwrap_or_else(|| panes.partition_point(|(known, _)| *known <= pane))
 }
 
 impl<S: State> Windows for Merged<S> {
@@ -132,6 +147,10 @@ impl<S: State> Windows for Merged<S> {
         };
         self.series.add(series, pane, at_ns, value);
         true
+    }
+
+    fn same_until(&mut self, at_ns: i64) -> i64 {
+        self.panes.end_of(at_ns)
     }
 
     fn covers(&mut self, at_ns: i64) -> bool {
@@ -249,6 +268,10 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Windows for Gathered<F> {
         };
         self.series.add(series, pane, at_ns, value);
         true
+    }
+
+    fn same_until(&mut self, at_ns: i64) -> i64 {
+        self.panes.end_of(at_ns)
     }
 
     fn covers(&mut self, at_ns: i64) -> bool {
