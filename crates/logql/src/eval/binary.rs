@@ -21,10 +21,16 @@ impl Evaluator<'_> {
                 Evaluated::Scalar(binary.op.apply(left, right))
             }
             (Evaluated::Vector(left), Evaluated::Scalar(right)) => {
-                Evaluated::Vector(with_number(binary, left, |value| (value, right)))
+                let before = held_bytes(&left);
+                let made = with_number(binary, left, |value| (value, right));
+                self.exchange(before, &made)?;
+                Evaluated::Vector(made)
             }
             (Evaluated::Scalar(left), Evaluated::Vector(right)) => {
-                Evaluated::Vector(with_number(binary, right, |value| (left, value)))
+                let before = held_bytes(&right);
+                let made = with_number(binary, right, |value| (left, value));
+                self.exchange(before, &made)?;
+                Evaluated::Vector(made)
             }
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
                 let sides = held_bytes(&left) + held_bytes(&right);

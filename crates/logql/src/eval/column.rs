@@ -33,6 +33,11 @@ impl Column {
         !self.values.iter().any(|value| is_present(*value))
     }
 
+    /// At how many steps there is a value.
+    pub(crate) fn present(&self) -> usize {
+        self.values.iter().filter(|value| is_present(**value)).count()
+    }
+
     /// Bytes that the series takes.
     pub(crate) fn held_bytes(&self) -> usize {
         self.labels.heap_bytes() + bytes_of_values(self.values.len())

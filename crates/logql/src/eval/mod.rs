@@ -86,13 +86,15 @@ pub fn range(
     columns.retain(|column| !column.is_empty());
     columns.sort_by(|left, right| left.labels.cmp(&right.labels));
     evaluator.check_series(columns.len())?;
-    let samples: usize = columns.iter().map(|column| column.values.len()).sum();
-    evaluator.hold(samples * size_of::<(i64, f64)>())?;
-    let matrix = columns.into_iter().map(|column| MatrixSeries {
-        samples: (0..grid.steps)
-            .filter_map(|step| Some((grid.at(step), column.at(step)?)))
-            .collect(),
-        labels: column.labels,
+    let present: usize = columns.iter().map(Column::present).sum();
+    evaluator.hold(present * size_of::<(i64, f64)>())?;
+    let matrix = columns.into_iter().map(|column| {
+        let mut samples = Vec::with_capacity(column.present());
+        samples.extend((0..grid.steps).filter_map(|step| Some((grid.at(step), column.at(step)?))));
+        MatrixSeries {
+            samples,
+            labels: column.labels,
+        }
     });
     let value = Value::Matrix(matrix.collect());
     Ok(evaluator.answer(value))
@@ -179,10 +181,14 @@ impl<'a> Evaluator<'a> {
                 let mut all = Vec::new();
                 for (place, metric) in variants.metrics.iter().enumerate() {
                     let columns = self.vector(metric, grid)?;
-                    all.extend(columns.into_iter().map(|column| Column {
+                    let before = column::held_bytes(&columns);
+                    let with_label = columns.into_iter().map(|column| Column {
                         labels: column.labels.with(VARIANT, &place.to_string()),
                         ..column
-                    }));
+                    });
+                    let made: Vec<Column> = with_label.collect();
+                    self.exchange(before, &made)?;
+                    all.extend(made);
                 }
                 Ok(Evaluated::Vector(all))
             }
@@ -194,18 +200,30 @@ impl<'a> Evaluator<'a> {
         self.check()?;
         Ok(match metric {
             Metric::Number(value) => Evaluated::Scalar(*value),
-            Metric::Vector(value) => Evaluated::Vector(vec![Column {
-                labels: crate::LabelSet::empty(),
-                values: vec![*value; grid.steps],
-            }]),
+            Metric::Vector(value) => {
+                let made = vec![Column {
+                    labels: crate::LabelSet::empty(),
+                    values: vec![*value; grid.steps],
+                }];
+                self.hold(column::held_bytes(&made))?;
+                Evaluated::Vector(made)
+            }
             Metric::Range(range) => Evaluated::Vector(self.range_aggregation(range, None, grid)?),
             Metric::Aggregate(aggregation) => Evaluated::Vector(self.aggregation(aggregation, grid)?),
             Metric::Binary(binary) => self.binary(binary, grid)?,
             Metric::LabelReplace(replace) => {
                 let columns = self.vector(&replace.inner, grid)?;
-                let before = column::held_bytes(&columns);
-                let replaced = columns.into_iter().map(|column| replaced(column, replace));
-                let made = merge_same_labels(replaced.collect());
+                let mut before = column::held_bytes(&columns);
+                let mut made = Vec::with_capacity(columns.len());
+                for column in columns {
+                    let column = replaced(column, replace);
+                    // Until all are made, as if the labels before were there still.
+                    let bytes = column.labels.heap_bytes();
+                    self.hold(bytes)?;
+                    before += bytes;
+                    made.push(column);
+                }
+                let made = merge_same_labels(made);
                 self.exchange(before, &made)?;
                 Evaluated::Vector(made)
             }

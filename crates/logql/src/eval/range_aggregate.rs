@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Direction, LogBatch, LogFlow, LogSelection, MatcherOp};
 
-use super::column::{ABSENT, Column, is_present};
+use super::column::{ABSENT, Column, held_bytes, is_present};
 use super::grid::Grid;
 use super::series::{SeriesTable, all_labels};
 use super::state::{First, Last, Least, Mean, Most, Spread, Sum};
@@ -102,7 +102,11 @@ impl Evaluator<'_> {
         reading.read(&selection)?;
         let columns = reading.finish()?;
         Ok(match aggregation.op {
-            RangeOp::Absent => absent(&range.log, &columns, grid),
+            RangeOp::Absent => {
+                let made = absent(&range.log, &columns, grid);
+                self.exchange(held_bytes(&columns), &made)?;
+                made
+            }
             _ => columns,
         })
     }
@@ -134,7 +138,7 @@ impl Reading<'_, '_> {
         statistics.bytes_read += batch.lines.text.len() as u64;
         let is_plain = self.is_plain || self.holds_decides && batch.is_decided;
         if is_plain && batch.metadata.offsets.is_empty() {
-            self.count(batch.times_ns);
+            self.count(batch.times_ns)?;
             return self.check();
         }
         for (place, at_ns) in batch.times_ns.iter().enumerate() {
@@ -149,7 +153,7 @@ impl Reading<'_, '_> {
     }
 
     /// Counts lines of which nothing but their times matters: all belong to the same series.
-    fn count(&mut self, times_ns: &[i64]) {
+    fn count(&mut self, times_ns: &[i64]) -> Result<(), EvalError> {
         self.fields.start_line(&[]);
         let series = self.series.find(&self.fields);
         let mut rest = times_ns;
@@ -163,7 +167,11 @@ impl Reading<'_, '_> {
                 self.evaluator.statistics.lines_kept += count as u64;
             }
             rest = rest.get(count..).unwrap_or_default();
+            if rest.len().is_multiple_of(limits::CHECK_EVERY) {
+                self.evaluator.check()?;
+            }
         }
+        Ok(())
     }
 
     fn check(&mut self) -> Result<(), EvalError> {
@@ -232,7 +240,8 @@ impl Reading<'_, '_> {
                 self.evaluator.release(held.saturating_sub(rest));
                 held = rest;
             }
-            let values = self.windows.finish(series);
+            let evaluator = &*self.evaluator;
+            let values = self.windows.finish(series, &|| evaluator.check())?;
             if values.iter().any(|value| is_present(*value)) {
                 let labels = self.series.labels(series, &self.fields);
                 let column = Column { labels, values };

@@ -5,6 +5,10 @@ use super::grid::Grid;
 use super::memory::through_growth;
 use super::panes::Panes;
 use super::state::{Samples, State};
+use crate::error::EvalError;
+
+/// Values that are looked at again and again before it is asked whether to go on.
+const VALUES_UNCHECKED_MAX: usize = 1 << 16;
 
 /// Takes in the values of series and makes one of each window.
 pub(crate) trait Windows {
@@ -20,8 +24,12 @@ pub(crate) trait Windows {
     fn work_bytes(&self) -> usize {
         0
     }
-    /// What the windows of a series give, at every step. Its values are not held any longer.
-    fn finish(&mut self, series: usize) -> Vec<f64>;
+    /// What the windows of a series give, at every step. Its values are not held any longer. `check` says now and then whether to go on.
+    fn finish(
+        &mut self,
+        series: usize,
+        check: &dyn Fn() -> Result<(), EvalError>,
+    ) -> Result<Vec<f64>, EvalError>;
 }
 
 /// The panes of every series. What is full has another one of the same number beside it.
@@ -59,6 +67,11 @@ impl<S: State> PanesBySeries<S> {
         let before = panes.capacity();
         self.held += put(panes, &mut self.near, (pane, at_ns, value));
         self.held += (panes.capacity() - before) * size_of::<(i64, S)>();
+    }
+
+    /// The panes of the series that has most.
+    fn longest(&self) -> usize {
+        self.series.iter().map(Vec::len).max().unwrap_or_default()
     }
 
     /// The panes of a series, which are not held any longer.
@@ -161,7 +174,15 @@ impl<S: State> Windows for Merged<S> {
         self.series.held_bytes()
     }
 
-    fn finish(&mut self, series: usize) -> Vec<f64> {
+    fn work_bytes(&self) -> usize {
+        self.series.longest() * size_of::<S>()
+    }
+
+    fn finish(
+        &mut self,
+        series: usize,
+        _: &dyn Fn() -> Result<(), EvalError>,
+    ) -> Result<Vec<f64>, EvalError> {
         let panes = self.series.take(series);
         let mut sliding = Sliding::new(&panes);
         let steps = 0..self.grid.steps;
@@ -170,7 +191,7 @@ impl<S: State> Windows for Merged<S> {
             let state = sliding.window(first, last);
             state.map_or(ABSENT, |state| (self.value)(&state, self.interval_seconds))
         };
-        steps.map(value_at).collect()
+        Ok(steps.map(value_at).collect())
     }
 }
 
@@ -224,6 +245,7 @@ impl<'a, S: State> Sliding<'a, S> {
     }
 
     fn turn(&mut self) {
+        self.turned.reserve_exact(self.end - self.first);
         for (_, state) in self
             .panes
             .get(self.first..self.end)
@@ -289,13 +311,18 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Windows for Gathered<F> {
         2 * self.series.series.iter().map(of_series).max().unwrap_or(0_usize)
     }
 
-    fn finish(&mut self, series: usize) -> Vec<f64> {
+    fn finish(
+        &mut self,
+        series: usize,
+        check: &dyn Fn() -> Result<(), EvalError>,
+    ) -> Result<Vec<f64>, EvalError> {
         let mut panes = self.series.take(series);
         for (_, samples) in &mut panes {
             // Stable: values of one time stay as they came.
             samples.0.sort_by_key(|(at_ns, _)| *at_ns);
         }
         let mut window: Vec<(i64, f64)> = Vec::new();
+        let mut unchecked = 0;
         let value_at = |step| {
             let (first, last) = self.panes.of_window(step);
             let start = panes.partition_point(|(pane, _)| *pane < first);
@@ -308,11 +335,16 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Windows for Gathered<F> {
             if !window.is_sorted_by_key(|(at_ns, _)| *at_ns) {
                 window.sort_by_key(|(at_ns, _)| *at_ns);
             }
-            if window.is_empty() {
+            unchecked += window.len();
+            if unchecked >= VALUES_UNCHECKED_MAX {
+                unchecked = 0;
+                check()?;
+            }
+            Ok(if window.is_empty() {
                 ABSENT
             } else {
                 (self.value)(&mut window, self.grid.at(step))
-            }
+            })
         };
         (0..self.grid.steps).map(value_at).collect()
     }
