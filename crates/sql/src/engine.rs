@@ -17,6 +17,8 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion_functions_json::udfs::json_union_to_text_udf;
 use futures::{Stream, StreamExt};
@@ -289,9 +291,8 @@ async fn run(
         .sql_with_options(&question.statement, only_questions)
         .await
         .map_err(refused)?;
-    let mut rows = texts_for_unions(frame)
-        .map_err(SqlError::from_engine)?
-        .execute_stream()
+    let frame = texts_for_unions(frame).map_err(SqlError::from_engine)?;
+    let mut rows = start(frame, memory_for_rows(&question))
         .await
         .map_err(SqlError::from_engine)?;
     let unwritable = |error| SqlError::from_engine(DataFusionError::from(error));
@@ -314,6 +315,31 @@ async fn run(
     Ok(())
 }
 
+/// What is left of a statement's memory beside reading.
+fn memory_for_rows(question: &Question) -> usize {
+    question.memory_max - question.memory_max / READING_PART
+}
+
+/// Starts a statement, its sorts sharing the memory that is kept free for merging: the engine's own 10 MB each are too little for long lines.
+async fn start(
+    frame: DataFrame,
+    memory_max: usize,
+) -> Result<datafusion::execution::SendableRecordBatchStream, DataFusionError> {
+    let task = frame.task_ctx();
+    let plan = frame.create_physical_plan().await?;
+    let config = task.session_config().clone();
+    let (part, of) = SORT_MERGE_PART;
+    let sorts = sorts(&plan).max(1) * config.target_partitions().max(1);
+    let config = config.with_sort_spill_reservation_bytes(memory_max / of * part / sorts);
+    execute_stream(plan, Arc::new(task.with_session_config(config)))
+}
+
+/// How many parts of a plan sort all of their rows.
+fn sorts(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let is_sort = plan.is::<SortExec>() && plan.fetch().is_none();
+    usize::from(is_sort) + plan.children().into_iter().map(sorts).sum::<usize>()
+}
+
 /// A session with the tables of the tenant and memory of its own.
 fn context(
     shared: &Shared,
@@ -322,21 +348,17 @@ fn context(
     watch: &Watch,
     held: &Arc<Held>,
 ) -> Result<SessionContext, SqlError> {
-    let memory_max = question.memory_max - question.memory_max / READING_PART;
+    let memory_max = memory_for_rows(question);
     let runtime = RuntimeEnvBuilder::from_runtime_env(&shared.runtime)
         .with_memory_pool(Arc::new(FairSpillPool::new(memory_max)))
         .build_arc()
         .map_err(SqlError::from_engine)?;
-    let (part, of) = SORT_MERGE_PART;
-    let for_merging = memory_max / of * part / shared.state.config().target_partitions();
     // What is shared are functions and rules; a catalog of its own keeps one statement's tables from another's.
     let config = shared
         .state
         .config()
         .clone()
-        .with_create_default_catalog_and_schema(true)
-        // The engine's own 10 MB are too little for long lines.
-        .with_sort_spill_reservation_bytes(for_merging);
+        .with_create_default_catalog_and_schema(true);
     let state = SessionStateBuilder::new_from_existing(shared.state.clone())
         .with_runtime_env(runtime)
         .with_config(config)

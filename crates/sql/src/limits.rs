@@ -39,6 +39,6 @@ pub(crate) const LAST_WORD_WAIT: std::time::Duration = std::time::Duration::from
 /// Which part of a statement's memory is left for what is not counted: reading the store, batches on their way, encoding.
 pub(crate) const READING_PART: usize = 8;
 
-/// Which part of the memory for rows all sorts together keep free for merging what they sorted or spilled: three of four. A batch takes
+/// Which part of the memory for rows all sorts of a statement together keep free for merging what they sorted or spilled: three of four. A batch takes
 /// twice its size while it waits to be sorted, and six times where its key is computed of its text once more.
 pub(crate) const SORT_MERGE_PART: (usize, usize) = (3, 4);

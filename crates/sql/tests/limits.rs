@@ -129,6 +129,24 @@ async fn sorting_goes_to_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sorts_of_one_statement_share_its_memory() {
+    let store = Endless {
+        rows: 400_000,
+        ..Endless::default()
+    };
+    let bench = engine(Arc::new(store));
+    let question = Question {
+        memory_max: 64 << 20,
+        ..question(
+            "SELECT line, row_number() OVER (ORDER BY line, timestamp) AS n FROM logs ORDER BY reverse(line), timestamp",
+            Format::Csv,
+        )
+    };
+    let answer = String::from_utf8(bench.bytes(question).await.unwrap()).unwrap();
+    assert_eq!(answer.lines().count(), 400_001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn memory_is_limited() {
     let store = Endless {
         rows: 400_000,

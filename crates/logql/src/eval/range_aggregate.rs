@@ -16,6 +16,12 @@ use crate::label_set::LabelSet;
 use crate::limits;
 use crate::pipeline::{self, Fields, Pipeline, Unwrapped};
 
+/// All lines together.
+static BY_NOTHING: Grouping = Grouping {
+    without: false,
+    labels: Vec::new(),
+};
+
 /// One aggregation under way.
 struct Reading<'e, 'a> {
     evaluator: &'e mut Evaluator<'a>,
@@ -44,12 +50,8 @@ impl Evaluator<'_> {
         grid: Grid,
     ) -> Result<Vec<Column>, EvalError> {
         let range = &aggregation.range;
-        let nothing = Grouping {
-            without: false,
-            labels: Vec::new(),
-        };
         let grouping = match aggregation.op {
-            RangeOp::Absent => Some(&nothing),
+            RangeOp::Absent => Some(&BY_NOTHING),
             _ => aggregation.grouping.as_ref().or(pushed),
         };
         let counts_bytes = matches!(aggregation.op, RangeOp::Bytes | RangeOp::BytesRate);
@@ -101,14 +103,12 @@ impl Evaluator<'_> {
         };
         reading.read(&selection)?;
         let columns = reading.finish()?;
-        Ok(match aggregation.op {
-            RangeOp::Absent => {
-                let made = absent(&range.log, &columns, grid);
-                self.exchange(held_bytes(&columns), &made)?;
-                made
-            }
-            _ => columns,
-        })
+        if aggregation.op != RangeOp::Absent {
+            return Ok(columns);
+        }
+        let made = absent(&range.log, &columns, grid);
+        self.exchange(held_bytes(&columns), &made)?;
+        Ok(made)
     }
 }
 
