@@ -69,8 +69,12 @@ impl Rig {
                 )
             })
             .collect();
-        let text = format!("[{{name: pods, stages: [{}]}}]", stages.join(", "));
-        let configs: Vec<PipelineConfig> = serde_saphyr::from_str(&text).unwrap();
+        self.built(&format!("[{{name: pods, stages: [{}]}}]", stages.join(", ")))
+    }
+
+    /// Pipelines as a file has them.
+    fn built(&self, text: &str) -> Pipelines {
+        let configs: Vec<PipelineConfig> = serde_saphyr::from_str(text).unwrap();
         Pipelines::with_pods(
             &configs,
             &RedactConfig::off(),
@@ -280,14 +284,7 @@ async fn pods_of_one_node_and_of_named_namespaces_are_asked_for() {
         "[{{name: pods, stages: [{{kubernetes: {{labels: [app], node: off, cluster: {{api_server: 'http://{address}', node: n1, \
          namespaces: [shop]}}}}}}]}}]"
     );
-    let configs: Vec<PipelineConfig> = serde_saphyr::from_str(&text).unwrap();
-    let pipelines = Pipelines::with_pods(
-        &configs,
-        &RedactConfig::off(),
-        PipelineTelemetry::default(),
-        &rig.directories,
-    )
-    .unwrap();
+    let pipelines = rig.built(&text);
     until("the list", || is_ready(&pipelines, "u1")).await;
     let api = cluster.api.lock();
     assert!(
@@ -316,14 +313,7 @@ async fn the_door_says_for_which_lines_it_is_worth_while_to_wait() {
     let text = format!(
         "[{{name: pods, selector: '{{service_name=\"c\"}}', stages: [{{kubernetes: {{cluster: {{api_server: 'http://{address}'}}}}}}]}}]"
     );
-    let configs: Vec<PipelineConfig> = serde_saphyr::from_str(&text).unwrap();
-    let pipelines = Pipelines::with_pods(
-        &configs,
-        &RedactConfig::off(),
-        PipelineTelemetry::default(),
-        &rig.directories,
-    )
-    .unwrap();
+    let pipelines = rig.built(&text);
     logs.take_pipelines(pipelines);
     until("the list", || door.is_ready_for(&of_pod, &uid("u1"))).await;
     assert!(!door.is_ready_for(&of_pod, &uid("u9")), "it may be told of");

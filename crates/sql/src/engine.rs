@@ -12,11 +12,11 @@ use bytes::Bytes;
 use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SendableRecordBatchStream};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -321,10 +321,7 @@ fn memory_for_rows(question: &Question) -> usize {
 }
 
 /// Starts a statement, its sorts sharing the memory that is kept free for merging: the engine's own 10 MB each are too little for long lines.
-async fn start(
-    frame: DataFrame,
-    memory_max: usize,
-) -> Result<datafusion::execution::SendableRecordBatchStream, DataFusionError> {
+async fn start(frame: DataFrame, memory_max: usize) -> Result<SendableRecordBatchStream, DataFusionError> {
     let task = frame.task_ctx();
     let plan = frame.create_physical_plan().await?;
     let config = task.session_config().clone();

@@ -10,10 +10,11 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::{Value, json};
-use support::{PATIENCE, Server};
+use serde_json::json;
+use support::Server;
+use support::log_lines::{assert_told, until};
 
 const JOURNAL_WRITER: &str = "/lib/systemd/systemd-journal-remote";
 
@@ -26,49 +27,9 @@ fn now_ns() -> i64 {
     stdx::SystemClock::shared().now_ms() * 1_000_000
 }
 
-/// What a query finds, in order of time: time, line, labels and metadata.
-async fn found(server: &Server, query: &str) -> Vec<(i64, String, Value)> {
-    let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
-    let path = format!("/loki/api/v1/query_range?query={query}&limit=5000&direction=forward");
-    let answer = server.get(&path).await;
-    let streams = answer["data"]["result"].as_array().unwrap().clone();
-    let mut lines = Vec::new();
-    for stream in &streams {
-        for value in stream["values"].as_array().unwrap() {
-            let at_ns = value[0].as_str().unwrap().parse().unwrap();
-            lines.push((
-                at_ns,
-                value[1].as_str().unwrap().to_owned(),
-                stream["stream"].clone(),
-            ));
-        }
-    }
-    lines.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
-    lines
-}
-
-async fn until(server: &Server, query: &str, count: usize) -> Vec<(i64, String, Value)> {
-    let start = Instant::now();
-    loop {
-        let lines = found(server, query).await;
-        if lines.len() >= count {
-            return lines;
-        }
-        assert!(start.elapsed() < PATIENCE, "{query}: {lines:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 fn append(path: &Path, text: &str) {
     let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
-}
-
-#[track_caller]
-fn assert_told(of_line: &Value, expected: &[(&str, &str)]) {
-    for (name, value) in expected {
-        assert_eq!(of_line[name].as_str(), Some(*value), "{name} of {of_line}");
-    }
 }
 
 /// A time that engines write, and the same in nanoseconds.

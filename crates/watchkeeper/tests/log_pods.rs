@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use cluster::Cluster;
 use serde_json::{Value, json};
+use support::log_lines::{assert_told, found, until};
 use support::{PATIENCE, Server, client};
 
 const PODS: &str = "/api/v1/pods";
@@ -67,35 +68,6 @@ fn write(folder: &Path, pod: &str, line: &str) {
     writeln!(log.unwrap(), "{} stdout F {line}", time()).unwrap();
 }
 
-/// The lines that a query finds, each with its labels and metadata.
-async fn found(server: &Server, query: &str) -> Vec<(String, Value)> {
-    let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
-    let answer = server
-        .get(&format!("/loki/api/v1/query_range?query={query}&limit=5000"))
-        .await;
-    let streams = answer["data"]["result"].as_array().unwrap();
-    let lines = streams.iter().flat_map(|stream| {
-        let values = stream["values"].as_array().unwrap().iter();
-        values.map(|value| {
-            let line = value[1].as_str().unwrap().to_owned();
-            (line, stream["stream"].clone())
-        })
-    });
-    lines.collect()
-}
-
-async fn until(server: &Server, query: &str, count: usize) -> Vec<(String, Value)> {
-    let start = Instant::now();
-    loop {
-        let lines = found(server, query).await;
-        if lines.len() >= count {
-            return lines;
-        }
-        assert!(start.elapsed() < PATIENCE, "{query}: {lines:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 async fn until_that(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
@@ -114,13 +86,6 @@ const TOLD: [(&str, &str); 8] = [
     ("k8s_namespace_label_tenant", "t1"),
     ("pod", "web-5d9-x"),
 ];
-
-#[track_caller]
-fn assert_told(of_line: &Value) {
-    for (name, value) in TOLD {
-        assert_eq!(of_line[name].as_str(), Some(value), "{name} of {of_line}");
-    }
-}
 
 /// What this process counts under a name, with these labels.
 async fn metric(server: &Server, line: &str) -> Option<f64> {
@@ -146,8 +111,8 @@ async fn the_first_lines_of_a_new_pod_have_its_labels_and_nothing_else_waits_for
     assert_eq!(found(&server, r#"{job="shop/nginx"}"#).await, []);
     cluster.tell(PODS, "ADDED", &pod("web-5d9-x", "u1"));
     let lines = until(&server, r#"{service="storefront", app="web"}"#, 1).await;
-    assert_eq!(lines[0].0, "first");
-    assert_told(&lines[0].1);
+    assert_eq!(lines[0].1, "first");
+    assert_told(&lines[0].2, &TOLD);
 
     // Lines that others send of the same pod, in Loki's form, by its name alone.
     let at_ns = stdx::SystemClock::shared().now_ms() * 1_000_000;
@@ -162,8 +127,8 @@ async fn the_first_lines_of_a_new_pod_have_its_labels_and_nothing_else_waits_for
         .unwrap();
     assert!(sent.status().is_success());
     let lines = until(&server, r#"{app="web", k8s_namespace_name="shop"}"#, 1).await;
-    assert_eq!(lines[0].0, "pushed");
-    assert_told(&lines[0].1);
+    assert_eq!(lines[0].1, "pushed");
+    assert_told(&lines[0].2, &TOLD);
     let pods = format!(
         "watchkeeper_kubernetes_pods{{cluster=\"http://{}\"}}",
         cluster.address
@@ -187,8 +152,8 @@ async fn lines_of_a_pod_that_nobody_tells_of_come_as_they_are_and_are_counted() 
     write(folder.path(), "shop_web-5d9-x_u1", "alone");
     let lines = until(&server, r#"{job="shop/nginx"}"#, 1).await;
     assert!(start.elapsed() > Duration::from_secs(4), "it waited");
-    assert_eq!(lines[0].0, "alone");
-    assert_eq!(lines[0].1["k8s_node_name"], Value::Null);
+    assert_eq!(lines[0].1, "alone");
+    assert_eq!(lines[0].2["k8s_node_name"], Value::Null);
     let missed =
         "watchkeeper_pipeline_lines_missed_total{pipeline=\"pods\",stage=\"kubernetes\",reason=\"unknown\"}";
     assert_eq!(metric(&server, missed).await, Some(1.0));
@@ -210,7 +175,7 @@ async fn lines_of_a_pod_that_nobody_tells_of_come_as_they_are_and_are_counted() 
     .await;
     write(folder.path(), "shop_web-5d9-x_u1", "alone, and one more");
     let lines = until(&server, r#"{app="web"}"#, 1).await;
-    assert_eq!(lines[0].0, "alone, and one more");
-    assert_told(&lines[0].1);
+    assert_eq!(lines[0].1, "alone, and one more");
+    assert_told(&lines[0].2, &TOLD);
     assert!(server.stop());
 }

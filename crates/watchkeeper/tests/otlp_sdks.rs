@@ -10,10 +10,9 @@ mod support;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
-use serde_json::Value;
-use support::{PATIENCE, Server};
+use support::Server;
+use support::log_lines::until;
 
 /// A program that sends.
 struct Sender {
@@ -46,36 +45,11 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The lines of a service, as `LINE {metadata}`.
-async fn lines(server: &Server, service: &str) -> Vec<(String, Value)> {
-    let query = format!("%7Bservice_name%3D%22{service}%22%7D");
-    let path = format!("/loki/api/v1/query_range?query={query}&limit=5000&direction=forward");
-    let answer = server.get(&path).await;
-    let streams = answer["data"]["result"].as_array().unwrap().clone();
-    let lines = streams.iter().flat_map(|stream| {
-        let values = stream["values"].as_array().unwrap();
-        values
-            .iter()
-            .map(|value| (value[1].as_str().unwrap().to_owned(), stream["stream"].clone()))
-    });
-    lines.collect()
-}
-
 async fn check(server: &Server, service: &str) {
-    let start = Instant::now();
-    let mut found = lines(server, service).await;
-    while found.len() < 100 {
-        assert!(
-            start.elapsed() < PATIENCE,
-            "{service}: {} of 100 lines",
-            found.len()
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        found = lines(server, service).await;
-    }
-    found.sort_by_key(|(_, of_line)| of_line["order"].as_str().unwrap().parse::<u64>().unwrap());
+    let mut found = until(server, &format!("{{service_name=\"{service}\"}}"), 100).await;
+    found.sort_by_key(|(_, _, of_line)| of_line["order"].as_str().unwrap().parse::<u64>().unwrap());
     assert_eq!(found.len(), 100);
-    for (number, (line, of_line)) in found.iter().enumerate() {
+    for (number, (_, line, of_line)) in found.iter().enumerate() {
         assert_eq!(*line, format!("order {number} of café\n  and more"), "{service}");
         for (name, value) in [
             ("order", number.to_string().as_str()),

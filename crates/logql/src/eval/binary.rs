@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 
 use super::Evaluator;
-use super::column::{ABSENT, Column, Evaluated, bytes_of_values, held_bytes, is_present, merge_same_labels};
+use super::column::{ABSENT, Column, Evaluated, bytes_of_values, is_present, merge_same_labels};
 use super::grid::Grid;
 use crate::ast::{Binary, BinaryOp, Cardinality, Matching};
 use crate::error::EvalError;
@@ -16,35 +16,29 @@ impl Evaluator<'_> {
         let left = self.evaluate(&binary.left, grid)?;
         let right = self.evaluate(&binary.right, grid)?;
         self.check()?;
-        Ok(match (left, right) {
+        let before = left.held_bytes() + right.held_bytes();
+        let made = match (left, right) {
             (Evaluated::Scalar(left), Evaluated::Scalar(right)) => {
-                Evaluated::Scalar(binary.op.apply(left, right))
+                return Ok(Evaluated::Scalar(binary.op.apply(left, right)));
             }
             (Evaluated::Vector(left), Evaluated::Scalar(right)) => {
-                let before = held_bytes(&left);
-                let made = with_number(binary, left, |value| (value, right));
-                self.exchange(before, &made)?;
-                Evaluated::Vector(made)
+                with_number(binary, left, |value| (value, right))
             }
             (Evaluated::Scalar(left), Evaluated::Vector(right)) => {
-                let before = held_bytes(&right);
-                let made = with_number(binary, right, |value| (left, value));
-                self.exchange(before, &made)?;
-                Evaluated::Vector(made)
+                with_number(binary, right, |value| (left, value))
             }
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
-                let sides = held_bytes(&left) + held_bytes(&right);
                 // Each series makes a group of its own at most.
                 self.check_room((left.len() + right.len()) * bytes_of_values(0) * 2)?;
-                let made = if binary.op.is_set() {
+                if binary.op.is_set() {
                     set(binary, left, right, grid)
                 } else {
                     matched(self, binary, &left, &right, grid)?
-                };
-                self.exchange(sides, &made)?;
-                Evaluated::Vector(made)
+                }
             }
-        })
+        };
+        self.exchange(before, &made)?;
+        Ok(Evaluated::Vector(made))
     }
 }
 

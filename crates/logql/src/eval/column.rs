@@ -28,6 +28,16 @@ pub(crate) enum Evaluated {
     Vector(Vec<Column>),
 }
 
+impl Evaluated {
+    /// Bytes that are held for it.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Scalar(_) => 0,
+            Self::Vector(columns) => held_bytes(columns),
+        }
+    }
+}
+
 impl Column {
     pub(crate) fn is_empty(&self) -> bool {
         !self.values.iter().any(|value| is_present(*value))

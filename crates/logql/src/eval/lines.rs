@@ -209,12 +209,9 @@ fn categories(fields: &Fields) -> Categories {
         let labels = fields.iter().filter(move |(.., known)| *known == category);
         labels.map(|(name, value, _)| (name, value))
     };
-    let set = |pairs: &mut dyn Iterator<Item = (u32, &str)>| {
-        LabelSet::from_pairs(pairs.map(|(name, value)| (Arc::clone(fields.names.name(name)), value)))
-    };
     [
-        set(&mut of(Category::Stream)),
-        set(&mut of(Category::Metadata)),
-        set(&mut of(Category::Parsed).chain(fields.errors())),
+        fields.label_set(of(Category::Stream)),
+        fields.label_set(of(Category::Metadata)),
+        fields.label_set(of(Category::Parsed).chain(fields.errors())),
     ]
 }

@@ -138,7 +138,10 @@ impl Reading<'_, '_> {
         statistics.bytes_read += batch.lines.text.len() as u64;
         let is_plain = self.is_plain || self.holds_decides && batch.is_decided;
         if is_plain && batch.metadata.offsets.is_empty() {
-            self.count(batch.times_ns)?;
+            for times_ns in batch.times_ns.chunks(limits::CHECK_EVERY) {
+                self.check()?;
+                self.count(times_ns);
+            }
             return self.check();
         }
         for (place, at_ns) in batch.times_ns.iter().enumerate() {
@@ -153,7 +156,7 @@ impl Reading<'_, '_> {
     }
 
     /// Counts lines of which nothing but their times matters: all belong to the same series.
-    fn count(&mut self, times_ns: &[i64]) -> Result<(), EvalError> {
+    fn count(&mut self, times_ns: &[i64]) {
         self.fields.start_line(&[]);
         let series = self.series.find(&self.fields);
         let mut rest = times_ns;
@@ -167,11 +170,7 @@ impl Reading<'_, '_> {
                 self.evaluator.statistics.lines_kept += count as u64;
             }
             rest = rest.get(count..).unwrap_or_default();
-            if rest.len().is_multiple_of(limits::CHECK_EVERY) {
-                self.evaluator.check()?;
-            }
         }
-        Ok(())
     }
 
     fn check(&mut self) -> Result<(), EvalError> {

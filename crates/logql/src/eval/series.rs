@@ -1,7 +1,6 @@
 //! Which series a line belongs to: its labels, grouped, as a number.
 
 use std::hash::BuildHasher;
-use std::sync::Arc;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
@@ -161,10 +160,7 @@ impl SeriesTable {
     /// The labels of a series.
     pub(super) fn labels(&self, series: usize, fields: &Fields) -> LabelSet {
         let key = self.keys.get(series).map(|key| &**key);
-        LabelSet::from_pairs(
-            Pairs(key.unwrap_or_default())
-                .map(|(name, value)| (Arc::clone(fields.names.name(name)), Arc::<str>::from(value))),
-        )
+        fields.label_set(Pairs(key.unwrap_or_default()))
     }
 
     /// Bytes that are held.
@@ -196,8 +192,5 @@ impl<'a> Iterator for Pairs<'a> {
 /// All labels of a line, errors included.
 pub(super) fn all_labels(fields: &Fields) -> LabelSet {
     let labels = fields.iter().map(|(name, value, _)| (name, value));
-    let pairs = labels.chain(fields.errors());
-    LabelSet::from_pairs(
-        pairs.map(|(name, value)| (Arc::clone(fields.names.name(name)), Arc::<str>::from(value))),
-    )
+    fields.label_set(labels.chain(fields.errors()))
 }

@@ -35,6 +35,8 @@ pub(crate) trait Windows {
 /// The panes of every series. What is full has another one of the same number beside it.
 #[derive(Debug)]
 struct PanesBySeries<S> {
+    /// How times are cut.
+    panes: Panes,
     /// By series, sorted by pane.
     series: Vec<Vec<(i64, S)>>,
     /// Bytes of the lists of panes and of what is in them.
@@ -44,20 +46,25 @@ struct PanesBySeries<S> {
 }
 
 impl<S: State> PanesBySeries<S> {
-    fn new() -> Self {
+    fn new(panes: Panes) -> Self {
         Self {
+            panes,
             series: Vec::new(),
             held: 0,
             near: 0,
         }
     }
 
-    fn add(&mut self, series: usize, pane: i64, at_ns: i64, value: f64) {
+    /// Takes in a value; false where it lies in no window.
+    fn add(&mut self, series: usize, at_ns: i64, value: f64) -> bool {
+        let Some(pane) = self.panes.find(at_ns) else {
+            return false;
+        };
         if series >= self.series.len() {
             self.series.resize_with(series + 1, Vec::new);
         }
         let Some(panes) = self.series.get_mut(series) else {
-            return;
+            return false;
         };
         if panes.is_empty() {
             // Of very many series most have one pane; room for four is the allocator's own beginning.
@@ -67,6 +74,7 @@ impl<S: State> PanesBySeries<S> {
         let before = panes.capacity();
         self.held += put(panes, &mut self.near, (pane, at_ns, value));
         self.held += (panes.capacity() - before) * size_of::<(i64, S)>();
+        true
     }
 
     /// The panes of the series that has most.
@@ -94,7 +102,6 @@ impl<S: State> PanesBySeries<S> {
 #[derive(Debug)]
 pub(crate) struct Merged<S> {
     grid: Grid,
-    panes: Panes,
     series: PanesBySeries<S>,
     value: fn(&S, f64) -> f64,
     interval_seconds: f64,
@@ -105,8 +112,7 @@ impl<S: State> Merged<S> {
     pub(crate) fn new(grid: Grid, interval_ns: i64, value: fn(&S, f64) -> f64) -> Self {
         Self {
             grid,
-            panes: Panes::new(grid, interval_ns),
-            series: PanesBySeries::new(),
+            series: PanesBySeries::new(Panes::new(grid, interval_ns)),
             value,
             interval_seconds: seconds(interval_ns),
         }
@@ -155,19 +161,15 @@ fn behind<S>(panes: &[(i64, S)], near: usize, pane: i64) -> usize {
 
 impl<S: State> Windows for Merged<S> {
     fn add(&mut self, series: usize, at_ns: i64, value: f64) -> bool {
-        let Some(pane) = self.panes.find(at_ns) else {
-            return false;
-        };
-        self.series.add(series, pane, at_ns, value);
-        true
+        self.series.add(series, at_ns, value)
     }
 
     fn same_until(&mut self, at_ns: i64) -> i64 {
-        self.panes.end_of(at_ns)
+        self.series.panes.end_of(at_ns)
     }
 
     fn covers(&mut self, at_ns: i64) -> bool {
-        self.panes.find(at_ns).is_some()
+        self.series.panes.find(at_ns).is_some()
     }
 
     fn held_bytes(&self) -> usize {
@@ -187,7 +189,7 @@ impl<S: State> Windows for Merged<S> {
         let mut sliding = Sliding::new(&panes);
         let steps = 0..self.grid.steps;
         let value_at = |step| {
-            let (first, last) = self.panes.of_window(step);
+            let (first, last) = self.series.panes.of_window(step);
             let state = sliding.window(first, last);
             state.map_or(ABSENT, |state| (self.value)(&state, self.interval_seconds))
         };
@@ -266,7 +268,6 @@ impl<'a, S: State> Sliding<'a, S> {
 /// Windows of which all values are kept.
 pub(crate) struct Gathered<F> {
     grid: Grid,
-    panes: Panes,
     series: PanesBySeries<Samples>,
     value: F,
 }
@@ -276,8 +277,7 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Gathered<F> {
     pub(crate) fn new(grid: Grid, interval_ns: i64, value: F) -> Self {
         Self {
             grid,
-            panes: Panes::new(grid, interval_ns),
-            series: PanesBySeries::new(),
+            series: PanesBySeries::new(Panes::new(grid, interval_ns)),
             value,
         }
     }
@@ -285,19 +285,15 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Gathered<F> {
 
 impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Windows for Gathered<F> {
     fn add(&mut self, series: usize, at_ns: i64, value: f64) -> bool {
-        let Some(pane) = self.panes.find(at_ns) else {
-            return false;
-        };
-        self.series.add(series, pane, at_ns, value);
-        true
+        self.series.add(series, at_ns, value)
     }
 
     fn same_until(&mut self, at_ns: i64) -> i64 {
-        self.panes.end_of(at_ns)
+        self.series.panes.end_of(at_ns)
     }
 
     fn covers(&mut self, at_ns: i64) -> bool {
-        self.panes.find(at_ns).is_some()
+        self.series.panes.find(at_ns).is_some()
     }
 
     fn held_bytes(&self) -> usize {
@@ -324,7 +320,7 @@ impl<F: Fn(&mut [(i64, f64)], i64) -> f64> Windows for Gathered<F> {
         let mut window: Vec<(i64, f64)> = Vec::new();
         let mut unchecked = 0;
         let value_at = |step| {
-            let (first, last) = self.panes.of_window(step);
+            let (first, last) = self.series.panes.of_window(step);
             let start = panes.partition_point(|(pane, _)| *pane < first);
             let inside = panes.iter().skip(start).take_while(|(pane, _)| *pane <= last);
             window.clear();

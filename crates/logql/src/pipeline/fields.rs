@@ -1,8 +1,11 @@
 //! The labels of the line that is being judged: those of its stream, its metadata, and what stages made of it.
 
+use std::sync::Arc;
+
 use model::Labels;
 
 use super::names::{ERROR, ERROR_DETAILS, NameId, Names};
+use crate::label_set::LabelSet;
 
 /// Where a label comes from. Of one name the base goes to the stream, then to the metadata, then to what was parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -328,6 +331,11 @@ impl Fields {
     pub(crate) fn errors(&self) -> impl Iterator<Item = (NameId, &str)> {
         let details = (!self.details.is_empty()).then_some((ERROR_DETAILS, self.details.as_str()));
         self.error.map(|error| (ERROR, error)).into_iter().chain(details)
+    }
+
+    /// A set of these labels.
+    pub(crate) fn label_set<'a>(&self, pairs: impl Iterator<Item = (NameId, &'a str)>) -> LabelSet {
+        LabelSet::from_pairs(pairs.map(|(name, value)| (Arc::clone(self.names.name(name)), value)))
     }
 
     /// Whether the labels are those of the stream and nothing else.

@@ -6,6 +6,7 @@
     reason = "a test ends at its first fault"
 )]
 
+pub(crate) mod log_lines;
 pub(crate) mod remote;
 
 use std::io::{BufRead, BufReader, Read};
