@@ -1,4 +1,4 @@
-//! `cargo x fuzz`: runs the fuzz targets, one after the other, and keeps what they learn.
+//! `cargo x fuzz`: runs the fuzz targets, one after the other or some at once, and keeps what they learn.
 //!
 //! In: the targets of `fuzz/Cargo.toml`; seeds from the rooms' fixtures, from `fuzz/seeds`, and from `fuzz/kept`.  Out: one line a
 //! target.
@@ -7,11 +7,13 @@
 //! Not here: what a target checks; which decoder needs a target, which is a check of `tidy`.
 //! Start at: [`run`].
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use parking_lot::Mutex;
 
 use crate::shell;
 use crate::tree::Tree;
@@ -26,6 +28,9 @@ const MANIFEST: &str = "fuzz/Cargo.toml";
 const BOOTSTRAP: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
 /// The default of one unit takes many times as long to build, for targets that are hardly faster.
 const CODEGEN_UNITS: [&str; 2] = ["--codegen-units", "16"];
+/// After each input libFuzzer reads a counter of every branch that is linked, run or not: a linker that leaves out the counters of code
+/// that is left out makes the runs four times as fast. The toolchain's own linker can, which takes the place of the project's.
+const LINKING: &str = "-Clinker=cc -Clink-arg=-Wl,-z,start-stop-gc";
 /// An input on which a target thinks longer is a finding.
 const INPUT_SECONDS_MAX: u64 = 10;
 const MEMORY_MIB_MAX: u64 = 2048;
@@ -38,12 +43,15 @@ pub struct Options {
     /// How long each target runs
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     minutes: u64,
+    /// How many targets run at once; more than there are cores makes slow inputs look slower than they are
+    #[arg(long, default_value = "1")]
+    jobs: NonZeroUsize,
     /// Keep what was learnt, now and before, in fuzz/kept: the fewest inputs that reach as much
     #[arg(long)]
     keep: bool,
 }
 
-/// Builds the targets and runs them in turn, to the end even where one finds something.
+/// Builds the targets and runs them, to the end even where one finds something.
 pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     let tree = Tree::open(root)?;
     let known = targets(
@@ -63,22 +71,20 @@ pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         options.minutes
     ));
     bench.build(&wanted, wanted.len() == known.len())?;
-    let mut failed = Vec::new();
-    for target in &wanted {
-        match bench.one(&tree, target, options) {
-            Ok(progress) => {
-                shell::say(&format!("{target}: {progress}"));
-                if progress.finding().is_some() {
-                    failed.push(target.as_str());
+    let (waiting, failed) = (Mutex::new(wanted.iter()), Mutex::new(Vec::new()));
+    let next = || waiting.lock().next();
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.get().min(wanted.len()) {
+            scope.spawn(|| {
+                while let Some(target) = next() {
+                    if !bench.told(&tree, target, options) {
+                        failed.lock().push(target.as_str());
+                    }
                 }
-            }
-            Err(error) => {
-                shell::complain(&format!("{target}: {error:#}"));
-                failed.push(target);
-            }
+            });
         }
-    }
-    Ok(end(&failed))
+    });
+    Ok(end(&failed.into_inner()))
 }
 
 /// Where the targets are built and run.
@@ -109,6 +115,20 @@ impl Bench<'_> {
             );
         }
         Ok(())
+    }
+
+    /// Runs a target and says what came of it; false where that is a fault.
+    fn told(&self, tree: &Tree, target: &str, options: &Options) -> bool {
+        match self.one(tree, target, options) {
+            Ok(progress) => {
+                shell::say(&format!("{target}: {progress}"));
+                progress.finding().is_none()
+            }
+            Err(error) => {
+                shell::complain(&format!("{target}: {error:#}"));
+                false
+            }
+        }
     }
 
     /// Runs a target for its time. A finding is no error here.
@@ -190,6 +210,7 @@ impl Bench<'_> {
         let mut command = shell::command(self.root, &["cargo", "fuzz", what]);
         command
             .env(BOOTSTRAP.0, BOOTSTRAP.1)
+            .env("RUSTFLAGS", LINKING)
             .args(CODEGEN_UNITS)
             .arg("--target-dir")
             .arg(&self.place);
