@@ -3,7 +3,7 @@
 //! In: the built files of `ui/dist`, embedded by the compiler.  Out: answers to everything that no other route takes.
 //! Owns: the files in memory, plain and compressed.
 //! Invariants: an address that may be kept for ever names the build (`page::files::tests`); the page itself is asked for anew
-//! each time and answered by ETag; only navigations to known places get the page (`tests/http/page.rs`).
+//! each time and answered by ETag; a known place is found by whoever asks, an unknown one by nobody (`tests/http/page.rs`).
 //! Not here: the page's data (`ui_api`), its source (`ui/`).
 //! Start at: [`serve`].
 
@@ -38,16 +38,19 @@ pub(crate) async fn serve(State(app): State<Arc<App>>, request: Request) -> Resp
     if let Some(file) = page.file(path.trim_start_matches('/')) {
         return answer(StatusCode::OK, file, request.headers(), Keeping::Ask);
     }
+    if PLACES.contains(&path) {
+        return answer(StatusCode::OK, page.index(), request.headers(), Keeping::Ask);
+    }
     if !wants_html(request.headers()) {
         return (StatusCode::NOT_FOUND, "there is nothing here\n").into_response();
     }
     // An unknown place gets the page too, which says so in its own words; the status says so to programs.
-    let status = if PLACES.contains(&path) {
-        StatusCode::OK
-    } else {
-        StatusCode::NOT_FOUND
-    };
-    answer(status, page.index(), request.headers(), Keeping::Ask)
+    answer(
+        StatusCode::NOT_FOUND,
+        page.index(),
+        request.headers(),
+        Keeping::Ask,
+    )
 }
 
 /// How long a browser may keep an answer.

@@ -46,14 +46,15 @@ async fn the_page_and_its_assets_arrive_with_the_right_keeping() {
 }
 
 #[tokio::test]
-async fn only_navigations_to_known_places_get_the_page() {
+async fn a_known_place_is_found_by_whoever_asks_and_an_unknown_one_by_nobody() {
     let server = Server::start().await;
     for (path, accept, status, is_page) in [
         ("/host", HTML, 200, true),
         ("/alerts?state=firing", HTML, 200, true),
         ("/nowhere", HTML, 404, true),
-        ("/host", "*/*", 404, false),
-        ("/host", "application/json", 404, false),
+        ("/", "*/*", 200, true),
+        ("/host", "application/json", 200, true),
+        ("/nowhere", "*/*", 404, false),
         ("/api", HTML, 404, false),
         ("/api/nothing", HTML, 404, false),
         ("/api/v1/nothing", HTML, 404, false),
