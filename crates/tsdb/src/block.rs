@@ -1,4 +1,4 @@
-//! Sealed samples of one tenant and some hours or days, in one immutable file (docs/formats/block.md, version 1).
+//! Sealed samples of one tenant and some hours or days, in one immutable file (docs/formats/block.md, versions 1 and 2).
 //!
 //! In: series in order, with their samples.  Out: series by matcher, their chunks, read where they lie.
 //! Owns: the form of block files; the folder of blocks belongs to `blocks`.
@@ -38,12 +38,21 @@ use pack::Part;
 pub(crate) use read_cache::ReadCache;
 pub(crate) use writer::{Added, BlockWriter, Heading};
 
-/// The version of the form.
-pub const VERSION: u32 = 1;
+/// The version of the form that is written. In the first, counts of histograms lay among other metrics, and bounds rose.
+pub const VERSION: u32 = 2;
 /// The ending of block files.
 pub(crate) const ENDING: &str = "blk";
 
-pub(crate) const HEADER: [u8; 16] = *b"WKBLOCK\0\x01\0\0\0\0\0\0\0";
+const MAGIC: [u8; 8] = *b"WKBLOCK\0";
+const HEADER_BYTES: usize = 16;
+
+/// How a block begins.
+fn header(version: u32) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..8].copy_from_slice(&MAGIC);
+    header[8..12].copy_from_slice(&version.to_le_bytes());
+    header
+}
 
 /// One chunk of a series in a block, and what queries may want to know without reading it.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +106,8 @@ pub struct Block {
     path: PathBuf,
     file: Box<dyn StorageFile>,
     bytes: u64,
+    /// Of its form; the order of its series depends on it.
+    version: u32,
     contents: Contents,
     storage: SharedStorage,
     cache: Arc<ReadCache>,
@@ -140,20 +151,18 @@ impl Block {
         let id = Ulid::from_string(stem).map_err(|_| damaged(Malformed("file name is not a ULID")))?;
         let file = storage.open(path, false).map_err(io)?;
         let bytes = file.byte_len().map_err(io)?;
-        let smallest = (HEADER.len() + TRAILER_BYTES) as u64;
+        let smallest = (HEADER_BYTES + TRAILER_BYTES) as u64;
         if bytes < smallest {
             return Err(damaged(Malformed("file is too short")));
         }
-        let mut header = HEADER;
-        file.read_exact_at(&mut header, 0).map_err(io)?;
+        let mut begins = [0; HEADER_BYTES];
+        file.read_exact_at(&mut begins, 0).map_err(io)?;
         let mut trailer = [0; TRAILER_BYTES];
         file.read_exact_at(&mut trailer, bytes - TRAILER_BYTES as u64)
             .map_err(io)?;
-        if header != HEADER {
-            return Err(damaged(Malformed(
-                "header, or a version this program does not know",
-            )));
-        }
+        let version = (1..=VERSION).find(|version| header(*version) == begins);
+        let version =
+            version.ok_or_else(|| damaged(Malformed("header, or a version this program does not know")))?;
         let part = contents::decode_trailer(&trailer, bytes).map_err(damaged)?;
         let mut toc = vec![0; part.length as usize];
         file.read_exact_at(&mut toc, part.offset).map_err(io)?;
@@ -168,6 +177,7 @@ impl Block {
             path: path.to_owned(),
             file,
             bytes,
+            version,
             contents,
             storage: SharedStorage::clone(storage),
             cache: Arc::clone(cache),

@@ -1,8 +1,9 @@
 //! Files of every released format stay readable. `fixtures/v1` is a whole store of version 1: a block, a checkpoint, a log;
-//! `fixtures/v2` one with starts, whose chunks and records are of version 2.
+//! `fixtures/v2` one with starts, whose chunks and records are of version 2; `fixtures/v3` one with histograms, whose block is of
+//! version 2, and `fixtures/v1-histograms` the same of version 1.
 //!
-//! Written once by [`write_fixture`] and [`write_started`] with `WATCHKEEPER_WRITE_FIXTURE` or `WATCHKEEPER_WRITE_STARTED` naming an
-//! empty folder; never written again.
+//! Written once by [`write_fixture`], [`write_started`] and [`write_counted`] with `WATCHKEEPER_WRITE_FIXTURE`,
+//! `WATCHKEEPER_WRITE_STARTED` or `WATCHKEEPER_WRITE_COUNTED` naming an empty folder; never written again.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,10 +14,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use disk::LocalStorage;
 use model::{
     Histogram, HistogramSample, Labels, Matcher, MetricKind, MetricMetadata, NO_START, STALE_NAN, Sample,
     SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId, TimeRange,
 };
+use tsdb::block::Block;
 use tsdb::{Config, Db};
 
 const T0: i64 = 1_700_006_400_000;
@@ -247,4 +250,109 @@ fn what_is_written_today_with_starts_reads_the_same() {
     let copied = tempfile::tempdir().unwrap();
     copy(&dir, copied.path());
     check_started(copied.path());
+}
+
+/// The series of the third fixture: of four histograms the buckets, whose bounds are powers of four, and the counts.
+fn counted() -> Vec<(Labels, Vec<Sample>)> {
+    let mut series = Vec::new();
+    for number in 0..4_i64 {
+        let of = |metric: &str, le: String| {
+            Labels::from_pairs([
+                ("__name__", metric.to_owned()),
+                ("le", le),
+                ("number", number.to_string()),
+            ])
+        };
+        for bound in 0..=3_u32 {
+            let samples = (0..400).map(|step| Sample {
+                at_ms: T0 + step * 15_000,
+                value: (step * (number + 3) * i64::from(bound + 1) + step * step % 7) as f64,
+            });
+            let samples: Vec<Sample> = samples.collect();
+            if bound == 3 {
+                series.push((of("counted_count", String::new()), samples.clone()));
+                series.push((of("counted_bucket", "+Inf".to_owned()), samples));
+            } else {
+                series.push((of("counted_bucket", 4_u64.pow(bound).to_string()), samples));
+            }
+        }
+    }
+    series
+}
+
+/// Places of `samples`, each series of them in one block.
+fn flush_counted(db: &Db, places: std::ops::Range<usize>) {
+    let now_ms = T0 + 10_000_000;
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    for (labels, samples) in counted() {
+        for sample in &samples[places.clone()] {
+            batch.push_one(Series::new(labels.clone()), sample.at_ms, sample.value);
+        }
+    }
+    db.append(&batch, now_ms).unwrap();
+    db.flush(now_ms).unwrap();
+}
+
+fn write_counted(dir: &Path) {
+    let (db, _) = Db::open(Config::in_dir(dir), T0 + 10_000_000).unwrap();
+    flush_counted(&db, 0..200);
+}
+
+/// The block reads, and so does what it becomes together with another.
+fn check_counted(dir: &Path) {
+    let now_ms = T0 + 10_000_000;
+    let (db, report) = Db::open(Config::in_dir(dir), now_ms).unwrap();
+    assert_eq!((report.damage.len(), report.blocks), (0, 1), "{report:?}");
+    let check = |count: usize| {
+        for (labels, samples) in counted() {
+            let matchers = labels.iter().map(|(name, value)| Matcher::equal(name, value));
+            let selected = db.select(&Selector {
+                tenant: TenantId::DEFAULT,
+                matchers: matchers.collect(),
+                range: TimeRange::ALL,
+            });
+            let mut columns = SampleColumns::default();
+            selected.unwrap()[0].read(TimeRange::ALL, &mut columns).unwrap();
+            assert_eq!(columns.iter().collect::<Vec<_>>(), samples[..count], "{labels:?}");
+        }
+    };
+    check(200);
+    // What is written now is merged with it.
+    flush_counted(&db, 200..400);
+    check(400);
+    drop(db);
+    let blocks: Vec<_> = std::fs::read_dir(dir.join("blocks")).unwrap().collect();
+    let [Ok(merged)] = &blocks[..] else {
+        panic!("{blocks:?}")
+    };
+    let merged = Block::open(&LocalStorage::shared(), &merged.path()).unwrap();
+    assert_eq!(
+        merged.contents().series_count as usize,
+        counted().len(),
+        "each series once"
+    );
+}
+
+#[test]
+fn version_3_reads() {
+    for fixture in ["v1-histograms", "v3"] {
+        let dir = tempfile::tempdir().unwrap();
+        copy(
+            &PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/fixtures")
+                .join(fixture),
+            dir.path(),
+        );
+        check_counted(dir.path());
+    }
+}
+
+#[test]
+fn what_is_written_today_of_histograms_reads_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = std::env::var_os("WATCHKEEPER_WRITE_COUNTED").map_or(dir.path().to_owned(), PathBuf::from);
+    write_counted(&dir);
+    let copied = tempfile::tempdir().unwrap();
+    copy(&dir, copied.path());
+    check_counted(copied.path());
 }

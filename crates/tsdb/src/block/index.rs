@@ -9,7 +9,7 @@ use model::{Extent, Labels, Matcher, ReadError, TimeRange};
 use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
-use super::{Block, ChunkMeta, HistogramMeta, RollupMeta, rollups};
+use super::{Block, ChunkMeta, HistogramMeta, RollupMeta, VERSION, block_order, rollups};
 use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX, SAMPLES_PER_CHUNK_MAX};
 use crate::matching::{Postings, matching};
 use pack::Part;
@@ -207,6 +207,18 @@ impl<'a> Session<'a> {
         self.named(self.row(&rows, number)?)
     }
 
+    /// The numbers of all series, in the order of blocks.
+    fn in_order(&self) -> Result<Vec<u32>, ReadError> {
+        let mut series = Vec::new();
+        for page in 0..self.block.contents.series_pages.len() {
+            for row in self.load_rows(self.rows_part(page)?)? {
+                series.push((self.labels_of(&row)?, series.len() as u32));
+            }
+        }
+        series.sort_unstable_by(|(a, _), (b, _)| block_order(a, b));
+        Ok(series.into_iter().map(|(_, number)| number).collect())
+    }
+
     fn row<'b>(&self, rows: &'b [Row], number: u32) -> Result<&'b Row, ReadError> {
         let broken = || self.broken("series page", "series is missing");
         rows.get(number as usize % SERIES_PER_PAGE).ok_or_else(broken)
@@ -314,10 +326,12 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Goes through the series of a block in their order.
+/// Goes through the series of a block in the [order of blocks](block_order).
 #[derive(Debug)]
 pub(crate) struct Walk<'a> {
     session: Session<'a>,
+    /// The numbers of the series of an older form, which lie in another order, once they are known.
+    reordered: Option<std::vec::IntoIter<u32>>,
     /// The page being walked, and the next row of it.
     page: usize,
     rows: std::vec::IntoIter<Row>,
@@ -328,6 +342,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn new(block: &'a Block) -> Self {
         Self {
             session: Session::new(block),
+            reordered: None,
             page: 0,
             rows: Vec::new().into_iter(),
             next: None,
@@ -340,6 +355,9 @@ impl<'a> Walk<'a> {
 
     /// The next series, without going on.
     pub(crate) fn peek(&mut self) -> Result<Option<&BlockSeries>, ReadError> {
+        if self.block().version < VERSION {
+            return self.peek_reordered();
+        }
         while self.next.is_none() {
             if let Some(row) = self.rows.next() {
                 self.next = Some(self.session.named(&row)?);
@@ -350,6 +368,18 @@ impl<'a> Walk<'a> {
             } else {
                 break;
             }
+        }
+        Ok(self.next.as_ref())
+    }
+
+    fn peek_reordered(&mut self) -> Result<Option<&BlockSeries>, ReadError> {
+        if self.next.is_none() {
+            let numbers = match &mut self.reordered {
+                Some(numbers) => numbers,
+                unknown => unknown.insert(self.session.in_order()?.into_iter()),
+            };
+            let next = numbers.next().map(|number| self.session.series(number));
+            self.next = next.transpose()?;
         }
         Ok(self.next.as_ref())
     }

@@ -176,23 +176,20 @@ fn every_changed_byte_is_noticed() {
     ));
 }
 
-#[test]
-fn buckets_of_a_histogram_lean_on_each_other_and_read_back_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let bucket = |host: i64, le: &str| {
-        Labels::from_pairs([
-            ("__name__", "d_bucket".to_owned()),
-            ("host", host.to_string()),
-            ("le", le.to_owned()),
-        ])
-    };
+fn of_histogram(metric: &str, host: i64, le: &str) -> Labels {
+    Labels::from_pairs([
+        ("__name__", metric.to_owned()),
+        ("host", host.to_string()),
+        ("le", le.to_owned()),
+    ])
+}
+
+/// Histograms of nine hosts: buckets and their count, from the lowest bound up.
+fn histograms() -> Vec<(Labels, SampleColumns)> {
     let mut series = Vec::new();
     for host in 0..9 {
         let mut total = vec![0.0; 9000];
-        for (place, le) in ["0.5", "1", "2.5", "5", "10", "+Inf", "odd"]
-            .into_iter()
-            .enumerate()
-        {
+        for (place, le) in ["0.5", "1", "2.5", "5", "10", "+Inf"].into_iter().enumerate() {
             let mut columns = SampleColumns::default();
             for (step, total) in total.iter_mut().enumerate() {
                 *total += (step * (7 + place) % 5 + step) as f64;
@@ -202,9 +199,20 @@ fn buckets_of_a_histogram_lean_on_each_other_and_read_back_alone() {
                 // A bucket at other times leans on nothing, and nothing on it.
                 columns.at_ms.iter_mut().for_each(|at_ms| *at_ms += 1);
             }
-            series.push((bucket(host, le), columns));
+            if le == "+Inf" {
+                series.push((of_histogram("d_count", host, ""), columns.clone()));
+            }
+            series.push((of_histogram("d_bucket", host, le), columns));
         }
     }
+    series
+}
+
+#[test]
+fn buckets_lean_on_their_count_and_each_other_and_read_back_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut series = histograms();
+    series.sort_by(|(a, _), (b, _)| block_order(a, b));
     let block = Block::open(&LocalStorage::shared(), &write(dir.path(), &series)).unwrap();
     let session = Session::new(&block);
     for (labels, samples) in series.iter().rev() {
@@ -215,16 +223,46 @@ fn buckets_of_a_histogram_lean_on_each_other_and_read_back_alone() {
         }
         assert_eq!(&read, samples);
     }
+    let chunks = |labels: Labels| session.find(&labels).unwrap().unwrap().chunks.clone();
     let leaning = |le: &str| {
-        session
-            .find(&bucket(1, le))
-            .unwrap()
-            .unwrap()
-            .chunks
-            .iter()
-            .all(|chunk| chunk.base.is_some())
+        let chunks = chunks(of_histogram("d_bucket", 1, le));
+        chunks.iter().all(|chunk| chunk.base.is_some())
     };
-    assert!(leaning("1") && leaning("+Inf") && !leaning("0.5"));
+    assert!(leaning("0.5") && leaning("+Inf"));
+    let count = chunks(of_histogram("d_count", 1, ""));
+    assert!(count.iter().all(|chunk| chunk.base.is_none()));
+    let all = chunks(of_histogram("d_bucket", 1, "+Inf"));
+    assert!(
+        all.iter().all(|chunk| chunk.part.length < 16),
+        "which says no more than the count: {all:?}"
+    );
+}
+
+#[test]
+fn a_block_of_the_first_form_is_walked_in_the_order_of_today() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut series = histograms();
+    series.sort_by(|(a, _), (b, _)| (a.metric_name(), a).cmp(&(b.metric_name(), b)));
+    let path = write(dir.path(), &series);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[..HEADER_BYTES].copy_from_slice(&header(1));
+    std::fs::write(&path, &bytes).unwrap();
+    let block = Block::open(&LocalStorage::shared(), &path).unwrap();
+    let mut walk = Walk::new(&block);
+    let mut walked = Vec::new();
+    while walk.peek().unwrap().is_some() {
+        walked.extend(walk.take());
+    }
+    series.sort_by(|(a, _), (b, _)| block_order(a, b));
+    assert_eq!(walked.len(), series.len());
+    for (walked, (labels, samples)) in walked.iter().zip(&series) {
+        assert_eq!(walked.labels, *labels);
+        let mut read = SampleColumns::default();
+        for chunk in &walked.chunks {
+            block.read_chunk_once(chunk, &mut read).unwrap();
+        }
+        assert_eq!(&read, samples, "{labels:?}");
+    }
 }
 
 #[test]

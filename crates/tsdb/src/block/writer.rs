@@ -11,8 +11,8 @@ use ulid::Ulid;
 
 use super::contents::{Contents, DictionaryPage, encode_trailer};
 use super::index::{PAIRS_PER_PAGE, SERIES_PER_PAGE, pack_page};
-use super::order::{BOUND, are_siblings};
-use super::{ChunkMeta, HEADER, HistogramMeta, rollups};
+use super::order::{may_be_leant_on, may_lean};
+use super::{ChunkMeta, HistogramMeta, VERSION, header, rollups};
 use crate::chunk::{self, Effort};
 use crate::limits::{BLOCK_CHUNK_SAMPLES, HISTOGRAMS_PER_CHUNK_MAX};
 use pack::Part;
@@ -20,7 +20,7 @@ use pack::bytes::{put_signed, put_text, put_varint};
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Writes one block to an empty file. Series come sorted by metric name, then labels.
+/// Writes one block to an empty file. Series come in the [order of blocks](super::block_order).
 #[derive(Debug)]
 pub(crate) struct BlockWriter<'a> {
     file: &'a (dyn StorageFile + 'a),
@@ -69,7 +69,7 @@ impl<'a> BlockWriter<'a> {
         Self {
             file,
             written: 0,
-            buffer: HEADER.to_vec(),
+            buffer: header(VERSION).to_vec(),
             series: Vec::new(),
             described: Vec::new(),
             before: Default::default(),
@@ -154,7 +154,7 @@ impl<'a> BlockWriter<'a> {
         let count = samples.len().div_ceil(BLOCK_CHUNK_SAMPLES);
         let size = samples.len().div_ceil(count);
         let mut chunks = Vec::with_capacity(count);
-        let leans = self.may_lean(labels, samples);
+        let leans = self.leans(labels, samples);
         for place in 0..count {
             let range = place * size..((place + 1) * size).min(samples.len());
             let times = samples.at_ms.get(range.clone()).unwrap_or_default();
@@ -178,20 +178,20 @@ impl<'a> BlockWriter<'a> {
             let part = self.put(&bytes)?;
             chunks.push(describe(part, base, times, values));
         }
-        if labels.get(BOUND).is_some() {
+        if may_be_leant_on(labels) {
             self.before.0.clone_from(samples);
         }
         Ok(chunks)
     }
 
-    /// Whether a series may lean on the one before it: on the same page, a bucket of the same histogram, at the same times with
-    /// the same starts.
-    fn may_lean(&self, labels: &Labels, samples: &SampleColumns) -> bool {
+    /// Whether a series may lean on the one before it: on the same page, of the same histogram, at the same times with the same
+    /// starts.
+    fn leans(&self, labels: &Labels, samples: &SampleColumns) -> bool {
         !self.series.len().is_multiple_of(SERIES_PER_PAGE)
             && self
                 .series
                 .last()
-                .is_some_and(|before| are_siblings(&before.labels, labels))
+                .is_some_and(|before| may_lean(labels, &before.labels))
             && self.before.0.at_ms == samples.at_ms
             && self.before.0.starts == samples.starts
     }
@@ -205,8 +205,10 @@ impl<'a> BlockWriter<'a> {
                 pairs.entry(pair).or_default().1.insert(number as u32);
             }
         }
-        for (number, (place, _)) in pairs.values_mut().enumerate() {
+        for (number, (place, series)) in pairs.values_mut().enumerate() {
             *place = number;
+            // Series of one metric follow each other.
+            series.optimize();
         }
         self.write_series(&series, &pairs)?;
         self.write_dictionary(&pairs)?;
