@@ -132,15 +132,13 @@ impl Display for Selector {
 /// The name and the matchers.
 fn write_series(f: &mut fmt::Formatter<'_>, selector: &Selector) -> fmt::Result {
     let name = selector.name.as_deref();
-    let mut matchers: Vec<String> = selector
-        .matchers
-        .iter()
-        .filter(|matcher| !is_name(matcher, name))
-        .map(print_matcher)
-        .collect();
+    let others = || selector.matchers.iter().filter(|matcher| !is_name(matcher, name));
+    let mut matchers: Vec<String> = others().map(print_matcher).collect();
     matchers.sort();
+    // Before the braces a name must be the only one.
+    let is_alone = !others().any(|matcher| matcher.name() == METRIC_NAME);
     match name {
-        Some(name) if is_metric_name(name) => {
+        Some(name) if is_alone && is_metric_name(name) => {
             f.write_str(name)?;
             if matchers.is_empty() {
                 return Ok(());

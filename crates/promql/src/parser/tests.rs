@@ -63,6 +63,8 @@ fn canonical_form() {
     check_print("SUM(foo) BY (b,a)", "sum by (b, a) (foo)");
     check_print("{\"my.metric\", \"a.b\"=\"c\"}", "{\"my.metric\",\"a.b\"=\"c\"}");
     check_print("{__name__=\"up\"}", "{__name__=\"up\"}");
+    check_print("{__name__=~\"u.\", \"up\"}", "{\"up\",__name__=~\"u.\"}");
+    check_print("{\"up\",__name__=~\"u.\"}", "{\"up\",__name__=~\"u.\"}");
     check_print("foo[90s:]offset -5", "foo[1m30s:] offset -5s");
     check_print("a * on (x) group_left b", "a * on (x) group_left () b");
     check_print("foo{b='x',a=~\"y\"} @ 1.5", "foo{a=~\"y\",b=\"x\"} @ 1.500");
