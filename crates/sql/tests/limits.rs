@@ -15,7 +15,7 @@ use model::{
     StreamSelection, TextColumn,
 };
 use sql::{Format, Question, SqlError};
-use support::{START_NS, engine, lines, question};
+use support::{Bench, START_NS, engine, lines, question};
 
 /// Lines without end, each another one; tells when reading has ended.
 #[derive(Debug, Default)]
@@ -104,14 +104,18 @@ async fn who_leaves_ends_it() {
     assert!(has_ended_soon(&store.has_ended));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sorting_goes_to_disk() {
-    let store = Endless {
+/// 80 MB of lines.
+fn many() -> Bench {
+    engine(Arc::new(Endless {
         rows: 400_000,
         ..Endless::default()
-    };
-    let bench = engine(Arc::new(store));
-    // 80 MB of lines in 40 MB.
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sorting_goes_to_disk() {
+    let bench = many();
+    // In 40 MB.
     let question = Question {
         memory_max: 40 << 20,
         ..question(
@@ -130,11 +134,7 @@ async fn sorting_goes_to_disk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sorts_of_one_statement_share_its_memory() {
-    let store = Endless {
-        rows: 400_000,
-        ..Endless::default()
-    };
-    let bench = engine(Arc::new(store));
+    let bench = many();
     let question = Question {
         memory_max: 64 << 20,
         ..question(
@@ -148,11 +148,7 @@ async fn sorts_of_one_statement_share_its_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_limited() {
-    let store = Endless {
-        rows: 400_000,
-        ..Endless::default()
-    };
-    let bench = engine(Arc::new(store));
+    let bench = many();
     let question = Question {
         memory_max: 4 << 20,
         ..question("SELECT array_length(array_agg(line)) FROM logs", Format::Csv)

@@ -85,6 +85,26 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Checks a copy of a fixture.
+fn check_stored(fixture: &str, check: fn(&Path)) {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    check_copy(&fixtures.join(fixture), check);
+}
+
+/// Writes a store into the folder that a variable of the environment names, or into one that goes again, and checks a copy.
+fn check_written(variable: &str, write: fn(&Path), check: fn(&Path)) {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = std::env::var_os(variable).map_or(dir.path().to_owned(), PathBuf::from);
+    write(&dir);
+    check_copy(&dir, check);
+}
+
+fn check_copy(dir: &Path, check: fn(&Path)) {
+    let copied = tempfile::tempdir().unwrap();
+    copy(dir, copied.path());
+    check(copied.path());
+}
+
 fn check(dir: &Path) {
     let (db, report) = Db::open(Config::in_dir(dir), T0 + 10_000_000).unwrap();
     assert_eq!((report.damage.len(), report.blocks), (0, 1), "{report:?}");
@@ -122,22 +142,12 @@ fn check(dir: &Path) {
 
 #[test]
 fn version_1_reads() {
-    let dir = tempfile::tempdir().unwrap();
-    copy(
-        &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1"),
-        dir.path(),
-    );
-    check(dir.path());
+    check_stored("v1", check);
 }
 
 #[test]
 fn what_is_written_today_reads_the_same() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = std::env::var_os("WATCHKEEPER_WRITE_FIXTURE").map_or(dir.path().to_owned(), PathBuf::from);
-    write_fixture(&dir);
-    let copied = tempfile::tempdir().unwrap();
-    copy(&dir, copied.path());
-    check(copied.path());
+    check_written("WATCHKEEPER_WRITE_FIXTURE", write_fixture, check);
 }
 
 /// The series of the second fixture: buckets that lean on each other, of which some have starts, and native histograms.
@@ -234,22 +244,12 @@ fn check_started(dir: &Path) {
 
 #[test]
 fn version_2_reads() {
-    let dir = tempfile::tempdir().unwrap();
-    copy(
-        &PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v2"),
-        dir.path(),
-    );
-    check_started(dir.path());
+    check_stored("v2", check_started);
 }
 
 #[test]
 fn what_is_written_today_with_starts_reads_the_same() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = std::env::var_os("WATCHKEEPER_WRITE_STARTED").map_or(dir.path().to_owned(), PathBuf::from);
-    write_started(&dir);
-    let copied = tempfile::tempdir().unwrap();
-    copy(&dir, copied.path());
-    check_started(copied.path());
+    check_written("WATCHKEEPER_WRITE_STARTED", write_started, check_started);
 }
 
 /// The series of the third fixture: of four histograms the buckets, whose bounds are powers of four, and the counts.
@@ -336,23 +336,11 @@ fn check_counted(dir: &Path) {
 #[test]
 fn version_3_reads() {
     for fixture in ["v1-histograms", "v3"] {
-        let dir = tempfile::tempdir().unwrap();
-        copy(
-            &PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/fixtures")
-                .join(fixture),
-            dir.path(),
-        );
-        check_counted(dir.path());
+        check_stored(fixture, check_counted);
     }
 }
 
 #[test]
 fn what_is_written_today_of_histograms_reads_the_same() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = std::env::var_os("WATCHKEEPER_WRITE_COUNTED").map_or(dir.path().to_owned(), PathBuf::from);
-    write_counted(&dir);
-    let copied = tempfile::tempdir().unwrap();
-    copy(&dir, copied.path());
-    check_counted(copied.path());
+    check_written("WATCHKEEPER_WRITE_COUNTED", write_counted, check_counted);
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use support::log_lines::texts;
 use support::{Server, client};
 
 /// A service on a free port, with a bucket, until its standard input ends.
@@ -116,19 +117,7 @@ fn address(server: &Server, path: &str, parameters: &[(&str, &str)]) -> String {
 
 /// The lines that a query finds, sorted.
 async fn lines(server: &Server, query: &str) -> Vec<String> {
-    let asked = client().get(address(
-        server,
-        "query_range",
-        &[("query", query), ("limit", "5000")],
-    ));
-    let answer: Value = asked.send().await.unwrap().json().await.unwrap();
-    let streams = answer["data"]["result"].as_array().unwrap();
-    let values = streams
-        .iter()
-        .flat_map(|stream| stream["values"].as_array().unwrap());
-    let mut lines: Vec<String> = values
-        .map(|value| value[1].as_str().unwrap().to_owned())
-        .collect();
+    let mut lines = texts(server, query).await;
     lines.sort();
     lines
 }

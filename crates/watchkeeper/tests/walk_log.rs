@@ -7,6 +7,7 @@ mod support;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use support::log_lines::texts;
 use support::{Server, client};
 
 const CONFIG: &str = "
@@ -57,23 +58,6 @@ async fn push(server: &Server, body: &Value) -> u16 {
     push.send().await.unwrap().status().as_u16()
 }
 
-/// The lines that a query finds.
-async fn lines(server: &Server, query: &str) -> Vec<String> {
-    let query = url::form_urlencoded::byte_serialize(query.as_bytes()).collect::<String>();
-    let answer = server
-        .get(&format!(
-            "/loki/api/v1/query_range?query={query}&limit=5000&direction=forward"
-        ))
-        .await;
-    let streams = answer["data"]["result"].as_array().unwrap().clone();
-    let values = streams
-        .iter()
-        .flat_map(|stream| stream["values"].as_array().unwrap().clone());
-    values
-        .map(|value| value[1].as_str().unwrap().to_owned())
-        .collect()
-}
-
 /// The files below a folder that hold a text.
 fn files_with(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -94,13 +78,13 @@ async fn a_line_walks_from_the_wire_to_an_answer() {
     let server = Server::start(folder.path(), CONFIG);
     let first = body(0, 400);
     assert_eq!(push(&server, &first).await, 204);
-    assert_eq!(lines(&server, r#"{app="shop"}"#).await.len(), 400);
+    assert_eq!(texts(&server, r#"{app="shop"}"#).await.len(), 400);
 
     // The process ends without a word; the client, which has heard nothing, sends the batch again.
     server.kill();
     let server = Server::start_again(folder.path());
     assert_eq!(push(&server, &first).await, 204);
-    assert_eq!(lines(&server, r#"{app="shop"}"#).await.len(), 400);
+    assert_eq!(texts(&server, r#"{app="shop"}"#).await.len(), 400);
 
     // In its final form it is the same, and a batch that comes again is still known.
     assert_eq!(server.post("/-/flush").await.0, 200);
@@ -108,11 +92,11 @@ async fn a_line_walks_from_the_wire_to_an_answer() {
     server.kill();
     let server = Server::start_again(folder.path());
     assert_eq!(push(&server, &first).await, 204);
-    let all = lines(&server, r#"{service="orders"}"#).await;
+    let all = texts(&server, r#"{service="orders"}"#).await;
     assert_eq!(all.len(), 500);
-    assert_eq!(lines(&server, r#"{app="shop"} |= `"order":77,`"#).await.len(), 1);
+    assert_eq!(texts(&server, r#"{app="shop"} |= `"order":77,`"#).await.len(), 1);
     assert_eq!(
-        lines(&server, r#"{app="shop"} | json | order >= 450"#)
+        texts(&server, r#"{app="shop"} | json | order >= 450"#)
             .await
             .len(),
         50

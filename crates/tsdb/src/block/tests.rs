@@ -74,10 +74,7 @@ fn a_block_reads_back() {
     assert_eq!(all.len(), 300);
     for (found, (labels, samples)) in all.iter().zip(&series) {
         assert_eq!(found.labels, *labels);
-        let mut read = SampleColumns::default();
-        for chunk in &found.chunks {
-            block.read_chunk(chunk, TimeRange::ALL, &mut read).unwrap();
-        }
+        let read = samples_of(&block, found);
         assert_eq!(read.at_ms, samples.at_ms);
         assert!(
             read.values
@@ -92,6 +89,14 @@ fn a_block_reads_back() {
     }
     assert!(session.find(&labels("cpu", 999)).unwrap().is_none());
     assert!(session.select(&[], TimeRange::at(-1)).unwrap().is_empty());
+}
+
+fn samples_of(block: &Block, series: &BlockSeries) -> SampleColumns {
+    let mut read = SampleColumns::default();
+    for chunk in &series.chunks {
+        block.read_chunk(chunk, TimeRange::ALL, &mut read).unwrap();
+    }
+    read
 }
 
 /// A series without its aggregates, of which one is not equal to itself.
@@ -217,10 +222,7 @@ fn buckets_lean_on_their_count_and_each_other_and_read_back_alone() {
     let session = Session::new(&block);
     for (labels, samples) in series.iter().rev() {
         let found = session.find(labels).unwrap().unwrap();
-        let mut read = SampleColumns::default();
-        for chunk in &found.chunks {
-            block.read_chunk(chunk, TimeRange::ALL, &mut read).unwrap();
-        }
+        let read = samples_of(&block, &found);
         assert_eq!(&read, samples);
     }
     let chunks = |labels: Labels| session.find(&labels).unwrap().unwrap().chunks.clone();

@@ -27,7 +27,13 @@ pub(crate) async fn found(server: &Server, query: &str) -> Vec<(i64, String, Val
     lines
 }
 
-/// The same, once there are so many.
+/// The same without anything but the lines.
+pub(crate) async fn texts(server: &Server, query: &str) -> Vec<String> {
+    let lines = found(server, query).await;
+    lines.into_iter().map(|(_, line, _)| line).collect()
+}
+
+/// What a query finds, once there is so much.
 pub(crate) async fn until(server: &Server, query: &str, count: usize) -> Vec<(i64, String, Value)> {
     let start = Instant::now();
     loop {
