@@ -31,6 +31,8 @@ const CODEGEN_UNITS: [&str; 2] = ["--codegen-units", "16"];
 /// After each input libFuzzer reads a counter of every branch that is linked, run or not: a linker that leaves out the counters of code
 /// that is left out makes the runs four times as fast. The toolchain's own linker can, which takes the place of the project's.
 const LINKING: &str = "-Clinker=cc -Clink-arg=-Wl,-z,start-stop-gc";
+/// Stands before the compiler, and says why.
+const COMPILER: &str = "fuzz/rustc-uncounted";
 /// An input on which a target thinks longer is a finding.
 const INPUT_SECONDS_MAX: u64 = 10;
 const MEMORY_MIB_MAX: u64 = 2048;
@@ -211,6 +213,7 @@ impl Bench<'_> {
         command
             .env(BOOTSTRAP.0, BOOTSTRAP.1)
             .env("RUSTFLAGS", LINKING)
+            .env("RUSTC_WRAPPER", self.root.join(COMPILER))
             .args(CODEGEN_UNITS)
             .arg("--target-dir")
             .arg(&self.place);
