@@ -191,7 +191,7 @@ impl Table {
     /// The places of the scale.
     pub(crate) fn slots(&self) -> Vec<Slot> {
         let mut slots = Vec::with_capacity(SCALE as usize);
-        let named = (self.first..).zip(&self.symbols);
+        let named = (self.first..=i16::MAX).zip(&self.symbols);
         for (symbol, part) in named.chain(self.escape.iter().map(|part| (Self::ESCAPE, part))) {
             let share = part.share;
             slots.extend((0..share).map(|offset| Slot {
@@ -246,6 +246,16 @@ mod tests {
         let read = Table::take(&mut Reader::new(&bytes)).unwrap();
         assert_eq!(read.symbols, own.symbols);
         assert!(Table::of_counts(&[7]).is_none());
+    }
+
+    #[test]
+    fn the_last_symbols_there_can_be_have_slots() {
+        let mut bytes = Vec::new();
+        Table::new(i16::MAX - 2, &[1, SCALE as u16 - 1], 0).put(&mut bytes);
+        let table = Table::take(&mut Reader::new(&bytes)).unwrap();
+        let slots = table.slots();
+        assert_eq!((slots.len(), slots[0].symbol), (SCALE as usize, i16::MAX - 2));
+        assert_eq!(slots[1].symbol, i16::MAX - 1);
     }
 
     #[test]
