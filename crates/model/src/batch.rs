@@ -224,6 +224,10 @@ pub enum Refusal {
     TooManySeriesOfTenant,
     /// The series has more labels than it may.
     TooManyLabels,
+    /// The series' labels have more bytes than they may.
+    LabelsTooLong,
+    /// The native histogram has more buckets on a side than it may.
+    TooManyBuckets,
 }
 
 impl Refusal {
@@ -237,6 +241,8 @@ impl Refusal {
             Self::TooManySeriesOfMetric => "too_many_series_of_metric",
             Self::TooManySeriesOfTenant => "too_many_series_of_tenant",
             Self::TooManyLabels => "too_many_labels",
+            Self::LabelsTooLong => "labels_too_long",
+            Self::TooManyBuckets => "too_many_buckets",
         }
     }
 }

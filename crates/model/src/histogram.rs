@@ -77,6 +77,9 @@ pub struct HistogramSample {
     pub start_ms: i64,
 }
 
+/// A histogram has at most so many buckets on each side; an exponential one of the finest schema that Prometheus keeps has a few hundred.
+pub const BUCKETS_PER_SIDE_MAX: usize = 1 << 16;
+
 /// Why a histogram is none.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum HistogramError {
@@ -92,6 +95,14 @@ pub enum HistogramError {
         described: u64,
         /// Counts.
         given: usize,
+    },
+    /// More buckets than can be stored.
+    #[error("histogram has {got} {side} buckets, at most {BUCKETS_PER_SIDE_MAX} can be stored")]
+    TooMany {
+        /// `positive` or `negative`.
+        side: &'static str,
+        /// Buckets, or runs where these are more.
+        got: usize,
     },
     /// A later run starts before the one before ends.
     #[error("histogram span {place} on the {side} side has the negative offset {offset}")]
@@ -200,7 +211,20 @@ impl Buckets {
         built
     }
 
+    /// Whether there are no more than can be stored.
+    pub fn can_be_stored(&self) -> bool {
+        self.stored_count() <= BUCKETS_PER_SIDE_MAX
+    }
+
+    fn stored_count(&self) -> usize {
+        self.counts.len().max(self.spans.len())
+    }
+
     fn validate(&self, side: &'static str) -> Result<(), HistogramError> {
+        if !self.can_be_stored() {
+            let got = self.stored_count();
+            return Err(HistogramError::TooMany { side, got });
+        }
         let described: u64 = self.spans.iter().map(|span| u64::from(span.length)).sum();
         if described != self.counts.len() as u64 {
             return Err(HistogramError::Spans {

@@ -1,6 +1,7 @@
 //! Label sets: what names a series.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -245,44 +246,37 @@ impl<'a> Iterator for LabelsIter<'a> {
 /// Collects labels one by one.
 #[derive(Debug, Clone, Default)]
 pub struct LabelsBuilder {
-    pairs: Vec<(String, String)>,
+    pairs: BTreeMap<String, String>,
 }
 
 impl LabelsBuilder {
     /// Sets a label; a later call for the same name wins. An empty value removes the label.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
-        let (name, value) = (name.into(), value.into());
-        match self.pairs.iter_mut().find(|(n, _)| *n == name) {
-            Some(pair) => pair.1 = value,
-            None => self.pairs.push((name, value)),
-        }
+        self.pairs.insert(name.into(), value.into());
         self
     }
 
     /// Removes a label.
     pub fn remove(&mut self, name: &str) -> &mut Self {
-        self.pairs.retain(|(n, _)| n != name);
+        self.pairs.remove(name);
         self
     }
 
     /// The value set for `name` so far.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.pairs
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.pairs.get(name).map(String::as_str)
     }
 
-    /// The pairs set so far, in no particular order.
+    /// The pairs set so far, in order of name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+        self.pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The finished set.
-    pub fn build(mut self) -> Labels {
-        self.pairs.retain(|(_, value)| !value.is_empty());
-        self.pairs.sort_unstable();
-        Labels::pack(self.pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())))
+    pub fn build(self) -> Labels {
+        Labels::pack(self.iter().filter(|(_, value)| !value.is_empty()))
     }
 }
 

@@ -41,7 +41,9 @@ pub use doors::{
     Extent, Mark, ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, Tier,
     WriteError,
 };
-pub use histogram::{Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span};
+pub use histogram::{
+    BUCKETS_PER_SIDE_MAX, Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span,
+};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME, Series, SeriesId};
 pub use log::{
     Direction, LogBatch, LogFlow, LogRead, LogSelection, MetadataColumn, Searched, StreamExtent,

@@ -8,7 +8,6 @@ use disk::{DiskError, Storage};
 use model::{Matcher, MatcherOp, MetricMetadata, TenantId, TimeRange};
 use ulid::Ulid;
 
-use crate::limits::PART_BYTES_MAX;
 use crate::record::{decode_metadata, encode_metadata};
 use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 
@@ -113,7 +112,7 @@ impl Checkpoint {
             checkpoint.flushed.push(Flushed { segment, before_ms });
         }
         for _ in 0..reader.count(reader.remaining())? {
-            let length = reader.count(PART_BYTES_MAX)?;
+            let length = reader.count(reader.remaining())?;
             let (tenant, entries) = decode_metadata(reader.take(length)?)?;
             for entry in entries {
                 checkpoint

@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use hashbrown::HashMap;
 use model::{
-    Accepted, HistogramSample, Labels, Matcher, NumberedSample, ReadError, Refusal, Sample, Series, SeriesId,
-    SeriesNumber, Starts, TenantId, TimeRange,
+    Accepted, Buckets, Histogram, HistogramSample, Labels, Matcher, NumberedSample, ReadError, Refusal,
+    Sample, Series, SeriesId, SeriesNumber, Starts, TenantId, TimeRange,
 };
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
-use crate::limits::LABELS_PER_SERIES_MAX;
+use crate::limits::{LABEL_BYTES_PER_SERIES_MAX, LABELS_PER_SERIES_MAX};
 use crate::matching::{Postings, matching};
 
 mod drain;
@@ -345,6 +345,28 @@ impl Head {
     }
 }
 
+/// Refuses labels that could not be read back from a file.
+pub(crate) fn check_labels(labels: &Labels) -> Result<(), Refusal> {
+    // Each byte of a text is at least one of theirs.
+    if labels.heap_bytes() > LABEL_BYTES_PER_SERIES_MAX {
+        return Err(Refusal::LabelsTooLong);
+    }
+    if labels.len() > LABELS_PER_SERIES_MAX {
+        return Err(Refusal::TooManyLabels);
+    }
+    Ok(())
+}
+
+/// Refuses histograms that could not be read back from a file.
+pub(crate) fn check_buckets(histogram: &Histogram) -> Result<(), Refusal> {
+    let sides = [&histogram.positive, &histogram.negative];
+    if sides.into_iter().all(Buckets::can_be_stored) {
+        Ok(())
+    } else {
+        Err(Refusal::TooManyBuckets)
+    }
+}
+
 // === impl Index ===
 
 impl Index {
@@ -358,10 +380,7 @@ impl Index {
         if self.by_id.len() as u64 >= limits.active_max {
             return Err(Refusal::TooManySeries);
         }
-        // More could not be read back from a file.
-        if labels.len() > LABELS_PER_SERIES_MAX {
-            return Err(Refusal::TooManyLabels);
-        }
+        check_labels(labels)?;
         let of_tenant = self.tenants.get(&tenant);
         if of_tenant.is_some_and(|postings| postings.all.len() >= limits.per_tenant_max) {
             return Err(Refusal::TooManySeriesOfTenant);

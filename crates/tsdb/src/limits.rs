@@ -16,8 +16,6 @@ pub const ROLLUPS_PER_CHUNK: usize = 1440;
 pub const HEAD_CHUNK_HISTOGRAMS: usize = 32;
 /// A chunk of native histograms holds at most so many.
 pub const HISTOGRAMS_PER_CHUNK_MAX: usize = 256;
-/// A native histogram in a file has at most so many buckets on each side.
-pub const BUCKETS_PER_HISTOGRAM_MAX: usize = 1 << 16;
 /// Exemplars kept in memory, all series together, where the configuration names no number.
 pub const EXEMPLARS_MAX_DEFAULT: usize = 100_000;
 /// Late chunks of a series are put in order once there are so many.
@@ -52,8 +50,10 @@ pub const IDLE_SERIES_MS: i64 = 15 * 60_000;
 pub const BATCH_MEMORY_MS: i64 = 15 * 60_000;
 /// Answers to at most so many batches are remembered.
 pub const BATCHES_REMEMBERED_MAX: usize = 1 << 20;
-/// A label name or value in a file has at most so many bytes.
-pub const LABEL_BYTES_MAX: usize = 1 << 20;
+/// All label names and values of a series have at most so many bytes: a page of a block's dictionary stays far below what a part may have.
+pub const LABEL_BYTES_PER_SERIES_MAX: usize = 64 << 10;
+/// Series are defined once more in the log's next record where their labels have at most so many bytes.
+pub const ECHO_BYTES_MAX: usize = 8 << 20;
 /// A series in a file has at most so many labels.
 pub const LABELS_PER_SERIES_MAX: usize = 4096;
 /// A decompressed part of a file has at most so many bytes.

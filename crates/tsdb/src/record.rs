@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    Exemplar, HistogramSample, Labels, LabelsBuilder, MetricKind, MetricMetadata, NO_START, Refusal,
-    SeriesId, Starts, TenantId,
+    Exemplar, HistogramSample, Labels, MetricKind, MetricMetadata, NO_START, Refusal, SeriesId, Starts,
+    TenantId,
 };
 
 use crate::chunk::{Effort, histograms};
@@ -381,17 +381,17 @@ fn put_labels(out: &mut Vec<u8>, labels: &Labels) {
 }
 
 fn take_labels(reader: &mut Reader<'_>) -> Result<Labels, Malformed> {
-    let mut builder = LabelsBuilder::default();
+    let mut pairs = Vec::new();
     for _ in 0..reader.count(LABELS_PER_SERIES_MAX)? {
-        let (name, value) = (reader.text()?, reader.text()?);
-        builder.set(name, value);
+        pairs.push((reader.text()?, reader.text()?));
     }
-    Ok(builder.build())
+    Ok(Labels::from_sorted(pairs.into_iter()))
 }
 
-/// A length, twice as much as the bytes and odd where zstd made them fewer; then the bytes.
+/// A length, twice as much as the bytes and odd where zstd made them fewer; then the bytes. A part that is too large to be unpacked
+/// stays as it is, which makes the record too large for the log: it is refused rather than lost.
 fn put_part(out: &mut Vec<u8>, part: &[u8]) {
-    if part.len() >= COMPRESS_BYTES_MIN
+    if (COMPRESS_BYTES_MIN..=PART_BYTES_MAX).contains(&part.len())
         && let Ok(compressed) = zstd::bulk::compress(part, 1)
         && compressed.len() + 8 < part.len()
     {
@@ -429,6 +429,8 @@ fn reason_code(reason: Refusal) -> u8 {
         Refusal::TooManySeriesOfMetric => 4,
         Refusal::TooManySeriesOfTenant => 5,
         Refusal::TooManyLabels => 6,
+        Refusal::LabelsTooLong => 7,
+        Refusal::TooManyBuckets => 8,
     }
 }
 
@@ -441,6 +443,8 @@ fn reason_from(code: u8) -> Option<Refusal> {
         4 => Refusal::TooManySeriesOfMetric,
         5 => Refusal::TooManySeriesOfTenant,
         6 => Refusal::TooManyLabels,
+        7 => Refusal::LabelsTooLong,
+        8 => Refusal::TooManyBuckets,
         _ => return None,
     })
 }

@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::{
-    Buckets, Exemplar, Histogram, HistogramSample, Labels, Matcher, MetricKind, MetricMetadata, NO_START,
-    Refusal, SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite, TenantId, TimeRange,
+    BUCKETS_PER_SIDE_MAX, Buckets, Exemplar, Histogram, HistogramSample, Labels, Matcher, MetricKind,
+    MetricMetadata, NO_START, Refusal, SampleColumns, Selector, Series, SeriesBatch, SeriesRead, SeriesWrite,
+    TenantId, TimeRange,
 };
 use stdx::HumanDuration;
 use tsdb::{Config, Db, OpenReport, TierRetention};
@@ -513,6 +514,56 @@ fn histograms_are_kept_in_memory_in_blocks_and_over_restarts() {
     db.flush(last_ms).unwrap();
     drop(db);
     assert_eq!(read_histograms(&open(dir.path(), last_ms).0), expected);
+}
+
+#[test]
+fn what_could_not_be_read_back_is_refused_and_the_rest_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    let latency = Series::new(Labels::from_pairs([("__name__", "latency")]));
+    let wide = Histogram {
+        positive: Buckets::from_sorted((0..=BUCKETS_PER_SIDE_MAX as i32).map(|index| (index, 1.0))),
+        ..Histogram::default()
+    };
+    let wide = HistogramSample::new(T0 + 1, Arc::new(wide));
+    batch.push_histograms(latency.clone(), vec![histogram_sample(T0, 5), wide]);
+    let exemplar = |count: usize| Exemplar {
+        labels: Labels::from_pairs((0..count).map(|number| (format!("l{number}"), "x"))),
+        value: 0.5,
+        at_ms: T0,
+    };
+    batch.push_exemplar(latency.clone(), exemplar(4097));
+    batch.push_exemplar(latency, exemplar(1));
+    let long = Labels::from_pairs([("__name__", "long".to_owned()), ("v", "x".repeat(64 << 10))]);
+    batch.push_one(Series::new(long.clone()), T0, 1.0);
+    batch.push_one(series("short"), T0, 1.0);
+    let accepted = db.append(&batch, T0).unwrap();
+    assert_eq!((accepted.stored, accepted.exemplars_stored), (2, 1));
+    let mut refused = accepted.refused;
+    refused.sort_by_key(|(reason, _)| reason.as_str());
+    assert_eq!(
+        refused,
+        [
+            (Refusal::LabelsTooLong, 1),
+            (Refusal::TooManyBuckets, 1),
+            (Refusal::TooManyLabels, 1)
+        ]
+    );
+    let mut old = db.backfill(TenantId::DEFAULT, T0);
+    let mut column = SampleColumns::default();
+    column.push(T0 - 1, 1.0);
+    old.add(&long, &column).unwrap();
+    assert_eq!(
+        old.finish().unwrap().accepted.refused,
+        [(Refusal::LabelsTooLong, 1)]
+    );
+    db.flush(T0).unwrap();
+    drop(db);
+    let (db, report) = open(dir.path(), T0);
+    assert!(report.damage.is_empty(), "{report:?}");
+    assert_eq!(read_histograms(&db), [histogram_sample(T0, 5)]);
+    assert_eq!(read(&db, "short"), [(T0, 1.0)]);
 }
 
 #[test]

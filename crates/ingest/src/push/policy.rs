@@ -132,6 +132,8 @@ impl Policy {
                 self.key(tenant, "active_series"),
             ),
             Refusal::TooManyLabels => "a series has more labels than can be stored; drop some".to_owned(),
+            Refusal::LabelsTooLong => "a series' labels are longer than can be stored; shorten or drop some".to_owned(),
+            Refusal::TooManyBuckets => "a histogram has more buckets than can be stored; send a coarser one".to_owned(),
             Refusal::TooOld | Refusal::TooFarInFuture | Refusal::DuplicateTimestamp => return None,
         })
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{Buckets, Histogram, HistogramSample, NO_START, ResetHint, Span};
+use model::{BUCKETS_PER_SIDE_MAX, Buckets, Histogram, HistogramSample, NO_START, ResetHint, Span};
 
 use super::{Effort, decode_values, encode_values};
-use crate::limits::{BUCKETS_PER_HISTOGRAM_MAX, HISTOGRAMS_PER_CHUNK_MAX};
+use crate::limits::HISTOGRAMS_PER_CHUNK_MAX;
 use pack::bytes::{Malformed, Reader, put_signed, put_varint};
 use pack::integers;
 
@@ -167,7 +167,7 @@ fn take_layout(reader: &mut Reader<'_>) -> Result<Histogram, Malformed> {
                 length: u32::try_from(reader.varint()?).map_err(|_| Malformed("span of a histogram"))?,
             });
         }
-        side.counts.resize(reader.count(BUCKETS_PER_HISTOGRAM_MAX)?, 0.0);
+        side.counts.resize(reader.count(BUCKETS_PER_SIDE_MAX)?, 0.0);
     }
     Ok(layout)
 }

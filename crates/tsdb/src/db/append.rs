@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use disk::DiskError;
 use model::{
-    Accepted, MetricMetadata, NumberedSample, Refusal, Sample, SampleColumns, Series, SeriesBatch,
+    Accepted, Labels, MetricMetadata, NumberedSample, Refusal, Sample, SampleColumns, Series, SeriesBatch,
     SeriesNumber, SeriesWrite, TenantId, TimeRange, WriteError,
 };
 use rustc_hash::FxHashMap;
@@ -20,6 +20,7 @@ use crate::columns::settle;
 use crate::head::series::Verdict;
 use crate::head::{Bounds, Forgotten, Judged, MemSeries, SeriesLimits};
 use crate::keys::{Known, Pending};
+use crate::limits::ECHO_BYTES_MAX;
 use crate::record::{
     BatchBody, Definition, EncodedBody, KIND_METADATA, KIND_SAMPLES, Row, encode_batch, encode_metadata,
 };
@@ -421,6 +422,10 @@ impl Echo {
         }));
         encode_batch(body, &definitions, out);
         self.definitions = definitions.split_off(echoed);
+        let labels = self.definitions.iter().map(|series| &series.labels);
+        if labels.map(Labels::heap_bytes).sum::<usize>() > ECHO_BYTES_MAX {
+            self.definitions.clear();
+        }
     }
 }
 

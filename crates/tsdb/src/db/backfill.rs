@@ -21,6 +21,7 @@ use super::{Db, Inner};
 use crate::block::{Added, Block, BlockSeries, Heading, Walk, block_order};
 use crate::columns::{settle, settle_histograms};
 use crate::error::TsdbError;
+use crate::head::{check_buckets, check_labels};
 use crate::limits::{BACKFILL_BYTES_MAX, DAY_MS};
 
 /// What a series that is gathered costs beside its labels and samples, about.
@@ -84,6 +85,10 @@ impl Backfill {
 
     /// Gathers samples of one series; writes everything gathered once it is too much.
     pub fn add(&mut self, labels: &Labels, samples: &SampleColumns) -> Result<(), TsdbError> {
+        if let Err(refusal) = check_labels(labels) {
+            self.result.accepted.refuse(refusal, samples.len() as u64);
+            return Ok(());
+        }
         let mut taken = Vec::with_capacity(samples.len());
         for (place, sample) in samples.iter().enumerate() {
             if self.keeps(sample.at_ms) {
@@ -103,9 +108,15 @@ impl Backfill {
 
     /// Gathers native histograms of one series; the same.
     pub fn add_histograms(&mut self, labels: &Labels, samples: &[HistogramSample]) -> Result<(), TsdbError> {
+        if let Err(refusal) = check_labels(labels) {
+            self.result.accepted.refuse(refusal, samples.len() as u64);
+            return Ok(());
+        }
         let mut taken = Vec::with_capacity(samples.len());
         for sample in samples {
-            if self.keeps(sample.at_ms) {
+            if let Err(refusal) = check_buckets(&sample.value) {
+                self.result.accepted.refuse(refusal, 1);
+            } else if self.keeps(sample.at_ms) {
                 let buckets = sample.value.positive.counts.len() + sample.value.negative.counts.len();
                 self.gathered_bytes += HISTOGRAM_BYTES + buckets * size_of::<f64>();
                 taken.push(sample.clone());

@@ -6,8 +6,8 @@ use model::{Accepted, Exemplar, HistogramSample, Refusal, Series, SeriesBatch, S
 
 use super::append::write_error;
 use super::{Inner, SegmentFacts};
-use crate::head::MemSeries;
 use crate::head::series::Verdict;
+use crate::head::{MemSeries, check_buckets, check_labels};
 use crate::record::{KIND_RARE, RareBody, encode_rare};
 
 /// What of a batch is taken.
@@ -93,7 +93,7 @@ impl Inner {
                 let refusal = match sample.at_ms {
                     at_ms if at_ms > bounds.newest_ms => Some(Refusal::TooFarInFuture),
                     at_ms if at_ms < bounds.oldest_ms => Some(Refusal::TooOld),
-                    _ => None,
+                    _ => check_buckets(&sample.value).err(),
                 };
                 refusal.inspect(|&refusal| accepted.refuse(refusal, 1)).is_none()
             };
@@ -107,7 +107,10 @@ impl Inner {
             }
         }
         for (series, exemplar) in batch.exemplars().iter().filter(|_| self.exemplars.are_kept()) {
-            if self.exemplars.is_new(batch.tenant, series, exemplar) {
+            let labels = check_labels(series.labels()).and_then(|()| check_labels(&exemplar.labels));
+            if let Err(refusal) = labels {
+                judged.accepted.refuse(refusal, 1);
+            } else if self.exemplars.is_new(batch.tenant, series, exemplar) {
                 judged.exemplars.push((series.clone(), exemplar.clone()));
             } else {
                 judged.accepted.exemplars_stored += 1;
