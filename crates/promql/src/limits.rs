@@ -27,6 +27,9 @@ pub const NESTING_MAX: usize = 128;
 /// The longest duration and offset that may be written, in seconds: what fits into 64 bits of nanoseconds.
 pub const DURATION_SECONDS_MAX: f64 = 9_223_372_036.0;
 
+/// The longest duration that may be written as a number, in milliseconds: the same.
+pub const DURATION_MILLIS_MAX: i64 = 9_223_372_036_854;
+
 /// Steps or series between two looks at the clock and at the cancel flag.
 pub const CHECK_EVERY: usize = 256;
 

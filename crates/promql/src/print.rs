@@ -11,8 +11,8 @@ use model::{Matcher, MatcherOp};
 use stdx::HumanDuration;
 
 use crate::ast::{
-    Aggregate, AtModifier, Binary, Cardinality, DurationKind, DurationNode, Expr, Extended, Kind, Matching,
-    Node, NumberLiteral, Selector, TextLiteral, TimeShift, UnaryOp,
+    Aggregate, AtModifier, Binary, BinaryOp, Cardinality, DurationKind, DurationNode, Expr, Extended, Kind,
+    Matching, Node, NumberLiteral, Selector, TextLiteral, TimeShift, UnaryOp,
 };
 
 impl Display for Expr {
@@ -79,7 +79,14 @@ impl Display for AggregateHead<'_> {
 
 impl Display for Binary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.left, Operator(self), self.right)
+        match &self.left.kind {
+            // A sign before `^` would be the whole power's, and one more each time it is read.
+            Kind::Number(literal) if self.op == BinaryOp::Pow && literal.value == f64::INFINITY => {
+                f.write_str("Inf")?;
+            }
+            _ => self.left.fmt(f)?,
+        }
+        write!(f, " {} {}", Operator(self), self.right)
     }
 }
 
@@ -232,7 +239,7 @@ impl Display for NumberLiteral {
 }
 
 fn write_duration(f: &mut fmt::Formatter<'_>, seconds: f64) -> fmt::Result {
-    let sign = if seconds < 0.0 { "-" } else { "" };
+    let sign = if seconds.is_sign_negative() { "-" } else { "" };
     let millis = (seconds.abs() * 1000.0).round() as u64;
     write!(f, "{sign}{}", HumanDuration::from_millis(millis))
 }
@@ -257,6 +264,9 @@ impl Display for LabelNames<'_> {
 
 /// Whether a metric's name can stand without quotes.
 fn is_metric_name(name: &str) -> bool {
-    let is_number = matches!(name.to_ascii_lowercase().as_str(), "inf" | "nan");
-    is_legacy_metric_name(name) && !is_number
+    let means_other = matches!(
+        name.to_ascii_lowercase().as_str(),
+        "inf" | "nan" | "bool" | "on" | "ignoring" | "group_left" | "group_right" | "atan2"
+    );
+    is_legacy_metric_name(name) && !means_other
 }

@@ -1,5 +1,7 @@
 //! Checks the types and the pairing rules of an expression (prometheus/promql/parser `checkAST`).
 
+use std::collections::HashSet;
+
 use super::Fault;
 use crate::ast::{Aggregate, Binary, Call, Cardinality, Kind, Node, Selector, ValueType};
 use crate::functions;
@@ -99,10 +101,8 @@ fn check_binary(binary: &Binary, at: usize) -> Result<(), Fault> {
     }
     if matching.on
         && matching.cardinality != Cardinality::OneToOne
-        && let Some(label) = matching
-            .labels
-            .iter()
-            .find(|label| matching.include.contains(label))
+        && let included = matching.include.iter().collect::<HashSet<_>>()
+        && let Some(label) = matching.labels.iter().find(|label| included.contains(label))
     {
         return fault(format!(
             "label {label:?} must not occur in ON and GROUP clause at once"

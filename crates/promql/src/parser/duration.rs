@@ -12,7 +12,7 @@ const PLACE: &str = "duration expression";
 pub(super) fn read_range(cursor: &mut Cursor<'_>) -> Result<DurationNode, Fault> {
     let node = read_sum(cursor, 0)?;
     if let DurationKind::Literal(literal) = &node.kind
-        && literal.value <= 0.0
+        && (literal.value * 1000.0).round() <= 0.0
     {
         return Err(Fault::new(node.at, "duration must be greater than 0"));
     }

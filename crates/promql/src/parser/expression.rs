@@ -276,7 +276,12 @@ fn read_signed_number(cursor: &mut Cursor<'_>, place: &str) -> Result<f64, Fault
         _ => return Err(cursor.unexpected(place, "number")),
     };
     cursor.take();
-    Ok(if negative { -value } else { value })
+    // A sign of what is no number is not printed.
+    Ok(if negative && !value.is_nan() {
+        -value
+    } else {
+        value
+    })
 }
 
 fn time_shift(node: &mut Node) -> Option<&mut TimeShift> {

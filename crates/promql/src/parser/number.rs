@@ -3,6 +3,7 @@
 use stdx::HumanDuration;
 
 use crate::ast::NumberLiteral;
+use crate::limits::DURATION_MILLIS_MAX;
 
 /// Reads the number or duration that `rest` starts with, and says how many bytes it takes.
 pub(super) fn read(rest: &str) -> Result<(NumberLiteral, usize), String> {
@@ -95,9 +96,9 @@ fn hexadecimal(digits: &str) -> Option<f64> {
 }
 
 fn duration(word: &str) -> Option<NumberLiteral> {
-    let duration = HumanDuration::parse(word).ok()?;
-    Some(NumberLiteral {
-        value: duration.as_millis_i64() as f64 / 1000.0,
+    let millis = HumanDuration::parse(word).ok()?.as_millis_i64();
+    (millis <= DURATION_MILLIS_MAX).then(|| NumberLiteral {
+        value: millis as f64 / 1000.0,
         is_duration: true,
     })
 }

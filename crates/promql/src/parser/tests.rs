@@ -65,6 +65,15 @@ fn canonical_form() {
     check_print("{__name__=\"up\"}", "{__name__=\"up\"}");
     check_print("{__name__=~\"u.\", \"up\"}", "{\"up\",__name__=~\"u.\"}");
     check_print("{\"up\",__name__=~\"u.\"}", "{\"up\",__name__=~\"u.\"}");
+    for word in ["bool", "ON", "ignoring", "group_left", "group_right", "atan2"] {
+        let quoted = format!("{{{word:?}}}");
+        check_print(&quoted, &quoted);
+    }
+    check_print("Inf^2", "Inf ^ 2");
+    check_print("a ^ Inf ^ 2", "a ^ Inf ^ 2");
+    check_print("vector(1) / -0s", "vector(1) / -0s");
+    check_print("a offset -0.0001", "a offset -0s");
+    check_print("a + fill_left (NaN) fill_right (-NaN) b", "a + fill (NaN) b");
     check_print("foo[90s:]offset -5", "foo[1m30s:] offset -5s");
     check_print("a * on (x) group_left b", "a * on (x) group_left () b");
     check_print("foo{b='x',a=~\"y\"} @ 1.5", "foo{a=~\"y\",b=\"x\"} @ 1.500");
