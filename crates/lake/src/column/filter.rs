@@ -35,8 +35,11 @@ pub(crate) fn may_hold(filter: &[u8], number: &[u8]) -> Result<bool, Malformed> 
     };
     // Seed, then length of a segment, mask of places in it, and where the last segments begin.
     let (length, mask, last) = (word(8), word(12), word(16));
-    let is_whole =
-        length.is_power_of_two() && mask == length - 1 && last + 2 * length <= fingerprints.len() as u64;
+    let is_whole = length.is_power_of_two()
+        && mask == length - 1
+        && last >= length
+        && last.is_multiple_of(length)
+        && last + 2 * length <= fingerprints.len() as u64;
     if !is_whole {
         return Err(Malformed("measures of a filter"));
     }
@@ -62,6 +65,15 @@ mod tests {
         fn any_filter_answers_or_fails(filter in proptest::collection::vec(any::<u8>(), 0..200), number: [u8; 8]) {
             let _ = may_hold(&filter, &number);
         }
+    }
+
+    #[test]
+    fn a_filter_whose_last_segments_begin_within_one_is_refused() {
+        let mut filter = vec![0; BinaryFuse8::DESCRIPTOR_LEN];
+        filter[8] = 1;
+        filter.extend([0, 0]);
+        // Of one byte each; the last but two must be the second at least.
+        assert!(may_hold(&filter, b"shop").is_err());
     }
 
     #[test]

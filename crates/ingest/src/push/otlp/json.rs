@@ -65,9 +65,9 @@ pub(super) fn walk(body: &[u8], out: &mut Translator<'_>) -> Result<(), PushErro
     Ok(())
 }
 
-/// Objects become structures many times the size of `{}`; counted before they are made.
+/// Objects become structures many times the size of `{}`; counted before they are made. A list may stand for one: its fields in order.
 fn check_objects(body: &[u8]) -> Result<(), PushError> {
-    if memchr::memchr_iter(b'{', body).count() > OTLP_JSON_OBJECTS_MAX {
+    if memchr::memchr2_iter(b'{', b'[', body).count() > OTLP_JSON_OBJECTS_MAX {
         return Err(too_many("objects in a JSON body", OTLP_JSON_OBJECTS_MAX));
     }
     Ok(())
