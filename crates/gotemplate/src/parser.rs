@@ -23,6 +23,7 @@ pub(crate) fn parse(
         variables: vec![String::new()],
         loops: 0,
         depth: 0,
+        chained: 0,
     };
     let (body, end) = parser.list()?;
     match end {
@@ -39,6 +40,8 @@ struct Parser {
     variables: Vec<String>,
     loops: usize,
     depth: usize,
+    /// How many `{{else if}}` lead to where the parser is.
+    chained: usize,
 }
 
 /// What ended a list of nodes.
@@ -130,7 +133,13 @@ impl Parser {
             matches!(tokens.first().map(|token| &token.kind), Some(Kind::Word(next)) if next == word);
         if chained && word != "range" {
             tokens.remove(0);
-            return Ok(vec![self.control(word, tokens)?]);
+            self.chained += 1;
+            if self.chained > limits::CHAINED_MAX {
+                return Err(fault("too many {{else if}} or {{else with}} in a row"));
+            }
+            let next = self.control(word, tokens)?;
+            self.chained -= 1;
+            return Ok(vec![next]);
         }
         if !tokens.is_empty() {
             return Err(fault("unexpected text in {{else}}"));

@@ -145,3 +145,16 @@ proptest! {
         let _ = expand(&parts.concat());
     }
 }
+
+#[test]
+fn chains_of_conditions_end_somewhere() {
+    let chain = |links: usize| {
+        format!(
+            "{{{{if 0}}}}{}{{{{else}}}}x{{{{end}}}}",
+            "{{else if 0}}".repeat(links)
+        )
+    };
+    assert_eq!(expand(&chain(256)).unwrap(), "x");
+    assert!(expand(&chain(257)).unwrap_err().to_string().contains("in a row"));
+    assert_eq!(expand(&chain(200).repeat(3)).unwrap(), "xxx");
+}

@@ -8,6 +8,8 @@ use crate::anchored::{AnchoredRegex, BadRegex};
 
 /// A list of names is no longer than this; longer ones are compared by the regular expression.
 const LITERALS_MAX: usize = 1024;
+/// All names of such a list together have no more bytes than this, and so have the steps towards it.
+const LITERAL_BYTES_MAX: usize = 64 << 10;
 /// The same for prefixes, which are tried one after the other.
 const PREFIXES_MAX: usize = 32;
 
@@ -153,8 +155,14 @@ fn literals(part: &Hir) -> Option<Vec<String>> {
             let mut all = vec![String::new()];
             for part in parts {
                 let ends = literals(part)?;
-                if all.len() * ends.len() > LITERALS_MAX {
+                let count = all.len() * ends.len();
+                let bytes = bytes_of(&all) * ends.len() + bytes_of(&ends) * all.len();
+                if count > LITERALS_MAX || (count > 1 && bytes > LITERAL_BYTES_MAX) {
                     return None;
+                }
+                if let [end] = ends.as_slice() {
+                    all.iter_mut().for_each(|start| start.push_str(end));
+                    continue;
                 }
                 let with_ends =
                     |start: &String| ends.iter().map(|end| format!("{start}{end}")).collect::<Vec<_>>();
@@ -166,11 +174,23 @@ fn literals(part: &Hir) -> Option<Vec<String>> {
     }
 }
 
+fn bytes_of(texts: &[String]) -> usize {
+    texts.iter().map(String::len).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn long_lists_are_left_to_the_automaton() {
+        let many = format!("[\u{4e00}-\u{51ff}]{}", "(x)".repeat(100));
+        assert!(matches!(Pattern::new(&many).unwrap().0, Fit::Regex(_)));
+        let long = "x".repeat(100_000);
+        assert_eq!(Pattern::new(&long).unwrap().literals().unwrap(), [long]);
+    }
 
     #[test]
     fn lists_prefixes_and_anything_need_no_automaton() {

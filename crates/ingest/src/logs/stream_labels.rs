@@ -20,9 +20,6 @@ pub fn read(text: &str) -> Result<Labels, String> {
         let name = reader.name()?;
         reader.expect('=')?;
         let value = reader.value()?;
-        if pairs.iter().any(|(known, _)| *known == name) {
-            return Err(format!("label {name:?} comes twice"));
-        }
         pairs.push((name, value));
         if !reader.take(',') {
             reader.expect('}')?;
@@ -34,6 +31,12 @@ pub fn read(text: &str) -> Result<Labels, String> {
         return Err(reader.fault("nothing more is expected"));
     }
     pairs.sort_unstable_by_key(|(name, _)| *name);
+    if let Some(name) = pairs.windows(2).find_map(|two| match two {
+        [(name, _), (next, _)] if name == next => Some(name),
+        _ => None,
+    }) {
+        return Err(format!("label {name:?} comes twice"));
+    }
     Ok(Labels::from_sorted(
         pairs.iter().map(|(name, value)| (*name, &**value)),
     ))

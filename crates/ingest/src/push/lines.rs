@@ -1,6 +1,7 @@
 //! Lines as they are: a text, and the labels of its stream.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use model::Labels;
 use model::names::is_legacy_label_name;
@@ -41,13 +42,14 @@ impl Logs {
 }
 
 fn read_labels(labels: &[(String, String)]) -> Result<Labels, String> {
-    for (place, (name, _)) in labels.iter().enumerate() {
+    let mut known = HashSet::new();
+    for (name, _) in labels {
         if !is_legacy_label_name(name) {
             return Err(format!(
                 "{name:?} cannot name a label; use letters, digits and underscores"
             ));
         }
-        if labels.iter().take(place).any(|(known, _)| known == name) {
+        if !known.insert(name) {
             return Err(format!("label {name:?} comes twice"));
         }
     }

@@ -3,6 +3,7 @@
 //! What a stream holds is passed over once to find its labels, and then read straight into the batch: no tree of objects is made.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use model::Labels;
@@ -60,13 +61,14 @@ pub(super) fn walk(body: &[u8], out: &mut Gather<'_>) -> Result<(), PushError> {
 fn labels(text: &str) -> Result<Labels, String> {
     let fault = |what: String| format!("error parsing labels {text}: {what}");
     let pairs: Pairs<'_> = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
-    for (place, (name, _)) in pairs.0.iter().enumerate() {
+    let mut known = HashSet::new();
+    for (name, _) in &pairs.0 {
         if !is_legacy_label_name(name) {
             return Err(fault(format!(
                 "{name:?} cannot name a label; use letters, digits and underscores"
             )));
         }
-        if pairs.0.iter().take(place).any(|(known, _)| known == name) {
+        if !known.insert(name) {
             return Err(fault(format!("label {name:?} comes twice")));
         }
     }
