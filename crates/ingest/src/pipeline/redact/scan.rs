@@ -138,6 +138,10 @@ impl Scan {
     }
 }
 
+/// So much of one value may look like a secret and be none; then all the rest of it is hidden. Each look goes to the value's end, so that
+/// without a bound a line of nothing else would take the square of its length.
+const LOOKALIKES_MAX: usize = 64;
+
 fn find_one<'s>(
     expression: &Regex,
     kind: &'s str,
@@ -146,6 +150,7 @@ fn find_one<'s>(
     found: &mut Vec<Found<'s>>,
 ) {
     let mut at = 0;
+    let (mut lookalikes, mut of_value) = (0, 0);
     while let Some(captures) = expression.captures_at(text, at) {
         let Some(whole) = captures.get(0) else { return };
         let named = expression
@@ -153,8 +158,12 @@ fn find_one<'s>(
             .flatten()
             .find_map(|name| captures.name(name));
         let held = named.unwrap_or(whole);
+        if of_value != held.end() {
+            (lookalikes, of_value) = (0, held.end());
+        }
         let length = check(held.as_str()).filter(|length| *length > 0);
-        if let Some(length) = length {
+        let is_hidden = lookalikes == LOOKALIKES_MAX;
+        if let Some(length) = length.or_else(|| is_hidden.then(|| held.len())) {
             let (start, end) = (held.start(), held.start() + length);
             let is_free = found.iter().all(|other| end <= other.start || start >= other.end);
             if is_free {
@@ -163,6 +172,7 @@ fn find_one<'s>(
             at = end.max(whole.start() + 1);
         } else {
             // What only looked like it may hide one that begins within.
+            lookalikes += 1;
             at = held.start().max(whole.start() + 1);
             if named.is_some() {
                 at = at.max(held.start() + 1);

@@ -177,6 +177,19 @@ fn several_in_one_line_are_all_replaced() {
 }
 
 #[test]
+fn a_value_of_look_alikes_is_hidden_rather_than_looked_at_without_end() {
+    let redact = redact(&["secrets"]);
+    let few = "pwd=/".repeat(40);
+    assert_eq!(redact.redacted("", &few, true), None);
+    let nested = format!("{few}pwd=hunter22");
+    let expected = format!("{few}pwd=[REDACTED:key_value]");
+    assert_eq!(redact.redacted("", &nested, true).unwrap(), expected);
+    let many = format!("{} user=ann", "pwd=/".repeat(50_000));
+    let expected = format!("{}pwd=[REDACTED:key_value] user=ann", "pwd=/".repeat(64));
+    assert_eq!(redact.redacted("", &many, true).unwrap(), expected);
+}
+
+#[test]
 fn hashes_are_keyed_and_equal_for_equal_texts() {
     let with_key = |key: &str| {
         let config = RedactConfig {
