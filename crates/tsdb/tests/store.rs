@@ -567,6 +567,30 @@ fn what_could_not_be_read_back_is_refused_and_the_rest_is_kept() {
 }
 
 #[test]
+fn a_batch_too_large_to_be_read_back_is_refused_and_others_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    put(&db, "before", T0, 1.0, T0);
+    // 130 MiB of definitions, which zstd would make a few kilobytes.
+    let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+    let value = "x".repeat(63 << 10);
+    for number in 0..2120 {
+        let labels = Labels::from_pairs([("__name__", format!("large_{number}")), ("v", value.clone())]);
+        batch.push_one(Series::new(labels), T0, 1.0);
+    }
+    let refused = db.append(&batch, T0).unwrap_err();
+    assert!(matches!(refused, model::WriteError::TooLarge { .. }), "{refused}");
+    put(&db, "after", T0, 2.0, T0);
+    drop(db);
+    let (db, report) = open(dir.path(), T0);
+    assert!(report.damage.is_empty(), "{report:?}");
+    assert_eq!(
+        (read(&db, "before"), read(&db, "after")),
+        (vec![(T0, 1.0)], vec![(T0, 2.0)])
+    );
+}
+
+#[test]
 fn exemplars_are_found_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (db, _) = open(dir.path(), T0);

@@ -457,6 +457,7 @@ pub(super) fn write_error(error: &DiskError) -> WriteError {
             waiting_max: *waiting_max,
         },
         DiskError::Closed => WriteError::Closed,
+        DiskError::RecordTooLarge { got, max } => WriteError::TooLarge { got: *got, max: *max },
         other => WriteError::Log {
             reason: other.full_text(),
         },
