@@ -377,7 +377,7 @@ mod tests {
         #[test]
         fn what_is_set_is_read(pairs in proptest::collection::btree_map("[a-z]{1,80}", ".{1,300}", 0..8)) {
             let labels = Labels::from_pairs(pairs.clone());
-            let read: std::collections::BTreeMap<String, String> =
+            let read: BTreeMap<String, String> =
                 labels.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
             prop_assert_eq!(&read, &pairs);
             prop_assert_eq!(labels.to_builder().build(), labels.clone());

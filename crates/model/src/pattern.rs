@@ -161,7 +161,9 @@ fn literals(part: &Hir) -> Option<Vec<String>> {
                     return None;
                 }
                 if let [end] = ends.as_slice() {
-                    all.iter_mut().for_each(|start| start.push_str(end));
+                    for start in &mut all {
+                        start.push_str(end);
+                    }
                     continue;
                 }
                 let with_ends =
