@@ -112,12 +112,24 @@ impl Printer {
             Metric::LabelReplace(replace) => self.label_replace(replace, level),
             Metric::Binary(binary) => format!(
                 "{}\n{}{}\n{}",
-                self.metric(&binary.left, level + 1),
+                self.operand(&binary.left, binary.op.strength_of_left(), level + 1),
                 indent(level),
                 Operator(binary, ", "),
-                self.metric(&binary.right, level + 1)
+                self.operand(&binary.right, binary.op.strength_of_right(), level + 1)
             ),
             Metric::Number(_) | Metric::Vector(_) => format!("{}{flat}", indent(level)),
+        }
+    }
+
+    /// A side of an operator, in parentheses where an operator of its own would not bind at least as strongly as `weakest`. On one line it
+    /// has parentheses already.
+    fn operand(&self, side: &Metric, weakest: u8, level: usize) -> String {
+        match side {
+            Metric::Binary(inner) if inner.op.strength() < weakest && !self.fits(&side.to_string()) => {
+                let margin = indent(level);
+                format!("{margin}(\n{}\n{margin})", self.metric(side, level + 1))
+            }
+            _ => self.metric(side, level),
         }
     }
 

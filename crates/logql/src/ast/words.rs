@@ -171,6 +171,28 @@ impl VectorOp {
 }
 
 impl BinaryOp {
+    /// How strongly it binds.
+    pub(crate) fn strength(self) -> u8 {
+        match self {
+            Self::Or => 1,
+            Self::And | Self::Unless => 2,
+            Self::Compare(_) => 3,
+            Self::Add | Self::Sub => 4,
+            Self::Mul | Self::Div | Self::Mod => 5,
+            Self::Pow => 6,
+        }
+    }
+
+    /// How strongly an operator of its left side must bind to need no parentheses.
+    pub(crate) fn strength_of_left(self) -> u8 {
+        self.strength() + u8::from(self == Self::Pow)
+    }
+
+    /// The same for its right side: a power binds that first.
+    pub(crate) fn strength_of_right(self) -> u8 {
+        self.strength() + u8::from(self != Self::Pow)
+    }
+
     /// The operator as written.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -15,45 +15,39 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Expr, Fault> {
     read_binary(cursor, 0)
 }
 
-fn binding(token: &TokenKind) -> Option<(BinaryOp, u8)> {
+fn operator(token: &TokenKind) -> Option<BinaryOp> {
     let (TokenKind::Sign(word) | TokenKind::Keyword(word)) = token else {
         return None;
     };
     Some(match *word {
-        "or" => (BinaryOp::Or, 1),
-        "and" => (BinaryOp::And, 2),
-        "unless" => (BinaryOp::Unless, 2),
-        "==" => (BinaryOp::Compare(CompareOp::Equal), 3),
-        "!=" => (BinaryOp::Compare(CompareOp::NotEqual), 3),
-        ">" => (BinaryOp::Compare(CompareOp::Greater), 3),
-        ">=" => (BinaryOp::Compare(CompareOp::GreaterOrEqual), 3),
-        "<" => (BinaryOp::Compare(CompareOp::Less), 3),
-        "<=" => (BinaryOp::Compare(CompareOp::LessOrEqual), 3),
-        "+" => (BinaryOp::Add, 4),
-        "-" => (BinaryOp::Sub, 4),
-        "*" => (BinaryOp::Mul, 5),
-        "/" => (BinaryOp::Div, 5),
-        "%" => (BinaryOp::Mod, 5),
-        "^" => (BinaryOp::Pow, 6),
+        "or" => BinaryOp::Or,
+        "and" => BinaryOp::And,
+        "unless" => BinaryOp::Unless,
+        "==" => BinaryOp::Compare(CompareOp::Equal),
+        "!=" => BinaryOp::Compare(CompareOp::NotEqual),
+        ">" => BinaryOp::Compare(CompareOp::Greater),
+        ">=" => BinaryOp::Compare(CompareOp::GreaterOrEqual),
+        "<" => BinaryOp::Compare(CompareOp::Less),
+        "<=" => BinaryOp::Compare(CompareOp::LessOrEqual),
+        "+" => BinaryOp::Add,
+        "-" => BinaryOp::Sub,
+        "*" => BinaryOp::Mul,
+        "/" => BinaryOp::Div,
+        "%" => BinaryOp::Mod,
+        "^" => BinaryOp::Pow,
         _ => return None,
     })
 }
 
 fn read_binary(cursor: &mut Cursor<'_>, weakest: u8) -> Result<Expr, Fault> {
     let mut left = cursor.deeper(read_operand)?;
-    while let Some((op, strength)) = binding(cursor.peek()).filter(|(_, strength)| *strength >= weakest) {
+    while let Some(op) = operator(cursor.peek()).filter(|op| op.strength() >= weakest) {
         let at = cursor.at();
         cursor.count_operator()?;
         cursor.take();
         let returns_bool = cursor.take_keyword("bool");
         let matching = matching(cursor)?;
-        // A power binds its right side first.
-        let next = if op == BinaryOp::Pow {
-            strength
-        } else {
-            strength + 1
-        };
-        let right = cursor.deeper(|cursor| read_binary(cursor, next))?;
+        let right = cursor.deeper(|cursor| read_binary(cursor, op.strength_of_right()))?;
         let (left_side, right_side) = (side(left, op, "left", at)?, side(right, op, "right", at)?);
         left = Expr::Metric(joined(op, (left_side, right_side), returns_bool, matching));
     }

@@ -136,6 +136,24 @@ fn deep_nesting_is_refused() {
     );
 }
 
+#[test]
+fn sides_in_parentheses_keep_them_where_lines_break() {
+    for text in [
+        "(vector(1) + vector(2)) * vector(3)",
+        "vector(1) - (vector(2) - vector(3))",
+        "(vector(1) ^ vector(2)) ^ vector(3)",
+        "vector(1) ^ vector(2) ^ vector(3)",
+        "vector(1) + vector(2) * vector(3) - vector(4)",
+        "(vector(1) or vector(2)) and (vector(3) > bool vector(4))",
+    ] {
+        let expr = parse(text).unwrap();
+        for width in [5, 20, 30] {
+            let printed = expr.pretty_within(width);
+            assert_eq!(parse(&printed), Ok(expr.clone()), "{printed}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in ".{0,60}") {
