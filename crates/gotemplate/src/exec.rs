@@ -17,6 +17,7 @@ pub(crate) fn run(template: &Template, host: &mut dyn Host, out: &mut String) ->
         out,
         variables: vec![(String::new(), Value::Data)],
         steps: 0,
+        made_bytes: 0,
         depth: 0,
     };
     run.list(&template.body, &Value::Data)?;
@@ -33,6 +34,8 @@ struct Run<'a> {
     out: &'a mut String,
     variables: Vec<(String, Value)>,
     steps: usize,
+    /// Bytes of all texts that functions made.
+    made_bytes: usize,
     depth: usize,
 }
 
@@ -249,6 +252,18 @@ impl Run<'_> {
     }
 
     fn function(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+        let value = self.called(name, arguments)?;
+        if let Value::Text(text) = &value {
+            self.made_bytes += text.len();
+        }
+        let max = self.output_bytes_max.saturating_mul(limits::MADE_FACTOR);
+        if self.made_bytes > max {
+            return Err(format!("functions made more than {max} bytes of text"));
+        }
+        Ok(value)
+    }
+
+    fn called(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
         let functions = self.template.functions;
         // A host may have its own of a name.
         if let Some((name, least, most)) = functions.iter().find(|(known, ..)| *known == name) {

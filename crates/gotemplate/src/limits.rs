@@ -13,3 +13,6 @@ pub const STEPS_MAX: usize = 100_000;
 
 /// Bytes that one expansion may produce where its host sets no limit of its own.
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The texts that functions make in one expansion have at most so many times the bytes that it may produce, all together.
+pub const MADE_FACTOR: usize = 16;

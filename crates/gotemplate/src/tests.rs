@@ -158,3 +158,13 @@ fn chains_of_conditions_end_somewhere() {
     assert!(expand(&chain(257)).unwrap_err().to_string().contains("in a row"));
     assert_eq!(expand(&chain(200).repeat(3)).unwrap(), "xxx");
 }
+
+#[test]
+fn texts_that_double_end_somewhere() {
+    let doubled = |times: usize| {
+        format!("{{{{$x := \"a\"}}}}{{{{range {times}}}}}{{{{$x = print $x $x}}}}{{{{end}}}}{{{{len $x}}}}")
+    };
+    assert_eq!(expand(&doubled(20)).unwrap(), (1 << 20).to_string());
+    let error = expand(&doubled(40)).unwrap_err().to_string();
+    assert!(error.contains("16777216 bytes"), "{error}");
+}
