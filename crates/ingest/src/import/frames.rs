@@ -101,7 +101,7 @@ impl FrameWriter {
 /// Calls `each` for every series of a stream, in its order; a series may come in several pieces.
 pub fn read(mut from: impl Read, each: &mut Each<'_>) -> Result<(), ImportError> {
     let mut unpacked = Vec::new();
-    for number in 1.. {
+    for number in 1_u64.. {
         let malformed = |reason: String| ImportError::Malformed {
             place: format!("frame {number}"),
             reason,

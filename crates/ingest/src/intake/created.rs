@@ -6,6 +6,8 @@
 //! The zero is written only where the moment lies after the last whole scrape of the target: before it the series may have
 //! samples already, and a zero among them would be a reset that never was.
 
+use std::collections::HashMap;
+
 use model::{MetricKind, NO_START};
 
 use super::{Reader, Reading};
@@ -43,22 +45,20 @@ impl<'b> Births<'b> {
         if self.noted.is_empty() {
             return;
         }
-        let births: Vec<(LabelPairs<'_>, i64)> = self
-            .noted
-            .into_iter()
-            .filter_map(|(series, created_ms)| {
-                Some((identity(series, |name| name.strip_suffix(CREATED))?, created_ms))
-            })
-            .collect();
+        let mut births: HashMap<LabelPairs<'_>, i64> = HashMap::new();
+        for (series, created_ms) in self.noted {
+            if let Some(born) = identity(series, |name| name.strip_suffix(CREATED)) {
+                births.entry(born).or_insert(created_ms);
+            }
+        }
         for entry in Exposition::new(Format::OpenMetrics, body).flatten() {
             let Entry::Sample(sample) = entry else { continue };
             let stem = |name: &'b str| PARTS.iter().find_map(|part| name.strip_suffix(part));
             let Some(own) = identity(sample.series, stem) else {
                 continue;
             };
-            let birth = births.iter().find(|(born, _)| *born == own);
-            if let (Some((_, created_ms)), Some(Known::Kept(slot))) =
-                (birth, reader.cache.known(sample.series))
+            if let (Some(created_ms), Some(Known::Kept(slot))) =
+                (births.get(&own), reader.cache.known(sample.series))
             {
                 reader.add(slot, *created_ms, (Reading::Float(0.0), NO_START));
             }

@@ -317,10 +317,17 @@ impl Sorter<'_, '_> {
                 None => {}
             }
         }
-        for (place, exemplar) in &request.exemplars {
+        for of_one in request.exemplars.chunk_by(|a, b| a.0 == b.0) {
+            let Some((place, _)) = of_one.first() else {
+                continue;
+            };
             match self.rare_series(*place, &mut faulty) {
-                Some(Rare::Series(series)) => self.batch.push_exemplar(series, exemplar.clone()),
-                Some(Rare::Duplicate(_)) => self.outcome.duplicates.exemplars += 1,
+                Some(Rare::Series(series)) => {
+                    for (_, exemplar) in of_one {
+                        self.batch.push_exemplar(series.clone(), exemplar.clone());
+                    }
+                }
+                Some(Rare::Duplicate(_)) => self.outcome.duplicates.exemplars += of_one.len() as u64,
                 None => {}
             }
         }

@@ -152,9 +152,10 @@ fn floats(samples: &[(i64, f64)]) -> Vec<u8> {
 fn run_length(histograms: &[HistogramSample]) -> usize {
     let pairs = histograms.iter().zip(histograms.iter().skip(1));
     let joined = pairs
+        .take(REMOTE_READ_CHUNK_SAMPLES - 1)
         .take_while(|(before, next)| goes_on(&before.value, &next.value))
         .count();
-    (joined + 1).min(REMOTE_READ_CHUNK_SAMPLES)
+    joined + 1
 }
 
 fn goes_on(before: &Histogram, next: &Histogram) -> bool {

@@ -104,6 +104,9 @@ fn has_extension(sections: &str) -> bool {
     })
 }
 
+/// What was sampled less often than one in a billion cannot be added up.
+const SAMPLE_RATE_MIN: f64 = 1e-9;
+
 fn sample<'a>(
     line: &str,
     name: &'a str,
@@ -118,7 +121,7 @@ fn sample<'a>(
     for section in sections {
         match section.as_bytes().first() {
             Some(b'@') => match section.get(1..).and_then(number) {
-                Some(given) if given > 0.0 && given <= 1.0 => rate = given,
+                Some(given) if (SAMPLE_RATE_MIN..=1.0).contains(&given) => rate = given,
                 _ => return refuse("bad_sample_rate"),
             },
             Some(b'#') => tags = section.get(1..).unwrap_or_default(),
@@ -132,6 +135,7 @@ fn sample<'a>(
     let parsed = number(value);
     let value = match (kind, parsed) {
         ("s", _) if !value.is_empty() => Value::Member(value),
+        ("c" | "m", Some(count)) if !(count / rate).is_finite() => return refuse("bad_value"),
         ("c" | "m", Some(count)) if count >= 0.0 => Value::Count(count / rate),
         ("c" | "m", Some(_)) => return refuse("negative_counter"),
         ("g", Some(by)) if relative => Value::Move(by),

@@ -88,6 +88,8 @@ fn what_is_no_line_is_refused_by_reason() {
         ("a:inf|g", "bad_value"),
         ("a:|s", "bad_value"),
         ("a:1|c|@0", "bad_sample_rate"),
+        ("a:0|ms|@1e-320", "bad_sample_rate"),
+        ("a:1e300|c|@1e-9", "bad_value"),
         ("a:1|c|@2", "bad_sample_rate"),
         ("a:-1|c", "negative_counter"),
         ("a:1|g|T1656581400", "timestamped"),
