@@ -255,10 +255,10 @@ impl Run<'_> {
         let value = self.called(name, arguments)?;
         if let Value::Text(text) = &value {
             self.made_bytes += text.len();
-        }
-        let max = self.output_bytes_max.saturating_mul(limits::MADE_FACTOR);
-        if self.made_bytes > max {
-            return Err(format!("functions made more than {max} bytes of text"));
+            let max = self.output_bytes_max.saturating_mul(limits::MADE_FACTOR);
+            if self.made_bytes > max {
+                return Err(format!("functions made more than {max} bytes of text"));
+            }
         }
         Ok(value)
     }

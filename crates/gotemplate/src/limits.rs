@@ -5,6 +5,7 @@ pub const BYTES_MAX: usize = 64 * 1024;
 
 /// How deep a template's blocks, parentheses and calls may be nested.
 pub const DEPTH_MAX: usize = 48;
+
 /// How many `{{else if}}` and `{{else with}}` may follow each other, all open ones together.
 pub const CHAINED_MAX: usize = 256;
 

@@ -174,8 +174,6 @@ pub const IMPORT_FAULTS_TOLD: usize = 20;
 pub const IMPORT_SECTION_BYTES_MAX: u64 = 2 << 30;
 /// Bytes of one chunk of a Prometheus block.
 pub const IMPORT_CHUNK_BYTES_MAX: usize = 1 << 20;
-/// Buckets on one side of a native histogram of a Prometheus block.
-pub const IMPORT_BUCKETS_MAX: usize = 1 << 16;
 /// Samples of a Prometheus block that are taken in one walk over it, about; larger blocks are walked several times, days at a time.
 pub const IMPORT_SAMPLES_PER_WALK: u64 = 3_000_000;
 /// Bytes of an OpenMetrics file that are parsed at a time.

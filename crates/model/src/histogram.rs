@@ -77,7 +77,7 @@ pub struct HistogramSample {
     pub start_ms: i64,
 }
 
-/// A histogram has at most so many buckets on each side; an exponential one of the finest schema that Prometheus keeps has a few hundred.
+/// A histogram that is stored has at most so many buckets on each side.
 pub const BUCKETS_PER_SIDE_MAX: usize = 1 << 16;
 
 /// Why a histogram is none.

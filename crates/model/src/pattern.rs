@@ -8,10 +8,10 @@ use crate::anchored::{AnchoredRegex, BadRegex};
 
 /// A list of names is no longer than this; longer ones are compared by the regular expression.
 const LITERALS_MAX: usize = 1024;
-/// All names of such a list together have no more bytes than this, and so have the steps towards it.
-const LITERAL_BYTES_MAX: usize = 64 << 10;
 /// The same for prefixes, which are tried one after the other.
 const PREFIXES_MAX: usize = 32;
+/// Several names together have no more bytes than this, and so have the steps towards them.
+const LITERAL_BYTES_MAX: usize = 64 << 10;
 
 /// A regular expression that must fit the whole of a label's value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -342,6 +342,14 @@ impl ValueType {
 
 // === impl BinaryOp ===
 
+/// Whether a word, in small letters, stands behind an operator or is one; it cannot name a metric without quotes.
+pub(crate) fn belongs_to_operator(word: &str) -> bool {
+    matches!(
+        word,
+        "bool" | "on" | "ignoring" | "group_left" | "group_right" | "atan2"
+    )
+}
+
 impl BinaryOp {
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use stdx::HumanDuration;
 
 use crate::ast::{
     Aggregate, AtModifier, Binary, BinaryOp, Cardinality, DurationKind, DurationNode, Expr, Extended, Kind,
-    Matching, Node, NumberLiteral, Selector, TextLiteral, TimeShift, UnaryOp,
+    Matching, Node, NumberLiteral, Selector, TextLiteral, TimeShift, UnaryOp, belongs_to_operator,
 };
 
 impl Display for Expr {
@@ -264,9 +264,7 @@ impl Display for LabelNames<'_> {
 
 /// Whether a metric's name can stand without quotes.
 fn is_metric_name(name: &str) -> bool {
-    let means_other = matches!(
-        name.to_ascii_lowercase().as_str(),
-        "inf" | "nan" | "bool" | "on" | "ignoring" | "group_left" | "group_right" | "atan2"
-    );
-    is_legacy_metric_name(name) && !means_other
+    let word = name.to_ascii_lowercase();
+    let is_number = matches!(word.as_str(), "inf" | "nan");
+    is_legacy_metric_name(name) && !is_number && !belongs_to_operator(&word)
 }

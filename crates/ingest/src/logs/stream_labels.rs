@@ -30,6 +30,24 @@ pub fn read(text: &str) -> Result<Labels, String> {
     if reader.at < text.len() {
         return Err(reader.fault("nothing more is expected"));
     }
+    sorted(pairs)
+}
+
+/// The labels of a stream that come as pairs, in any order.
+///
+/// # Errors
+/// Says which name cannot be one, or comes twice.
+pub fn of_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Labels, String> {
+    let pairs: Vec<(&str, &str)> = pairs.into_iter().collect();
+    if let Some((name, _)) = pairs.iter().find(|(name, _)| !is_legacy_label_name(name)) {
+        return Err(format!(
+            "{name:?} cannot name a label; use letters, digits and underscores"
+        ));
+    }
+    sorted(pairs)
+}
+
+fn sorted<V: AsRef<str>>(mut pairs: Vec<(&str, V)>) -> Result<Labels, String> {
     pairs.sort_unstable_by_key(|(name, _)| *name);
     if let Some(name) = pairs.windows(2).find_map(|two| match two {
         [(name, _), (next, _)] if name == next => Some(name),
@@ -38,7 +56,7 @@ pub fn read(text: &str) -> Result<Labels, String> {
         return Err(format!("label {name:?} comes twice"));
     }
     Ok(Labels::from_sorted(
-        pairs.iter().map(|(name, value)| (*name, &**value)),
+        pairs.iter().map(|(name, value)| (*name, value.as_ref())),
     ))
 }
 

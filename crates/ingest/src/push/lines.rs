@@ -1,13 +1,9 @@
 //! Lines as they are: a text, and the labels of its stream.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-
-use model::Labels;
-use model::names::is_legacy_label_name;
 
 use super::{Encoding, Origin, PushError};
-use crate::logs::{LogOutcome, Logs};
+use crate::logs::{LogOutcome, Logs, stream_labels};
 
 impl Logs {
     /// Takes in every line of a text that is not empty, as written now. Lines that are refused are told in the outcome, the rest is
@@ -27,7 +23,8 @@ impl Logs {
                 alias.push_str(text);
                 alias.push('\0');
             }
-            gather.begin(alias.as_bytes(), || read_labels(labels));
+            let pairs = || labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            gather.begin(alias.as_bytes(), || stream_labels::of_pairs(pairs()));
             let (now_ns, mut metadata) = (gather.now_ns(), Vec::new());
             for line in bytes.split(|byte| *byte == b'\n') {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -39,19 +36,4 @@ impl Logs {
             self.store(gather, "lines", None)
         })
     }
-}
-
-fn read_labels(labels: &[(String, String)]) -> Result<Labels, String> {
-    let mut known = HashSet::new();
-    for (name, _) in labels {
-        if !is_legacy_label_name(name) {
-            return Err(format!(
-                "{name:?} cannot name a label; use letters, digits and underscores"
-            ));
-        }
-        if !known.insert(name) {
-            return Err(format!("label {name:?} comes twice"));
-        }
-    }
-    Ok(Labels::from_pairs(labels.iter().cloned()))
 }

@@ -5,7 +5,7 @@ use super::lexer::{Token, TokenKind};
 use super::{Fault, duration, selector};
 use crate::ast::{
     Aggregate, AggregateOp, AtModifier, Binary, BinaryOp, Call, Cardinality, DurationNode, Extended, Kind,
-    Matching, Matrix, Node, NumberLiteral, Subquery, TimeShift, UnaryOp,
+    Matching, Matrix, Node, NumberLiteral, Subquery, TimeShift, UnaryOp, belongs_to_operator,
 };
 use crate::functions;
 
@@ -366,9 +366,7 @@ fn read_word(cursor: &mut Cursor<'_>) -> Result<Node, Fault> {
             cursor.take();
             return Ok(number(f64::NAN));
         }
-        "bool" | "on" | "ignoring" | "group_left" | "group_right" | "atan2" => {
-            return Err(cursor.unexpected("", ""));
-        }
+        word if belongs_to_operator(word) => return Err(cursor.unexpected("", "")),
         _ => {}
     }
     if cursor.opens_at(1) {

@@ -85,8 +85,7 @@ impl Backfill {
 
     /// Gathers samples of one series; writes everything gathered once it is too much.
     pub fn add(&mut self, labels: &Labels, samples: &SampleColumns) -> Result<(), TsdbError> {
-        if let Err(refusal) = check_labels(labels) {
-            self.result.accepted.refuse(refusal, samples.len() as u64);
+        if !self.keeps_series(labels, samples.len()) {
             return Ok(());
         }
         let mut taken = Vec::with_capacity(samples.len());
@@ -108,8 +107,7 @@ impl Backfill {
 
     /// Gathers native histograms of one series; the same.
     pub fn add_histograms(&mut self, labels: &Labels, samples: &[HistogramSample]) -> Result<(), TsdbError> {
-        if let Err(refusal) = check_labels(labels) {
-            self.result.accepted.refuse(refusal, samples.len() as u64);
+        if !self.keeps_series(labels, samples.len()) {
             return Ok(());
         }
         let mut taken = Vec::with_capacity(samples.len());
@@ -136,6 +134,13 @@ impl Backfill {
         self.db
             .guarded(|inner| inner.compact_days(over, &self.days, self.now_ms))?;
         Ok(self.result)
+    }
+
+    /// Whether a series of these labels may be stored; samples of one that may not are counted.
+    fn keeps_series(&mut self, labels: &Labels, samples: usize) -> bool {
+        check_labels(labels)
+            .map_err(|refusal| self.result.accepted.refuse(refusal, samples as u64))
+            .is_ok()
     }
 
     /// Whether a sample of this time may be stored; one that may not is counted.

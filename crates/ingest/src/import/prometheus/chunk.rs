@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use model::histogram::CUSTOM_BUCKETS;
-use model::{Buckets, Histogram, HistogramSample, ResetHint, SampleColumns, Span, is_stale};
+use model::{
+    BUCKETS_PER_SIDE_MAX, Buckets, Histogram, HistogramSample, ResetHint, SampleColumns, Span, is_stale,
+};
 
 use super::bits::{Bits, Malformed, XorFloat};
-use crate::limits::IMPORT_BUCKETS_MAX;
 
 /// How a chunk is written, the byte before its data.
 pub const XOR: u8 = 1;
@@ -162,7 +163,7 @@ impl Layout {
         let mut bounds = Vec::new();
         if schema == CUSTOM_BUCKETS {
             let count = bits.varbit_uint()?;
-            if count > IMPORT_BUCKETS_MAX as u64 {
+            if count > BUCKETS_PER_SIDE_MAX as u64 {
                 return Err(TOO_MANY);
             }
             for _ in 0..count {
@@ -192,7 +193,7 @@ fn spans(bits: &mut Bits<'_>) -> Result<Vec<Span>, Malformed> {
         let length = bits.varbit_uint()?;
         let offset = bits.varbit_int()?;
         buckets = buckets.saturating_add(length);
-        if buckets > IMPORT_BUCKETS_MAX as u64 || spans.len() >= IMPORT_BUCKETS_MAX {
+        if buckets > BUCKETS_PER_SIDE_MAX as u64 || spans.len() >= BUCKETS_PER_SIDE_MAX {
             return Err(TOO_MANY);
         }
         let offset = i32::try_from(offset).map_err(|_| Malformed("a span lies too far"))?;

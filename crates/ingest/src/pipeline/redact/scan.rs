@@ -162,8 +162,8 @@ fn find_one<'s>(
             (lookalikes, of_value) = (0, held.end());
         }
         let length = check(held.as_str()).filter(|length| *length > 0);
-        let is_hidden = lookalikes == LOOKALIKES_MAX;
-        if let Some(length) = length.or_else(|| is_hidden.then(|| held.len())) {
+        let all_of_it = (lookalikes == LOOKALIKES_MAX).then_some(held.len());
+        if let Some(length) = length.or(all_of_it) {
             let (start, end) = (held.start(), held.start() + length);
             let is_free = found.iter().all(|other| end <= other.start || start >= other.end);
             if is_free {

@@ -3,18 +3,16 @@
 //! What a stream holds is passed over once to find its labels, and then read straight into the batch: no tree of objects is made.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 
 use model::Labels;
-use model::names::is_legacy_label_name;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::PushError;
 use super::malformed;
-use crate::logs::{Gather, Pair};
+use crate::logs::{Gather, Pair, stream_labels};
 
 #[derive(Debug, Deserialize)]
 struct Request<'a> {
@@ -61,21 +59,7 @@ pub(super) fn walk(body: &[u8], out: &mut Gather<'_>) -> Result<(), PushError> {
 fn labels(text: &str) -> Result<Labels, String> {
     let fault = |what: String| format!("error parsing labels {text}: {what}");
     let pairs: Pairs<'_> = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
-    let mut known = HashSet::new();
-    for (name, _) in &pairs.0 {
-        if !is_legacy_label_name(name) {
-            return Err(fault(format!(
-                "{name:?} cannot name a label; use letters, digits and underscores"
-            )));
-        }
-        if !known.insert(name) {
-            return Err(fault(format!("label {name:?} comes twice")));
-        }
-    }
-    let pairs = pairs.0.into_iter();
-    Ok(Labels::from_pairs(
-        pairs.map(|(name, value)| (name.into_owned(), value.into_owned())),
-    ))
+    stream_labels::of_pairs(pairs.0.iter().map(|(name, value)| (&**name, &**value))).map_err(fault)
 }
 
 /// An object of texts, in its order.
