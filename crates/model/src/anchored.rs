@@ -2,13 +2,17 @@
 
 use regex::Regex;
 
-/// A regular expression that must fit the whole text, dot matching line ends, as in Prometheus: `^(?s:…)$`.
+use crate::go_regex::{self, GoRegex};
+
+/// A regular expression in Go's manner that must fit the whole text, dot matching line ends, as in Prometheus: `^(?s:…)$`.
 ///
-/// Matching takes time linear in the text; patterns that compile to a program above 10 MiB are refused.
+/// Matching takes time linear in the text; patterns that compile to a program above
+/// [`PROGRAM_BYTES_MAX`](go_regex::PROGRAM_BYTES_MAX) are refused.
 #[derive(Debug, Clone)]
 pub struct AnchoredRegex {
     source: String,
     regex: Regex,
+    program_bytes: usize,
 }
 
 /// A pattern that does not compile.
@@ -36,13 +40,21 @@ impl AnchoredRegex {
     /// Compiles `pattern`.
     pub fn new(pattern: &str) -> Result<Self, BadRegex> {
         // Read alone first: `a)(b` must not become valid by being wrapped.
-        regex_syntax::parse(pattern).map_err(|error| BadRegex::new(pattern, &error.to_string()))?;
-        let regex = Regex::new(&format!("^(?s:{pattern})$"))
-            .map_err(|error| BadRegex::new(pattern, &error.to_string()))?;
+        Self::of(pattern, &GoRegex::parse(pattern)?)
+    }
+
+    /// Compiles `pattern`, which was read.
+    pub(crate) fn of(pattern: &str, read: &GoRegex) -> Result<Self, BadRegex> {
         Ok(Self {
             source: pattern.to_owned(),
-            regex,
+            regex: go_regex::compile(pattern, &format!("^(?s:{})$", read.written))?,
+            program_bytes: read.program_bytes(),
         })
+    }
+
+    /// Bytes that the program takes, about.
+    pub fn program_bytes(&self) -> usize {
+        self.program_bytes
     }
 
     /// Whether the whole of `text` fits.

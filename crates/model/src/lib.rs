@@ -14,6 +14,7 @@ pub mod anchored;
 pub mod backfill;
 pub mod batch;
 pub mod doors;
+pub mod go_regex;
 pub mod histogram;
 pub mod labels;
 pub mod log;
@@ -41,6 +42,7 @@ pub use doors::{
     Extent, Mark, ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, Tier,
     WriteError,
 };
+pub use go_regex::{GoRegex, PROGRAM_BYTES_MAX, PatternsSize, PatternsTooLarge};
 pub use histogram::{
     BUCKETS_PER_SIDE_MAX, Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span,
 };

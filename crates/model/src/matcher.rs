@@ -81,6 +81,14 @@ impl Matcher {
         &self.value
     }
 
+    /// Bytes that its pattern takes, about; 0 where it has none.
+    pub fn pattern_bytes(&self) -> usize {
+        match &self.op {
+            MatcherOp::Equal | MatcherOp::NotEqual => 0,
+            MatcherOp::Matches(pattern) | MatcherOp::NotMatches(pattern) => pattern.bytes(),
+        }
+    }
+
     /// Whether a label value (empty where the label is absent) meets the condition.
     pub fn matches(&self, value: &str) -> bool {
         match &self.op {

@@ -1,10 +1,10 @@
 //! What `=~` and `!~` compare label values with. Most patterns in use are a list of names, a prefix or just anything: those are
 //! never made into an automaton, and a store can look names of a list up.
 
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Dot, Hir, HirKind};
 
 use crate::anchored::{AnchoredRegex, BadRegex};
+use crate::go_regex::GoRegex;
 
 /// A list of names is no longer than this; longer ones are compared by the regular expression.
 const LITERALS_MAX: usize = 1024;
@@ -43,14 +43,23 @@ impl Prefix {
 impl Pattern {
     /// Reads `pattern`.
     pub fn new(pattern: &str) -> Result<Self, BadRegex> {
-        let parsed = ParserBuilder::new()
-            .dot_matches_new_line(true)
-            .build()
-            .parse(pattern)
-            .map_err(|error| BadRegex::new(pattern, &error.to_string()))?;
-        match simple(&parsed) {
+        let read = GoRegex::parse(pattern)?;
+        match simple(&read.meaning) {
             Some(fit) => Ok(Self(fit)),
-            None => Ok(Self(Fit::Regex(AnchoredRegex::new(pattern)?))),
+            None => Ok(Self(Fit::Regex(AnchoredRegex::of(pattern, &read)?))),
+        }
+    }
+
+    /// Bytes that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let texts = |bytes: usize, count: usize| bytes + count * size_of::<String>();
+        match &self.0 {
+            Fit::Literals(literals) => texts(bytes_of(literals), literals.len()),
+            Fit::Prefixes(prefixes) => texts(
+                prefixes.iter().map(|prefix| prefix.start.len()).sum(),
+                prefixes.len(),
+            ),
+            Fit::Regex(regex) => regex.program_bytes(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use disk::{DiskError, Storage};
-use model::{Matcher, MatcherOp, MetricMetadata, TenantId, TimeRange};
+use model::{Matcher, MatcherOp, MetricMetadata, PatternsSize, TenantId, TimeRange};
 use ulid::Ulid;
 
 use crate::record::{decode_metadata, encode_metadata};
@@ -120,8 +120,10 @@ impl Checkpoint {
                     .insert((tenant, Arc::clone(&entry.name)), entry);
             }
         }
+        let mut patterns = PatternsSize::default();
         for _ in 0..reader.count(reader.remaining())? {
-            checkpoint.tombstones.push(take_tombstone(&mut reader)?);
+            let tombstone = take_tombstone(&mut reader, &mut patterns)?;
+            checkpoint.tombstones.push(tombstone);
         }
         reader.end()?;
         Ok(checkpoint)
@@ -176,7 +178,7 @@ fn put_tombstone(out: &mut Vec<u8>, tombstone: &Tombstone) {
     }
 }
 
-fn take_tombstone(reader: &mut Reader<'_>) -> Result<Tombstone, Malformed> {
+fn take_tombstone(reader: &mut Reader<'_>, patterns: &mut PatternsSize) -> Result<Tombstone, Malformed> {
     let tenant = u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?;
     let range = TimeRange::new(reader.signed()?, reader.signed()?).map_err(|_| Malformed("range"))?;
     let up_to = Ulid::from_bytes(reader.array()?);
@@ -191,7 +193,11 @@ fn take_tombstone(reader: &mut Reader<'_>) -> Result<Tombstone, Malformed> {
             3 => Matcher::not_matching(name, value),
             _ => return Err(Malformed("kind of matcher")),
         };
-        matchers.push(matcher.map_err(|_| Malformed("regular expression"))?);
+        let matcher = matcher.map_err(|_| Malformed("regular expression"))?;
+        patterns
+            .add(matcher.pattern_bytes())
+            .map_err(|_| Malformed("size of regular expressions"))?;
+        matchers.push(matcher);
     }
     Ok(Tombstone {
         tenant: TenantId(tenant),

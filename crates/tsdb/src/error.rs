@@ -63,6 +63,12 @@ pub enum TsdbError {
         #[source]
         source: disk::DiskError,
     },
+    /// What deletions wait for with regular expressions takes too much.
+    #[error(
+        "the regular expressions of deletions that are not carried out yet take more than {} MiB: clean the tombstones (POST /api/v1/admin/tsdb/clean_tombstones), then delete again",
+        model::PROGRAM_BYTES_MAX >> 20
+    )]
+    TooManyDeletions,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

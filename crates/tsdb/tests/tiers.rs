@@ -275,3 +275,54 @@ fn bytes(dir: &Path) -> u64 {
     let blocks = std::fs::read_dir(dir.join("blocks")).unwrap();
     blocks.map(|block| block.unwrap().metadata().unwrap().len()).sum()
 }
+
+#[test]
+fn deletions_that_wait_have_room_for_so_many_regular_expressions_and_a_restart_reads_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = open(dir.path(), days(7), DAY0);
+    let end = DAY0 + DAY;
+    for job in ["a", "b"] {
+        put(&db, "gauge", job, &measured("gauge", DAY0, end), end);
+    }
+    db.maintain(end).unwrap();
+    // 4 MiB each; no series is met, so that nothing is written again.
+    let heavy = |number: usize| {
+        let matching = Matcher::matching("zone", &format!(r"\pL{{80}}{number}")).unwrap();
+        db.delete(
+            TenantId::DEFAULT,
+            &[Matcher::equal("job", "a"), matching],
+            TimeRange::ALL,
+            end,
+        )
+    };
+    (0..4).for_each(|number| heavy(number).unwrap());
+    let refused = heavy(4).unwrap_err().to_string();
+    assert!(refused.contains("clean_tombstones"), "{refused}");
+    let deleted = |db: &Db| {
+        let selector = Selector {
+            tenant: TenantId::DEFAULT,
+            matchers: vec![Matcher::equal("job", "b")],
+            range: TimeRange::ALL,
+        };
+        db.select(&selector).unwrap().is_empty()
+    };
+    db.delete(
+        TenantId::DEFAULT,
+        &[Matcher::equal("job", "b")],
+        TimeRange::ALL,
+        end,
+    )
+    .unwrap();
+    drop(db);
+    db = open(dir.path(), days(7), end);
+    assert!(deleted(&db));
+    // Carried out, they make room.
+    db.bury(end).unwrap();
+    db.delete(
+        TenantId::DEFAULT,
+        &[Matcher::matching("zone", r"\pL{80}x").unwrap()],
+        TimeRange::ALL,
+        end,
+    )
+    .unwrap();
+}

@@ -2,7 +2,7 @@
 //!
 //! Fuzz: remote_read
 
-use model::{Matcher, TimeRange};
+use model::{Matcher, PatternsSize, TimeRange};
 
 use crate::limits::{REMOTE_READ_MATCHERS_MAX, REMOTE_READ_QUERIES_MAX};
 use crate::push::protobuf::{Fields, Malformed, packed_varints};
@@ -62,6 +62,7 @@ pub enum BadRequest {
 /// What is wrong with it.
 pub fn decode(body: &[u8]) -> Result<ReadRequest, BadRequest> {
     let mut queries = Vec::new();
+    let mut patterns = PatternsSize::default();
     // The first form that the client names and that is known; of a client that names none, samples.
     let (mut is_named, mut answer) = (false, None);
     let mut fields = Fields::new(body);
@@ -69,7 +70,7 @@ pub fn decode(body: &[u8]) -> Result<ReadRequest, BadRequest> {
         match number {
             1 => {
                 check(queries.len(), "queries", REMOTE_READ_QUERIES_MAX)?;
-                queries.push(query(value.bytes()?)?);
+                queries.push(query(value.bytes()?, &mut patterns)?);
             }
             2 => packed_varints(value, |kind| {
                 is_named = true;
@@ -90,7 +91,7 @@ pub fn decode(body: &[u8]) -> Result<ReadRequest, BadRequest> {
     Ok(ReadRequest { answer, queries })
 }
 
-fn query(message: &[u8]) -> Result<ReadQuery, BadRequest> {
+fn query(message: &[u8], patterns: &mut PatternsSize) -> Result<ReadQuery, BadRequest> {
     let (mut from_ms, mut to_ms) = (0, 0);
     let mut matchers = Vec::new();
     let mut fields = Fields::new(message);
@@ -100,7 +101,10 @@ fn query(message: &[u8]) -> Result<ReadQuery, BadRequest> {
             2 => to_ms = value.varint()? as i64,
             3 => {
                 check(matchers.len(), "matchers in a query", REMOTE_READ_MATCHERS_MAX)?;
-                matchers.push(matcher(value.bytes()?)?);
+                let matcher = matcher(value.bytes()?)?;
+                let added = patterns.add(matcher.pattern_bytes());
+                added.map_err(|error| BadRequest::Matcher(error.to_string()))?;
+                matchers.push(matcher);
             }
             // Hints say what the asker will compute; whole series answer every such question.
             _ => {}

@@ -262,6 +262,10 @@ fn requests_say_what_and_in_which_form() {
     );
     assert!(decode(&request(&[], 2, "(")).is_err());
     assert!(decode(&request(&[], 9, "a")).is_err());
+    // Each is well within its own bound, all together are not.
+    let many = request(&[], 2, r"\pL{80}").repeat(8);
+    let refused = decode(&many).unwrap_err().to_string();
+    assert!(refused.contains("more than 16 MiB together"), "{refused}");
 }
 
 proptest! {

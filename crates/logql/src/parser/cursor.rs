@@ -1,5 +1,7 @@
 //! Walks over tokens and counts how deep the reader has descended.
 
+use model::{PatternsSize, PatternsTooLarge};
+
 use super::Fault;
 use super::lexer::{Token, TokenKind};
 use crate::limits;
@@ -11,6 +13,8 @@ pub(super) struct Cursor<'a> {
     next: usize,
     depth: usize,
     operators: usize,
+    /// What the regular expressions that were read take.
+    patterns: PatternsSize,
 }
 
 static END: Token = Token {
@@ -25,7 +29,14 @@ impl<'a> Cursor<'a> {
             next: 0,
             depth: 0,
             operators: 0,
+            patterns: PatternsSize::default(),
         }
+    }
+
+    /// Adds what a regular expression takes that was read at `at`.
+    pub(super) fn count_pattern(&mut self, bytes: usize, at: usize) -> Result<(), Fault> {
+        let added = self.patterns.add(bytes);
+        added.map_err(|error: PatternsTooLarge| Fault::new(at, error.to_string()))
     }
 
     pub(super) fn peek(&self) -> &'a TokenKind {

@@ -17,20 +17,28 @@ pub(super) fn matcher(cursor: &mut Cursor<'_>) -> Result<Matcher, Fault> {
     };
     cursor.take();
     let value = cursor.expect_text()?;
-    new_matcher(name, op, value, at)
+    new_matcher(cursor, name, op, value, at)
 }
 
-fn new_matcher(name: String, op: &str, value: String, at: usize) -> Result<Matcher, Fault> {
+fn new_matcher(
+    cursor: &mut Cursor<'_>,
+    name: String,
+    op: &str,
+    value: String,
+    at: usize,
+) -> Result<Matcher, Fault> {
     let made = match op {
         "=" => Ok(Matcher::equal(name, value)),
         "!=" => Ok(Matcher::not_equal(name, value)),
         "=~" => Matcher::matching(name, &value),
         _ => Matcher::not_matching(name, &value),
     };
-    made.map_err(|error| {
+    let matcher = made.map_err(|error| {
         let message = format!("error parsing regexp: {}: `{}`", error.reason, error.pattern);
         Fault::new(at, message)
-    })
+    })?;
+    cursor.count_pattern(matcher.pattern_bytes(), at)?;
+    Ok(matcher)
 }
 
 /// Conditions joined by `or`, which binds weakest.
@@ -78,7 +86,8 @@ fn one(cursor: &mut Cursor<'_>) -> Result<LabelFilter, Fault> {
     match (cursor.peek(), op) {
         (TokenKind::Text(value), _) if is_matcher => {
             cursor.take();
-            Ok(LabelFilter::Text(new_matcher(label, sign, value.clone(), at)?))
+            let matcher = new_matcher(cursor, label, sign, value.clone(), at)?;
+            Ok(LabelFilter::Text(matcher))
         }
         (TokenKind::Function("ip"), Some(CompareOp::Equal | CompareOp::NotEqual)) if *sign != "==" => {
             let pattern = ip(cursor)?;

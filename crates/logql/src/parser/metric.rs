@@ -298,6 +298,7 @@ fn read_label_replace(cursor: &mut Cursor<'_>) -> Result<Metric, Fault> {
             ),
         )
     })?;
+    cursor.count_pattern(regex.program_bytes(), at)?;
     Ok(Metric::LabelReplace(Box::new(LabelReplace {
         inner,
         target,

@@ -1,6 +1,6 @@
 //! Stream selectors and what stands behind them.
 
-use model::Matcher;
+use model::{GoRegex, Matcher};
 
 use super::cursor::Cursor;
 use super::lexer::TokenKind;
@@ -68,9 +68,9 @@ fn line_op(token: &TokenKind) -> Option<LineOp> {
 
 /// What stands behind the operator: of a filter that negates, neither this nor that is two filters.
 fn line_filters(cursor: &mut Cursor<'_>, op: LineOp, stages: &mut Vec<Stage>) -> Result<(), Fault> {
-    let mut needles = vec![needle(cursor)?];
+    let mut needles = vec![needle(cursor, op)?];
     while cursor.take_keyword("or") {
-        needles.push(needle(cursor)?);
+        needles.push(needle(cursor, op)?);
     }
     let filter = |needle, or| Stage::LineFilter(LineFilter { op, needle, or });
     if op.is_negated() {
@@ -82,10 +82,14 @@ fn line_filters(cursor: &mut Cursor<'_>, op: LineOp, stages: &mut Vec<Stage>) ->
     Ok(())
 }
 
-fn needle(cursor: &mut Cursor<'_>) -> Result<Needle, Fault> {
+fn needle(cursor: &mut Cursor<'_>, op: LineOp) -> Result<Needle, Fault> {
+    let at = cursor.at();
     match cursor.peek() {
         TokenKind::Text(text) => {
             cursor.take();
+            if matches!(op, LineOp::Matches | LineOp::MatchesNot) {
+                count_pattern(cursor, text, at)?;
+            }
             Ok(Needle {
                 text: text.clone(),
                 is_ip: false,
@@ -97,6 +101,12 @@ fn needle(cursor: &mut Cursor<'_>) -> Result<Needle, Fault> {
         }),
         _ => Err(cursor.unexpected("STRING or ip")),
     }
+}
+
+/// Counts what the expression takes; whether it is one is told where it is compiled.
+fn count_pattern(cursor: &mut Cursor<'_>, pattern: &str, at: usize) -> Result<(), Fault> {
+    let bytes = GoRegex::parse(pattern).map_or(0, |read| read.program_bytes());
+    cursor.count_pattern(bytes, at)
 }
 
 fn stage(cursor: &mut Cursor<'_>) -> Result<Stage, Fault> {
@@ -113,6 +123,7 @@ fn stage(cursor: &mut Cursor<'_>) -> Result<Stage, Fault> {
         "decolorize" => Stage::Decolorize,
         "regexp" => {
             let pattern = cursor.expect_text()?;
+            count_pattern(cursor, &pattern, at)?;
             check_regexp(&pattern)
                 .map_err(|reason| Fault::new(at, format!("invalid regexp parser: {reason}")))?;
             Stage::Regexp(pattern)

@@ -137,6 +137,21 @@ fn deep_nesting_is_refused() {
 }
 
 #[test]
+fn regular_expressions_of_a_query_have_a_bound_together() {
+    for many in [
+        format!("{{{}}}", [r#"a=~"(\\pL{9}){9}""#; 60].join(",")),
+        format!("{{a=\"b\"}} {}", [r#"|~ "(\\pL{9}){9}""#; 60].join(" ")),
+        format!(
+            "{{a=\"b\"}} {}",
+            [r#"| regexp "(?P<x>(\\pL{9}){9})""#; 60].join(" ")
+        ),
+        format!("{{a=\"b\"}} {}", [r#"| x=~"(\\pL{9}){9}""#; 60].join(" ")),
+    ] {
+        refused(&many, "more than 16 MiB together");
+    }
+}
+
+#[test]
 fn sides_in_parentheses_keep_them_where_lines_break() {
     for text in [
         "(vector(1) + vector(2)) * vector(3)",

@@ -1,5 +1,7 @@
 //! Walks over tokens and counts how deep the reader has descended.
 
+use model::PatternsSize;
+
 use super::Fault;
 use super::lexer::{Token, TokenKind};
 use crate::limits;
@@ -12,6 +14,8 @@ pub(super) struct Cursor<'a> {
     next: usize,
     depth: usize,
     operators: usize,
+    /// What the regular expressions that were read take.
+    pub(super) patterns: PatternsSize,
 }
 
 static END: Token = Token {
@@ -28,6 +32,7 @@ impl<'a> Cursor<'a> {
             next: 0,
             depth: 0,
             operators: 0,
+            patterns: PatternsSize::default(),
         }
     }
 

@@ -98,7 +98,10 @@ fn read_matcher(cursor: &mut Cursor<'_>, name: String) -> Result<Matcher, Fault>
         "=~" => Matcher::matching(name, &value),
         _ => Matcher::not_matching(name, &value),
     };
-    matcher.map_err(|error| Fault::new(at, error.to_string()))
+    let matcher = matcher.map_err(|error| Fault::new(at, error.to_string()))?;
+    let added = cursor.patterns.add(matcher.pattern_bytes());
+    added.map_err(|error| Fault::new(at, error.to_string()))?;
+    Ok(matcher)
 }
 
 /// Label names in parentheses, as behind `by` and `on`; a comma may end the list.

@@ -103,6 +103,15 @@ fn deep_nesting_is_refused() {
 }
 
 #[test]
+fn regular_expressions_of_an_expression_have_a_bound_together() {
+    let many =
+        |pattern: &str, count: usize| format!("x{{{}}}", vec![format!("a=~{pattern:?}"); count].join(","));
+    let error = parse(&many(r"\pL{18}", 300)).unwrap_err().to_string();
+    assert!(error.contains("more than 16 MiB together"), "{error}");
+    parse(&many(r"\w{18}.+", 300)).unwrap();
+}
+
+#[test]
 fn the_longest_chain_is_evaluated() {
     let chain = vec!["1"; limits::OPERATORS_MAX].join(" + ");
     let expr = parse(&chain).unwrap();

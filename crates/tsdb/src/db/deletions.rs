@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::{Labels, Matcher, ReadError, Rollups, TenantId, TimeRange};
+use model::{Labels, Matcher, PatternsSize, ReadError, Rollups, TenantId, TimeRange};
 use ulid::Ulid;
 
 use super::series_walk::SeriesWalk;
@@ -114,12 +114,23 @@ impl Db {
             let Some(up_to) = inner.blocks.list().iter().map(|block| block.id()).max() else {
                 return Ok(());
             };
-            inner.checkpoint.write().tombstones.push(Tombstone {
+            let mut checkpoint = inner.checkpoint.write();
+            let waiting = checkpoint
+                .tombstones
+                .iter()
+                .flat_map(|tombstone| &tombstone.matchers);
+            let mut patterns = PatternsSize::default();
+            waiting
+                .chain(matchers)
+                .try_for_each(|matcher| patterns.add(matcher.pattern_bytes()))
+                .map_err(|_| TsdbError::TooManyDeletions)?;
+            checkpoint.tombstones.push(Tombstone {
                 tenant,
                 matchers: matchers.to_vec(),
                 range,
                 up_to,
             });
+            drop(checkpoint);
             inner.changes.note(tenant, range.from_ms());
             inner.clean.lock().of_tombstones.clear();
             inner.checkpoint_stale.store(true, Ordering::SeqCst);
