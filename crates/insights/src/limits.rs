@@ -23,5 +23,5 @@ pub const SAVED_BYTES_MAX: usize = 1 << 30;
 
 /// Pairs of a template and a step that one [`PatternCounts`](crate::PatternCounts) keeps.
 pub const COUNTED_STEPS_MAX: usize = 4_000_000;
-/// Saved patterns tell of at most so many lines: a million a second for nine years.
-pub const SAVED_LINES_MAX: u64 = 1 << 48;
+/// Lines, and templates that went, that one state counts: a million a second for nine years. What comes then is not counted.
+pub const LINES_COUNTED_MAX: u64 = 1 << 48;

@@ -28,7 +28,7 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use crate::limits::{CANDIDATES_MAX, RETIRED_IDS_PER_TEMPLATE, TEMPLATES_MAX};
+use crate::limits::{CANDIDATES_MAX, LINES_COUNTED_MAX, RETIRED_IDS_PER_TEMPLATE, TEMPLATES_MAX};
 use recent::{Place, Recent, Retired};
 use template::{Shape, Template};
 use tokens::Tokens;
@@ -101,7 +101,9 @@ impl Patterns {
 
     /// Takes a line in and says which template it follows.
     pub fn step(&mut self, line: &str) -> TemplateId {
-        self.lines += 1;
+        // A line counts for the state and for its template, or for neither: templates never hold more lines than the state.
+        let counted = u64::from(self.lines < LINES_COUNTED_MAX);
+        self.lines += counted;
         self.tokens.cut(line);
         self.shape.of(&self.tokens, line);
         if let Some(place) = self.recent.get(self.shape.line_hash)
@@ -109,11 +111,11 @@ impl Patterns {
             && slot.epoch == place.epoch
             && let Some(template) = &mut slot.template
         {
-            template.lines += 1;
+            template.lines += counted;
             template.last_line = self.lines;
             return template.id;
         }
-        self.step_unknown(line)
+        self.step_unknown(line, counted)
     }
 
     /// The id that holds now for one that was given out before: another one where its template became part of a wider one.
@@ -155,7 +157,7 @@ impl Patterns {
         self.by_id.is_empty()
     }
 
-    /// How many lines were taken in.
+    /// How many lines were taken in, up to [`LINES_COUNTED_MAX`].
     pub fn lines(&self) -> u64 {
         self.lines
     }
@@ -169,7 +171,7 @@ impl Patterns {
         self.slots.get(slot as usize)?.template.as_ref()
     }
 
-    fn step_unknown(&mut self, line: &str) -> TemplateId {
+    fn step_unknown(&mut self, line: &str, counted: u64) -> TemplateId {
         let slot = match self.known_that_takes_in() {
             Some(slot) => slot,
             None => self.insert(line),
@@ -185,7 +187,7 @@ impl Patterns {
         let Some(template) = &mut held.template else {
             return template::id_of(line);
         };
-        template.lines += 1;
+        template.lines += counted;
         template.last_line = self.lines;
         template.id
     }
@@ -289,7 +291,7 @@ impl Patterns {
             let Some(template) = self.vacate(*slot) else {
                 continue;
             };
-            self.evicted += 1;
+            self.evicted = (self.evicted + 1).min(LINES_COUNTED_MAX);
             if let Some(siblings) = self.skeletons.get_mut(&template.skeleton) {
                 siblings.retain(|sibling| sibling != slot);
                 if siblings.is_empty() {

@@ -2,7 +2,7 @@
 //! that they are whole.
 
 use crate::error::InsightsError;
-use crate::limits::{LINE_BYTES_MAX, LINE_WORDS_MAX, SAVED_BYTES_MAX, SAVED_LINES_MAX};
+use crate::limits::{LINE_BYTES_MAX, LINE_WORDS_MAX, LINES_COUNTED_MAX, SAVED_BYTES_MAX};
 
 use super::template::{WILDCARD, Word};
 use super::{Patterns, Template, TemplateId};
@@ -64,16 +64,18 @@ pub fn decode_patterns(bytes: &[u8], templates_max: usize) -> Result<Patterns, I
     }
     let mut patterns = Patterns::new(templates_max);
     let (lines, evicted) = (read.u64()?, read.u64()?);
-    if lines.max(evicted) > SAVED_LINES_MAX {
+    if lines.max(evicted) > LINES_COUNTED_MAX {
         return Err(read.fault("more lines than there can have been"));
     }
+    let mut lines_of_templates = 0_u64;
     for _ in 0..read.u32()? {
         let template = read.template()?;
         if template.last_line > lines {
             return Err(read.fault("a template was seen after the last line"));
         }
-        if template.lines > lines {
-            return Err(read.fault("a template of more lines than there were"));
+        lines_of_templates = lines_of_templates.saturating_add(template.lines);
+        if lines_of_templates > lines {
+            return Err(read.fault("templates of more lines than there were"));
         }
         patterns.place(template);
     }
@@ -87,7 +89,7 @@ pub fn decode_patterns(bytes: &[u8], templates_max: usize) -> Result<Patterns, I
         return Err(read.fault("more follows than was written"));
     }
     patterns.lines = lines;
-    patterns.evicted += evicted;
+    patterns.evicted = (patterns.evicted + evicted).min(LINES_COUNTED_MAX);
     Ok(patterns)
 }
 

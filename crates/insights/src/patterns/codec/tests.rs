@@ -28,6 +28,54 @@ fn numbers_that_cannot_be_are_refused() {
     assert!(error.to_string().contains("more lines"), "{error}");
 }
 
+/// A state of two templates that took a line each, whose numbers are written over: those of the head and of the first template.
+fn with_lines(head: u64, of_first: u64) -> Vec<u8> {
+    let mut patterns = Patterns::new(16);
+    let first = patterns.step("unknown user ann asks for entry");
+    patterns.step("unknown user bob asks for entry");
+    patterns.lines = head;
+    let slot = patterns.by_id[&first] as usize;
+    patterns.slots[slot].template.as_mut().unwrap().lines = of_first;
+    encode_patterns(&patterns)
+}
+
+#[test]
+fn templates_of_more_lines_than_the_state_together_are_refused() {
+    assert!(decode_patterns(&with_lines(2, 1), 16).is_ok());
+    let error = decode_patterns(&with_lines(2, 2), 16).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("templates of more lines than there were"),
+        "{error}"
+    );
+    assert!(decode_patterns(&with_lines(LINES_COUNTED_MAX, u64::MAX), 16).is_err());
+}
+
+#[test]
+fn a_state_that_counts_no_further_lines_reads_back() {
+    let mut patterns = decode_patterns(&with_lines(LINES_COUNTED_MAX, LINES_COUNTED_MAX - 1), 16).unwrap();
+    patterns.evicted = LINES_COUNTED_MAX;
+    // Known lines, lines that widen a template, and so many new ones that templates go.
+    for line in [
+        "unknown user ann asks for entry",
+        "unknown user cid asks for entry",
+    ] {
+        let id = patterns.step(line);
+        assert!(patterns.get(id).is_some(), "{line}");
+    }
+    for place in 0..40 {
+        patterns.step(&"(".repeat(place));
+    }
+    let bytes = encode_patterns(&patterns);
+    let read = decode_patterns(&bytes, 16).unwrap();
+    assert_eq!(encode_patterns(&read), bytes);
+    assert_eq!(
+        (read.lines(), read.evicted()),
+        (LINES_COUNTED_MAX, LINES_COUNTED_MAX)
+    );
+}
+
 #[test]
 fn a_saved_state_knows_its_lines() {
     let mut before = some_patterns();
