@@ -223,7 +223,7 @@ pub const LOG_METADATA_PAIRS: usize = 128;
 pub const LOG_METADATA_BYTES: u64 = 64 << 10;
 /// Names in one list of the `logs` section.
 pub const LOG_NAMES_LISTED_MAX: usize = 256;
-/// Lines of one pushed body.
+/// Lines of one pushed body, those included that are refused.
 pub const LOG_LINES_MAX: usize = 1 << 22;
 /// Bytes of lines, metadata and times that one pushed body may become.
 pub const LOG_BATCH_BYTES_MAX: usize = 256 << 20;

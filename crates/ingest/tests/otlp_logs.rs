@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use ingest::config::logs::LogsConfig;
 use ingest::config::tenants::{Limits, MultiTenancy};
+use ingest::limits::LOG_LINES_MAX;
 use ingest::push::otlp::Format;
 use ingest::push::{Encoding, Origin, PushError};
 use ingest::{LogOutcome, Logs, LogsTelemetry};
@@ -180,6 +181,40 @@ fn a_resource_repeated_for_many_records_does_not_fill_the_memory() {
                 ..
             })
         ),
+        "{refused:?}"
+    );
+}
+
+/// A request in protobuf: a resource with these attributes, and so many records of two bytes each.
+fn empty_records(attributes: &[(String, String)], count: usize) -> Vec<u8> {
+    let message = |field: u8, bytes: &[u8]| {
+        let mut out = vec![field << 3 | 2];
+        prost::encoding::encode_varint(bytes.len() as u64, &mut out);
+        out.extend_from_slice(bytes);
+        out
+    };
+    let attributes = attributes.iter().flat_map(|(key, value)| {
+        let value = message(1, value.as_bytes());
+        message(1, &[message(1, key.as_bytes()), message(2, &value)].concat())
+    });
+    let resource: Vec<u8> = attributes.collect();
+    let records = message(2, &message(2, &[]).repeat(count));
+    message(1, &[message(1, &resource), records].concat())
+}
+
+#[test]
+fn refused_records_count_among_the_lines_of_a_body() {
+    let (_, logs) = logs();
+    let too_long = [("service.name".to_owned(), "x".repeat(3_000))];
+    let outcome = push(&logs, &empty_records(&too_long, 3), Format::Protobuf).unwrap();
+    assert_eq!(outcome.accepted.refused, [(LogRefusal::BadLabels, 3)]);
+    let refused = push(
+        &logs,
+        &empty_records(&too_long, LOG_LINES_MAX + 1),
+        Format::Protobuf,
+    );
+    assert!(
+        matches!(refused, Err(PushError::TooMany { what: "lines", .. })),
         "{refused:?}"
     );
 }

@@ -40,6 +40,8 @@ pub(crate) struct Gather<'l> {
     pub(super) outcome: LogOutcome,
     /// The stream that lines go to; none where it was refused.
     stream: Option<Arc<Stream>>,
+    /// Lines that came, refused ones included.
+    lines: usize,
     /// Why the last line was refused; none where it was taken.
     pub(crate) last_refusal: Option<LogRefusal>,
 }
@@ -83,6 +85,7 @@ impl<'l> Gather<'l> {
             rows: LogRows::new(origin.tenant),
             outcome: LogOutcome::default(),
             stream: None,
+            lines: 0,
             last_refusal: None,
         }
     }
@@ -150,6 +153,13 @@ impl<'l> Gather<'l> {
         line: &str,
         metadata: &mut Vec<Pair<'_>>,
     ) -> Result<(), PushError> {
+        self.lines += 1;
+        if self.lines > LOG_LINES_MAX {
+            return Err(PushError::TooMany {
+                what: "lines",
+                max: LOG_LINES_MAX,
+            });
+        }
         self.last_refusal = None;
         let Some(stream) = &self.stream else {
             self.last_refusal = Some(LogRefusal::BadLabels);
@@ -191,12 +201,6 @@ impl<'l> Gather<'l> {
             return Err(PushError::TooMany {
                 what: "bytes of lines and metadata",
                 max: LOG_BATCH_BYTES_MAX,
-            });
-        }
-        if self.rows.line_count() > LOG_LINES_MAX {
-            return Err(PushError::TooMany {
-                what: "lines",
-                max: LOG_LINES_MAX,
             });
         }
         Ok(())
