@@ -219,6 +219,21 @@ fn refused_records_count_among_the_lines_of_a_body() {
     );
 }
 
+#[test]
+fn the_fault_of_a_stream_with_long_labels_is_made_once_for_all_its_records() {
+    let (_, logs) = logs();
+    let index: Vec<String> = (0..30).map(|place| format!("i{place}")).collect();
+    let config = format!("{{otlp: {{index_attributes: [{}]}}}}", index.join(", "));
+    let config: LogsConfig = stdx::yaml::read(&config).unwrap();
+    logs.configure(&config, &MultiTenancy::default(), &Limits::default());
+    let labels = index.into_iter().map(|name| (name, "x".repeat(2_000)));
+    let metadata = (0..200).map(|place| (format!("a{place}"), String::new()));
+    let attributes: Vec<(String, String)> = labels.chain(metadata).collect();
+    let outcome = push(&logs, &empty_records(&attributes, 100_000), Format::Protobuf).unwrap();
+    assert_eq!(outcome.accepted.refused, [(LogRefusal::TooMuchMetadata, 100_000)]);
+    assert_eq!(outcome.faults.len(), 1);
+}
+
 proptest! {
     #[test]
     fn any_body_is_taken_or_refused(

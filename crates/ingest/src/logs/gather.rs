@@ -42,6 +42,8 @@ pub(crate) struct Gather<'l> {
     stream: Option<Arc<Stream>>,
     /// Lines that came, refused ones included.
     lines: usize,
+    /// What was told last of a line of this stream, without the stream.
+    told: Option<String>,
     /// Why the last line was refused; none where it was taken.
     pub(crate) last_refusal: Option<LogRefusal>,
 }
@@ -65,14 +67,24 @@ impl LogOutcome {
         Some(parts.join("; "))
     }
 
-    fn refuse(&mut self, reason: LogRefusal, text: impl FnOnce() -> String) {
+    /// Counts a line that may not be stored, and tells its fault: `text` puts it together with the stream. That is done once for lines of
+    /// the same fault, as the labels may be long, and the lines short and many.
+    fn refuse(
+        &mut self,
+        reason: LogRefusal,
+        told: &mut Option<String>,
+        fault: String,
+        text: impl FnOnce(&str) -> String,
+    ) {
         self.accepted.refuse(reason, 1);
-        if self.faults.len() < PUSH_FAULTS_TOLD {
-            let text = text();
-            if self.faults.last() != Some(&text) {
-                self.faults.push(text);
-            }
+        if self.faults.len() >= PUSH_FAULTS_TOLD || told.as_ref() == Some(&fault) {
+            return;
         }
+        let text = text(&fault);
+        if self.faults.last() != Some(&text) {
+            self.faults.push(text);
+        }
+        *told = Some(fault);
     }
 }
 
@@ -86,6 +98,7 @@ impl<'l> Gather<'l> {
             outcome: LogOutcome::default(),
             stream: None,
             lines: 0,
+            told: None,
             last_refusal: None,
         }
     }
@@ -115,6 +128,7 @@ impl<'l> Gather<'l> {
         let alias = xxh3_128_with_seed(alias, self.settings.seed);
         // Apart from the match, whose arms take the lock again.
         let before = self.stream.take();
+        self.told = None;
         let known = self.logs.known.read().find(alias);
         if known.is_some() {
             self.stream = known;
@@ -166,16 +180,15 @@ impl<'l> Gather<'l> {
             self.outcome.accepted.refuse(LogRefusal::BadLabels, 1);
             return Ok(());
         };
-        let (settings, outcome) = (&*self.settings, &mut self.outcome);
+        let (settings, outcome, told) = (&*self.settings, &mut self.outcome, &mut self.told);
         let Some(line) = settings.fitting(line) else {
             self.last_refusal = Some(LogRefusal::LineTooLong);
-            outcome.refuse(LogRefusal::LineTooLong, || {
+            let fault = format!("an entry with length '{}' bytes", line.len());
+            outcome.refuse(LogRefusal::LineTooLong, told, fault, |fault| {
                 format!(
-                    "Max entry size '{}' bytes exceeded for stream '{}' while adding an entry with length '{}' bytes; send shorter \
-                     lines, or raise logs.line_size_max",
-                    settings.line_bytes_max,
-                    stream.labels,
-                    line.len()
+                    "Max entry size '{}' bytes exceeded for stream '{}' while adding {fault}; send shorter lines, or raise \
+                     logs.line_size_max",
+                    settings.line_bytes_max, stream.labels
                 )
             });
             return Ok(());
@@ -183,7 +196,7 @@ impl<'l> Gather<'l> {
         if !metadata.is_empty() {
             if let Err(fault) = settings.check_metadata(metadata) {
                 self.last_refusal = Some(LogRefusal::TooMuchMetadata);
-                outcome.refuse(LogRefusal::TooMuchMetadata, || {
+                outcome.refuse(LogRefusal::TooMuchMetadata, told, fault, |fault| {
                     format!("stream '{}' has {fault}", stream.labels)
                 });
                 return Ok(());
