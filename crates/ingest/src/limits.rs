@@ -239,6 +239,8 @@ pub const LOG_TAIL_BYTES_MAX: usize = 64 << 20;
 pub const ELASTIC_DOCUMENT_BYTES_MAX: usize = 4 << 20;
 /// Fields of one document; of one with more, the whole document becomes the line.
 pub const ELASTIC_FIELDS_MAX: usize = 1024;
+/// Bytes of the names on the way to an object within a document; of one with more, the whole document becomes the line.
+pub const ELASTIC_PATH_BYTES_MAX: usize = 4096;
 
 /// Bytes of one syslog message over a connection; one that has more ends it.
 pub const SYSLOG_MESSAGE_BYTES_MAX: usize = 1 << 20;

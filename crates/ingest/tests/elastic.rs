@@ -167,6 +167,28 @@ fn a_document_with_too_many_fields_is_a_line_itself() {
 }
 
 #[test]
+fn a_long_name_costs_its_bytes_once() {
+    let nulls: Vec<String> = (0..45_000).map(|place| format!("\"{place:x}\":null")).collect();
+    let nulls = nulls.join(",");
+    let told = |name_bytes: usize, inside: &str| {
+        let (store, logs) = logs();
+        let name = "k".repeat(name_bytes);
+        let document = format!(r#"{{"message":"x","{name}":{{{inside}}},"last":1}}"#);
+        let outcome = bulk(&logs, &format!("{{\"index\":{{}}}}\n{document}\n")).unwrap();
+        match &outcome.items[0].fault {
+            Some(fault) => fault.reason.clone(),
+            None => dump(&store)[0].clone(),
+        }
+    };
+    let check = |told: String, part: &str| assert!(told.contains(part), "{part}: {told:.200}");
+    check(told(4096, &nulls), " x | last=1 ");
+    check(told(4096, r#""a":"b""#), "k_a=b last=1 ");
+    check(told(4097, r#""a":"b""#), r#" {"message":"x","kk"#);
+    // The document is the line, which may not be that long.
+    check(told(500_000, &nulls), "the line is longer");
+}
+
+#[test]
 fn what_comes_again_is_stored_once_where_it_has_times() {
     let (store, logs) = logs();
     let timed = "{\"index\":{}}\n{\"@timestamp\":\"2023-11-15T01:10:00Z\",\"message\":\"x\"}\n";

@@ -6,7 +6,7 @@ use model::LabelsBuilder;
 use serde_json::{Map, Value};
 
 use super::super::PushError;
-use crate::limits::ELASTIC_FIELDS_MAX;
+use crate::limits::{ELASTIC_FIELDS_MAX, ELASTIC_PATH_BYTES_MAX};
 use crate::logs::{Gather, Pair, label_name};
 
 /// The label that holds the name of the index.
@@ -26,7 +26,7 @@ pub(super) fn add(
         Err(error) => return Ok(Err(format!("failed to parse: {error}"))),
     };
     let mut fields = Fields::new();
-    let is_whole = flatten("", object, &mut fields).is_ok();
+    let is_whole = flatten(&mut String::new(), object, &mut fields).is_ok();
     let config = &out.config().elasticsearch;
     let at_ns = take_first(&mut fields, &config.time_fields, |(_, value, _)| time_ns(value));
     let at_ns = at_ns.map(|(at_ns, _)| at_ns);
@@ -94,28 +94,42 @@ fn take_first<T>(
 /// Puts all values that are no objects under their whole name. How deep objects lie within each other is limited by the reader of JSON.
 ///
 /// # Errors
-/// There are more than may be told apart; the first ones are there.
-fn flatten(prefix: &str, object: Map<String, Value>, fields: &mut Fields) -> Result<(), ()> {
+/// There are more than may be told apart, or their names are too long; the first ones are there.
+fn flatten(path: &mut String, object: Map<String, Value>, fields: &mut Fields) -> Result<(), ()> {
     for (key, value) in object {
-        let name = if prefix.is_empty() {
-            key
-        } else {
-            format!("{prefix}.{key}")
-        };
         if let Value::Object(inner) = value {
-            flatten(&name, inner, fields)?;
+            let outer = path.len();
+            if outer > 0 {
+                path.push('.');
+            }
+            path.push_str(&key);
+            if path.len() > ELASTIC_PATH_BYTES_MAX {
+                return Err(());
+            }
+            flatten(path, inner, fields)?;
+            path.truncate(outer);
             continue;
         }
         if fields.len() >= ELASTIC_FIELDS_MAX {
             return Err(());
         }
-        match value {
-            Value::String(text) => fields.push((name, text, true)),
-            Value::Null => {}
-            other => fields.push((name, other.to_string(), false)),
-        }
+        let (text, is_text) = match value {
+            Value::String(text) => (text, true),
+            Value::Null => continue,
+            other => (other.to_string(), false),
+        };
+        fields.push((named(path, key), text, is_text));
     }
     Ok(())
+}
+
+/// The whole name of a value. It is only made of those that are kept: a path may be long, and what is left out much.
+fn named(path: &str, key: String) -> String {
+    if path.is_empty() {
+        key
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 /// A time as Elasticsearch's `strict_date_optional_time||epoch_millis` has it, in nanoseconds since the Unix epoch.
