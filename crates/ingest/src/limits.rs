@@ -87,6 +87,8 @@ pub const STATSD_IDLE_MAX: Duration = Duration::from_mins(10);
 pub const OTLP_ATTRIBUTES_MAX: usize = 256;
 /// Levels of lists and maps in an attribute's value.
 pub const OTLP_ATTRIBUTE_DEPTH_MAX: usize = 32;
+/// Bytes of the name that an entry of a map gets: the attribute's and the keys on the way, with underscores between them.
+pub const OTLP_ATTRIBUTE_PATH_BYTES_MAX: usize = 4096;
 /// Buckets on one side of a histogram.
 pub const OTLP_BUCKETS_MAX: usize = 16_384;
 /// Exemplars of one point.

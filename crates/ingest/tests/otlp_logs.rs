@@ -185,6 +185,43 @@ fn a_resource_repeated_for_many_records_does_not_fill_the_memory() {
     );
 }
 
+/// A record whose attribute `k…` is a map of these entries.
+fn record_with_map(name_bytes: usize, entries: &str) -> String {
+    let name = "k".repeat(name_bytes);
+    format!(
+        r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{{"stringValue":"x"}},"attributes":[
+            {{"key":"{name}","value":{{"kvlistValue":{{"values":[{entries}]}}}}}}]}}]}}]}}]}}"#
+    )
+}
+
+#[test]
+fn a_long_name_costs_its_bytes_once_and_is_bounded_where_a_map_repeats_it() {
+    let nothing = r#"{"key":"","value":{"kvlistValue":{"values":[]}}}"#;
+    let nothings = vec![nothing; 80_000].join(",");
+    let last = r#"{"key":"a","value":{"kvlistValue":{"values":[{"key":"b","value":{"intValue":"1"}}]}}}"#;
+    for (name_bytes, entries, is_taken) in [
+        (4092, format!("{nothing},{last}"), true),
+        (4093, format!("{nothing},{last}"), false),
+        (500_000, nothings, false),
+    ] {
+        let text = record_with_map(name_bytes, &entries);
+        for (format, body) in [
+            (Format::Protobuf, protobuf(&text)),
+            (Format::Json, text.into_bytes()),
+        ] {
+            let (store, logs) = logs();
+            match push(&logs, &body, format) {
+                Ok(_) => assert!(is_taken, "{name_bytes}"),
+                Err(fault) => assert!(!is_taken && fault.to_string().contains("shorten them"), "{fault}"),
+            }
+            assert_eq!(
+                dump(&store).iter().any(|line| line.contains("k_a_b=1 ")),
+                is_taken
+            );
+        }
+    }
+}
+
 /// A request in protobuf: a resource with these attributes, and so many records of two bytes each.
 fn empty_records(attributes: &[(String, String)], count: usize) -> Vec<u8> {
     let message = |field: u8, bytes: &[u8]| {

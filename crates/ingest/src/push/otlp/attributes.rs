@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::PushError;
 use super::super::protobuf::{Fields, Malformed, Value};
-use super::log_record::Flat;
+use super::log_record::{Flat, Way};
 use super::message::Attribute;
 use super::text;
 use super::{malformed, too_many};
@@ -32,11 +32,11 @@ pub(super) fn push_attribute<'a>(
 /// Reads a `KeyValue` into pairs: of a map every entry is one, named by the way to it.
 pub(super) fn push_flat<'a>(value: Value<'a>, attributes: &mut Vec<Flat<'a>>) -> Result<(), PushError> {
     let (key, value) = key_value(value.bytes()?)?;
-    push_flat_value((key, None), value, attributes, 0)
+    push_flat_value(&mut Way::new(key), value, attributes, 0)
 }
 
 fn push_flat_value<'a>(
-    (root, path): (&'a str, Option<&str>),
+    way: &mut Way<'a>,
     any: &'a [u8],
     attributes: &mut Vec<Flat<'a>>,
     depth: usize,
@@ -51,8 +51,9 @@ fn push_flat_value<'a>(
         while let Some((number, value)) = fields.next_field()? {
             if number == 1 {
                 let (key, value) = key_value(value.bytes()?)?;
-                let path = format!("{}_{key}", path.unwrap_or(root));
-                push_flat_value((root, Some(&path)), value, attributes, depth + 1)?;
+                let outer = way.enter(key)?;
+                push_flat_value(way, value, attributes, depth + 1)?;
+                way.leave(outer);
             }
         }
         return Ok(());
@@ -61,8 +62,8 @@ fn push_flat_value<'a>(
         return Err(too_many("attributes in one place", OTLP_ATTRIBUTES_MAX));
     }
     attributes.push(Flat {
-        root: Cow::Borrowed(root),
-        path: path.map(str::to_owned),
+        root: Cow::Borrowed(way.root()),
+        path: way.path(),
         value: any_value(any)?,
     });
     Ok(())

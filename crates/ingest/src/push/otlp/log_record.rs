@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::super::PushError;
+use super::malformed;
+use crate::limits::OTLP_ATTRIBUTE_PATH_BYTES_MAX;
+
 /// An attribute, or an entry of one that is a map.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Flat<'a> {
@@ -49,6 +53,53 @@ pub(super) struct LogRecord<'a> {
     pub(super) trace_id: Cow<'a, [u8]>,
     /// The span, or nothing.
     pub(super) span_id: Cow<'a, [u8]>,
+}
+
+/// Where a walk over an attribute is. The keys on the way are written once, not anew for every entry.
+#[derive(Debug)]
+pub(super) struct Way<'a> {
+    root: &'a str,
+    /// None until a map is entered.
+    path: Option<String>,
+}
+
+impl<'a> Way<'a> {
+    /// At the attribute itself.
+    pub(super) fn new(root: &'a str) -> Self {
+        Self { root, path: None }
+    }
+
+    /// Goes to an entry of the map; gives back what [`Self::leave`] asks for.
+    pub(super) fn enter(&mut self, key: &str) -> Result<usize, PushError> {
+        let path = self.path.get_or_insert_with(|| self.root.to_owned());
+        let outer = path.len();
+        path.push('_');
+        path.push_str(key);
+        if path.len() > OTLP_ATTRIBUTE_PATH_BYTES_MAX {
+            return Err(malformed(format!(
+                "the name of an attribute and the keys of the maps in it have more than {OTLP_ATTRIBUTE_PATH_BYTES_MAX} bytes; \
+                 shorten them"
+            )));
+        }
+        Ok(outer)
+    }
+
+    /// Goes back to the map.
+    pub(super) fn leave(&mut self, outer: usize) {
+        if let Some(path) = &mut self.path {
+            path.truncate(outer);
+        }
+    }
+
+    /// The key of the attribute.
+    pub(super) fn root(&self) -> &'a str {
+        self.root
+    }
+
+    /// Keys from the attribute to the entry; none at the attribute itself.
+    pub(super) fn path(&self) -> Option<String> {
+        self.path.clone()
+    }
 }
 
 impl Flat<'_> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::super::super::PushError;
-use super::super::log_record::{Flat, LogRecord, LogScope};
+use super::super::log_record::{Flat, LogRecord, LogScope, Way};
 use super::super::logs::Records;
 use super::super::malformed;
 use super::number::{Hex, Severity, Uint};
@@ -87,27 +87,24 @@ impl RecordJson {
 fn flat(attributes: Vec<KeyValue>) -> Result<Vec<Flat<'static>>, PushError> {
     let mut out = Vec::with_capacity(attributes.len());
     for attribute in attributes {
-        push_flat(&attribute.key, None, attribute.value, &mut out)?;
+        push_flat(&mut Way::new(&attribute.key), attribute.value, &mut out)?;
     }
     Ok(out)
 }
 
-fn push_flat(
-    root: &str,
-    path: Option<String>,
-    value: AnyValue,
-    out: &mut Vec<Flat<'static>>,
-) -> Result<(), PushError> {
+fn push_flat(way: &mut Way<'_>, value: AnyValue, out: &mut Vec<Flat<'static>>) -> Result<(), PushError> {
     match value.into_entries() {
         Ok(entries) => entries.into_iter().try_for_each(|entry| {
-            let path = format!("{}_{}", path.as_deref().unwrap_or(root), entry.key);
-            push_flat(root, Some(path), entry.value, out)
+            let outer = way.enter(&entry.key)?;
+            push_flat(way, entry.value, out)?;
+            way.leave(outer);
+            Ok(())
         }),
         Err(value) => {
             check("attributes in one place", out.len() + 1, OTLP_ATTRIBUTES_MAX)?;
             out.push(Flat {
-                root: Cow::Owned(root.to_owned()),
-                path,
+                root: Cow::Owned(way.root().to_owned()),
+                path: way.path(),
                 value: Cow::Owned(value.into_text()),
             });
             Ok(())
