@@ -265,6 +265,8 @@ pub const PIPELINE_STAGES_MAX: usize = 64;
 pub const PIPELINE_FIELDS_MAX: usize = 256;
 /// How deep objects of JSON lines are taken apart; what lies deeper is left out.
 pub const PIPELINE_JSON_DEPTH_MAX: usize = 16;
+/// Bytes of the names on the way to an object of a JSON line; what lies behind a longer way is left out.
+pub const PIPELINE_JSON_PATH_BYTES_MAX: usize = 1024;
 /// Bytes that one compiled regular expression of a pipeline may take.
 pub const PIPELINE_REGEX_BYTES: usize = 4 << 20;
 /// Values that a label made of a field may have where `values_max` does not say.

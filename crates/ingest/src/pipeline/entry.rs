@@ -83,13 +83,16 @@ impl<'r> Entry<'r> {
         fits
     }
 
-    /// Sets fields one by one; tells whether there was room for all.
+    /// Sets fields one by one, no more than a line may have; tells whether there was room for all.
     pub(super) fn set_fields<N: Into<Cow<'static, str>>>(
         &mut self,
         fields: impl IntoIterator<Item = (N, String)>,
     ) -> super::Flow {
         let mut flow = super::Flow::On;
-        for (name, value) in fields {
+        for (place, (name, value)) in fields.into_iter().enumerate() {
+            if place >= PIPELINE_FIELDS_MAX {
+                return super::Flow::Missed("too many fields");
+            }
             if !self.set_field(name, value) {
                 flow = super::Flow::Missed("too many fields");
             }

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::fields::sanitized;
 use super::{Entry, Flow, Stage};
-use crate::limits::PIPELINE_JSON_DEPTH_MAX;
+use crate::limits::{PIPELINE_FIELDS_MAX, PIPELINE_JSON_DEPTH_MAX, PIPELINE_JSON_PATH_BYTES_MAX};
 
 /// The keys of `json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -40,7 +40,7 @@ impl Stage for Json {
 }
 
 /// The fields of an object: those of objects within have the names on the way with `_` between them; arrays and nulls are left out.
-/// `None` where it is no JSON.
+/// No more than one above what a line may have. `None` where it is no JSON.
 fn flat(text: &str, config: &JsonConfig) -> Option<Vec<(String, String)>> {
     let mut found = Vec::new();
     let mut name = config.prefix.clone();
@@ -65,9 +65,10 @@ struct Value<'v> {
 }
 
 impl Value<'_> {
-    fn keep(self, value: String) {
-        if !self.name.is_empty() && (self.only.is_empty() || self.only.contains(self.name)) {
-            self.found.push((self.name.clone(), value));
+    fn keep(self, value: impl ToString) {
+        let is_meant = self.only.is_empty() || self.only.contains(self.name);
+        if is_meant && !self.name.is_empty() && self.found.len() <= PIPELINE_FIELDS_MAX {
+            self.found.push((self.name.clone(), value.to_string()));
         }
     }
 }
@@ -88,7 +89,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        if self.depth >= PIPELINE_JSON_DEPTH_MAX {
+        if self.depth >= PIPELINE_JSON_DEPTH_MAX || self.name.len() > PIPELINE_JSON_PATH_BYTES_MAX {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return Ok(());
         }
@@ -115,27 +116,27 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.keep(value.to_owned());
+        self.keep(value);
         Ok(())
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.keep(value.to_string());
+        self.keep(value);
         Ok(())
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.keep(value.to_string());
+        self.keep(value);
         Ok(())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.keep(value.to_string());
+        self.keep(value);
         Ok(())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.keep(value.to_string());
+        self.keep(value);
         Ok(())
     }
 
@@ -171,5 +172,18 @@ mod tests {
         assert_eq!(flat(text, &config).unwrap(), [pair("p_b_e_f", "true")]);
         assert_eq!(flat("{\"a\":1} tail", &config), None);
         assert_eq!(flat("{\"a\":", &config), None);
+    }
+
+    #[test]
+    fn a_long_name_costs_its_bytes_once() {
+        let config = JsonConfig::default();
+        let within = |name_bytes: usize, inside: &str| {
+            let text = format!(r#"{{"{}":{{{inside}}},"last":1}}"#, "k".repeat(name_bytes));
+            flat(&text, &config).unwrap()
+        };
+        let many: Vec<String> = (0..20_000).map(|place| format!("\"{place:x}\":1")).collect();
+        assert_eq!(within(1024, "\"a\":1").len(), 2);
+        assert_eq!(within(1025, "\"a\":1"), [("last".to_owned(), "1".to_owned())]);
+        assert_eq!(within(1024, &many.join(",")).len(), PIPELINE_FIELDS_MAX + 1);
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::fields::sanitized;
 use super::{Entry, Flow, Stage};
+use crate::syslog::message::DATA_NAME_BYTES_MAX;
 
 /// The keys of `syslog`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -93,8 +94,10 @@ fn structured_data<'t>(text: &'t str, found: &mut Found) -> Option<&'t str> {
     while let Some(element) = rest.strip_prefix('[') {
         let end = element.find([' ', ']'])?;
         let (id, mut tail) = element.split_at(end);
+        let is_name = |name: &str| name.len() <= DATA_NAME_BYTES_MAX;
+        is_name(id).then_some(())?;
         while let Some(parameter) = tail.strip_prefix(' ') {
-            let (name, value) = parameter.split_once("=\"")?;
+            let (name, value) = parameter.split_once("=\"").filter(|(name, _)| is_name(name))?;
             let (value, after) = parameter_value(value)?;
             found.push((format!("sd_{}_{}", sanitized(id), sanitized(name)).into(), value));
             tail = after;
@@ -229,6 +232,15 @@ mod tests {
         ] {
             assert_eq!(told(bad), [""; 0], "{bad}");
         }
+    }
+
+    #[test]
+    fn names_of_structured_data_are_those_that_the_listener_takes() {
+        let with_id = |bytes: usize| told(&format!("<0>1 - - - - - [{} a=\"b\"]", "x".repeat(bytes)));
+        assert_eq!(with_id(64).len(), 4);
+        assert_eq!(with_id(65), [""; 0]);
+        let with_name = |bytes: usize| told(&format!("<0>1 - - - - - [x {}=\"b\"]", "a".repeat(bytes)));
+        assert_eq!((with_name(64).len(), with_name(65).len()), (4, 0));
     }
 
     proptest::proptest! {

@@ -228,6 +228,15 @@ fn containers_logs_are_unpacked() {
 }
 
 #[test]
+fn a_stage_gives_a_line_no_more_fields_than_it_may_have() {
+    let stream = Labels::default();
+    let mut entry = Entry::new(&stream, NOW_NS, "", []);
+    let again = (0..1000).map(|place| ("a", place.to_string()));
+    assert!(matches!(entry.set_fields(again), Flow::Missed("too many fields")));
+    assert_eq!(entry.field("a"), Some("255"));
+}
+
+#[test]
 fn captures_become_fields() {
     let text = r"
 - name: p

@@ -11,7 +11,7 @@ const PRIORITY_DEFAULT: u8 = 13;
 /// Characters of a tag; RFC 3164 has 32, senders have more.
 const TAG_CHARS_MAX: usize = 64;
 /// Bytes of the name of an element or parameter of structured data; RFC 5424 has 32.
-const DATA_NAME_BYTES_MAX: usize = 64;
+pub(crate) const DATA_NAME_BYTES_MAX: usize = 64;
 
 /// A message. What it does not say is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
