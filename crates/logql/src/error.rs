@@ -87,13 +87,17 @@ pub enum EvalError {
         /// The least step with which the range would pass, in nanoseconds.
         step_ns_min: i64,
     },
-    /// The lines have more names of labels than may be told apart.
+    /// The lines have more names of labels than may be told apart, or longer ones.
     #[error(
-        "the lines have more than {names_max} names of labels; name the fields that are needed, as in `| json level`"
+        "the lines have more than {names_max} names of labels, or names of more than {} together; name the fields that are needed, \
+         as in `| json level`",
+        HumanBytes(*bytes_max as u64)
     )]
     TooManyNames {
-        /// The limit.
+        /// The limit of their number.
         names_max: usize,
+        /// The limit of their bytes.
+        bytes_max: usize,
     },
     /// A stage of the pipeline is not what it must be.
     #[error("{0}")]

@@ -12,8 +12,14 @@ pub const OPERATORS_MAX: usize = 400;
 /// How deep objects of a JSON line are looked into.
 pub const JSON_DEPTH_MAX: usize = 64;
 
+/// Bytes of the names on the way to an object of a JSON line; what lies behind a longer way is left out.
+pub const JSON_PATH_BYTES_MAX: usize = 1024;
+
 /// Names of labels that the lines of one query may have.
 pub const LABEL_NAMES_MAX: usize = 65_536;
+
+/// Bytes of these names together, and of the keys that they are made of.
+pub const LABEL_NAMES_BYTES_MAX: usize = 64 << 20;
 
 /// Series that an answer may have unless the options say otherwise: 500, as Loki.
 pub const SERIES_MAX: usize = 500;

@@ -77,6 +77,50 @@ fn memory_is_counted_while_lines_are_read() {
     assert!(ask(r#"sum(count_over_time({app="a"} | logfmt [1h]))"#, &options).is_ok());
 }
 
+/// The labels that JSON lines have got, by their names and values.
+fn json_labels(lines: &[String]) -> Result<Vec<String>, EvalError> {
+    let store = MemoryLogs::new();
+    let stream = Labels::from_pairs([("app", "a")]);
+    for (place, line) in (0..).zip(lines) {
+        store.add(&stream, place, line, &[]);
+    }
+    let Expr::Log(log) = logql::parse(r#"{app="a"} | json"#).unwrap() else {
+        panic!("no log expression")
+    };
+    let options = Options::default();
+    let window = (0, SECOND);
+    let answer = logql::lines(&log, store.as_ref(), window, Direction::Forward, 1_000, &options)?;
+    let Value::Streams(streams) = answer.value else {
+        panic!("no streams")
+    };
+    Ok(streams.iter().map(|stream| stream.parsed.to_string()).collect())
+}
+
+#[test]
+fn a_long_name_within_json_costs_its_bytes_once() {
+    let many: Vec<String> = (0..10_000).map(|place| format!("\"{place:x}\":1")).collect();
+    let within = |name_bytes: usize, inside: &str| {
+        let line = format!(r#"{{"{}":{{{inside}}},"last":1}}"#, "k".repeat(name_bytes));
+        json_labels(&[line]).unwrap()
+    };
+    let near = within(1024, "\"a\":1");
+    assert!(near[0].contains("k_a=\"1\", last"), "{near:?}");
+    assert_eq!(within(1025, "\"a\":1"), [r#"{last="1"}"#]);
+    assert_eq!(within(60_000, &many.join(",")), [r#"{last="1"}"#]);
+}
+
+#[test]
+fn names_of_labels_take_so_many_bytes_and_no_more() {
+    let line = |place: usize| format!(r#"{{"a{place}_{}":1}}"#, "k".repeat(100_000));
+    let lines: Vec<String> = (0..400).map(line).collect();
+    assert_eq!(json_labels(&lines[..100]).unwrap().len(), 100);
+    let error = json_labels(&lines).unwrap_err();
+    assert!(
+        matches!(error, EvalError::TooManyNames { .. }) && error.to_string().contains("64MiB"),
+        "{error}"
+    );
+}
+
 #[test]
 fn deadlines_and_leaving_askers_end_a_query() {
     let late = Options {

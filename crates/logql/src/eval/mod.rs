@@ -294,6 +294,7 @@ fn check_names(fields: &Fields) -> Result<(), EvalError> {
     if fields.names.overflowed() {
         return Err(EvalError::TooManyNames {
             names_max: limits::LABEL_NAMES_MAX,
+            bytes_max: limits::LABEL_NAMES_BYTES_MAX,
         });
     }
     Ok(())

@@ -35,7 +35,9 @@ impl Json {
             if scan.is_object() {
                 let outer = self.prefix.len();
                 self.append(key);
-                if depth < limits::JSON_DEPTH_MAX && fields.may_need(&self.prefix) {
+                let is_near =
+                    depth < limits::JSON_DEPTH_MAX && self.prefix.len() <= limits::JSON_PATH_BYTES_MAX;
+                if is_near && fields.may_need(&self.prefix) {
                     self.object(scan, fields, depth + 1)?;
                 } else {
                     scan.value()?;

@@ -26,6 +26,8 @@ pub(crate) struct Names {
     by_id: Vec<Arc<str>>,
     /// The name with [`EXTRACTED`] behind it, where it was asked for.
     extracted: Vec<Option<NameId>>,
+    /// Of names and keys.
+    bytes: usize,
     overflowed: bool,
 }
 
@@ -36,6 +38,7 @@ impl Names {
             keys: FxHashMap::default(),
             by_id: Vec::new(),
             extracted: Vec::new(),
+            bytes: 0,
             overflowed: false,
         };
         names.id("__error__");
@@ -48,7 +51,7 @@ impl Names {
         if let Some(id) = self.ids.get(name) {
             return *id;
         }
-        if self.by_id.len() >= limits::LABEL_NAMES_MAX {
+        if self.by_id.len() >= limits::LABEL_NAMES_MAX || !self.take_bytes(name.len()) {
             self.overflowed = true;
             return ERROR;
         }
@@ -57,6 +60,13 @@ impl Names {
         self.extracted.push(None);
         self.ids.insert(name, id);
         id
+    }
+
+    /// Whether there is room for so many bytes more, which then are taken.
+    fn take_bytes(&mut self, bytes: usize) -> bool {
+        let fits = self.bytes + bytes <= limits::LABEL_NAMES_BYTES_MAX;
+        self.bytes += if fits { bytes } else { 0 };
+        fits
     }
 
     /// The number of a name that was met before.
@@ -72,7 +82,7 @@ impl Names {
         let mut name = String::with_capacity(key.len());
         sanitize(key, &mut name);
         let id = (!name.is_empty()).then(|| self.id(&name));
-        if self.keys.len() < limits::LABEL_NAMES_MAX {
+        if self.keys.len() < limits::LABEL_NAMES_MAX && self.take_bytes(key.len()) {
             self.keys.insert(Box::from(key), id);
         }
         id
