@@ -139,19 +139,10 @@ impl Run<'_> {
         dot: &Value,
     ) -> Result<Flow, TemplateError> {
         let scope = self.variables.len();
-        let items: Vec<(Value, Value)> = match self.pipe_value(pipe, dot)? {
-            Value::List(list) => (0..).map(Value::Int).zip(list.iter().cloned()).collect(),
-            Value::Map(map) => map
-                .iter()
-                .map(|(name, value)| (Value::text(name), value.clone()))
-                .collect(),
-            Value::Int(count) => (0..count.clamp(0, limits::STEPS_MAX as i64))
-                .map(|index| (Value::Int(index), Value::Int(index)))
-                .collect(),
-            Value::Nil => Vec::new(),
-            other => return Err(fault(format!("range can't iterate over {other}"))),
-        };
-        if items.is_empty() {
+        let ranged = self.pipe_value(pipe, dot)?;
+        // One by one: most of them may never get a turn.
+        let mut items = items(&ranged)?.peekable();
+        if items.peek().is_none() {
             return self.list(otherwise, dot);
         }
         for (key, item) in items {
@@ -325,6 +316,20 @@ impl Run<'_> {
             (value, _) => fields(value, &operand.fields),
         }
     }
+}
+
+/// What `range` goes over: keys or places, and what is there.
+fn items(ranged: &Value) -> Result<Box<dyn Iterator<Item = (Value, Value)> + '_>, TemplateError> {
+    Ok(match ranged {
+        Value::List(list) => Box::new((0..).map(Value::Int).zip(list.iter().cloned())),
+        Value::Map(map) => {
+            let item = |(name, value): (&String, &Value)| (Value::text(name), value.clone());
+            Box::new(map.iter().map(item))
+        }
+        Value::Int(count) => Box::new((0..*count).map(|index| (Value::Int(index), Value::Int(index)))),
+        Value::Nil => Box::new(std::iter::empty()),
+        other => return Err(fault(format!("range can't iterate over {other}"))),
+    })
 }
 
 fn fields(mut value: Value, names: &[String]) -> Result<Value, TemplateError> {

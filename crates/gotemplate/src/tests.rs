@@ -168,3 +168,13 @@ fn texts_that_double_end_somewhere() {
     let error = expand(&doubled(40)).unwrap_err().to_string();
     assert!(error.contains("16777216 bytes"), "{error}");
 }
+
+#[test]
+fn loops_that_end_early_cost_their_turns_alone() {
+    let billions = "{{ range 4000000000 }}{{ break }}{{ end }}";
+    let text = format!("{{{{ range 9000 }}}}{billions}{{{{ end }}}}done");
+    assert_eq!(expand(&text).unwrap(), "done");
+    let error = expand("{{ range 4000000000 }}{{ end }}").unwrap_err();
+    assert_eq!(error.to_string(), "more than 100000 steps");
+    assert_eq!(expand("{{ range -1 }}a{{ else }}b{{ end }}").unwrap(), "b");
+}
