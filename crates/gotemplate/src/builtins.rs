@@ -1,40 +1,47 @@
 //! Go's own functions: comparison, logic, `index`, `len`, `print`.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::Room;
 use crate::format::sprintf;
 use crate::text::{escape_html, query_escape};
-use crate::value::Value;
+use crate::value::{Value, write_joined};
 
 const ALL: &[(&str, usize, usize, Function)] = &[
-    ("eq", 2, 64, eq),
-    ("ne", 2, 2, |a| Ok(Value::Bool(!equal(arg(a, 0), arg(a, 1))?))),
-    ("lt", 2, 2, |a| ordered(a, &[Ordering::Less])),
-    ("le", 2, 2, |a| ordered(a, &[Ordering::Less, Ordering::Equal])),
-    ("gt", 2, 2, |a| ordered(a, &[Ordering::Greater])),
-    ("ge", 2, 2, |a| ordered(a, &[Ordering::Greater, Ordering::Equal])),
-    ("not", 1, 1, |a| Ok(Value::Bool(!arg(a, 0).is_true()))),
-    ("len", 1, 1, len),
-    ("index", 1, 16, index),
-    ("slice", 1, 3, slice),
-    ("print", 0, 64, |a| Ok(Value::text(print(a)))),
-    ("println", 0, 64, |a| {
-        let texts: Vec<String> = a.iter().map(ToString::to_string).collect();
-        Ok(Value::text(format!("{}\n", texts.join(" "))))
+    ("eq", 2, 64, |a, _| eq(a)),
+    ("ne", 2, 2, |a, _| Ok(Value::Bool(!equal(arg(a, 0), arg(a, 1))?))),
+    ("lt", 2, 2, |a, _| ordered(a, &[Ordering::Less])),
+    ("le", 2, 2, |a, _| ordered(a, &[Ordering::Less, Ordering::Equal])),
+    ("gt", 2, 2, |a, _| ordered(a, &[Ordering::Greater])),
+    ("ge", 2, 2, |a, _| {
+        ordered(a, &[Ordering::Greater, Ordering::Equal])
     }),
-    ("printf", 1, 64, |a| {
-        Ok(Value::text(sprintf(
-            text_argument(a, 0)?,
-            a.get(1..).unwrap_or_default(),
-        )))
+    ("not", 1, 1, |a, _| Ok(Value::Bool(!arg(a, 0).is_true()))),
+    ("len", 1, 1, |a, _| len(a)),
+    ("index", 1, 16, |a, _| index(a)),
+    ("slice", 1, 3, |a, _| slice(a)),
+    ("print", 0, 64, |a, room| Ok(Value::text(print(a, room)?))),
+    ("println", 0, 64, |a, room| {
+        let line = room.write(|out| write_joined(out, a, " ").and_then(|()| out.write_str("\n")));
+        Ok(Value::text(line?))
     }),
-    ("html", 1, 64, |a| Ok(Value::text(escape_html(&print(a))))),
-    ("urlquery", 1, 64, |a| Ok(Value::text(query_escape(&print(a))))),
+    ("printf", 1, 64, |a, room| {
+        let (format, rest) = (text_argument(a, 0)?, a.get(1..).unwrap_or_default());
+        let text = room.write(|out| sprintf(out, format, rest));
+        Ok(Value::text(text?))
+    }),
+    ("html", 1, 64, |a, room| {
+        Ok(Value::text(escape_html(&print(a, room)?)))
+    }),
+    ("urlquery", 1, 64, |a, room| {
+        Ok(Value::text(query_escape(&print(a, room)?)))
+    }),
 ];
 
-/// A function: its value, or why there is none.
-type Function = fn(&[Value]) -> Result<Value, String>;
+/// A function: its value, or why there is none, of its arguments and what it may make.
+type Function = fn(&[Value], Room) -> Result<Value, String>;
 
 /// Whether there is such a function. `and` and `or` look at their arguments one by one, see `exec`.
 pub(crate) fn exists(name: &str) -> bool {
@@ -42,10 +49,10 @@ pub(crate) fn exists(name: &str) -> bool {
 }
 
 /// Calls a function, if there is one of that name.
-pub(crate) fn call(name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+pub(crate) fn call(name: &str, arguments: &[Value], room: Room) -> Option<Result<Value, String>> {
     let (_, least, most, function) = ALL.iter().find(|(known, ..)| *known == name)?;
     Some(match check_count(name, *least, *most, arguments.len()) {
-        Ok(()) => function(arguments),
+        Ok(()) => function(arguments, room),
         Err(error) => Err(error),
     })
 }
@@ -159,16 +166,17 @@ fn slice(arguments: &[Value]) -> Result<Value, String> {
 }
 
 /// Go's `fmt.Sprint`: a blank between two operands of which neither is a text.
-fn print(arguments: &[Value]) -> String {
-    let mut out = String::new();
-    let mut after_text = true;
-    for argument in arguments {
-        let is_text = matches!(argument, Value::Text(_));
-        if !is_text && !after_text {
-            out.push(' ');
+fn print(arguments: &[Value], room: Room) -> Result<String, String> {
+    room.write(|out| {
+        let mut after_text = true;
+        for argument in arguments {
+            let is_text = matches!(argument, Value::Text(_));
+            if !is_text && !after_text {
+                out.write_str(" ")?;
+            }
+            write!(out, "{argument}")?;
+            after_text = is_text;
         }
-        out.push_str(&argument.to_string());
-        after_text = is_text;
-    }
-    out
+        Ok(())
+    })
 }

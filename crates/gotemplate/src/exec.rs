@@ -4,20 +4,21 @@ use crate::ast::{Node, Operand, Pipe, Term};
 use crate::limits;
 use crate::parser::Defined;
 use crate::value::Value;
-use crate::{Host, Template, TemplateError, builtins};
+use crate::{Host, Room, Template, TemplateError, builtins};
 
 /// Expands a template.
 pub(crate) fn run(template: &Template, host: &mut dyn Host, out: &mut String) -> Result<(), TemplateError> {
+    let output_bytes_max = host.output_bytes_max();
     let mut run = Run {
         template,
         defined: &template.defined,
         start: out.len(),
-        output_bytes_max: host.output_bytes_max(),
+        output_bytes_max,
         host,
         out,
         variables: vec![(String::new(), Value::Data)],
         steps: 0,
-        made_bytes: 0,
+        room: Room::new(output_bytes_max.saturating_mul(limits::MADE_FACTOR)),
         depth: 0,
     };
     run.list(&template.body, &Value::Data)?;
@@ -34,8 +35,8 @@ struct Run<'a> {
     out: &'a mut String,
     variables: Vec<(String, Value)>,
     steps: usize,
-    /// Bytes of all texts that functions made.
-    made_bytes: usize,
+    /// How much functions may still make.
+    room: Room,
     depth: usize,
 }
 
@@ -244,12 +245,10 @@ impl Run<'_> {
 
     fn function(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
         let value = self.called(name, arguments)?;
-        if let Value::Text(text) = &value {
-            self.made_bytes += text.len();
-            let max = self.output_bytes_max.saturating_mul(limits::MADE_FACTOR);
-            if self.made_bytes > max {
-                return Err(format!("functions made more than {max} bytes of text"));
-            }
+        match &value {
+            Value::Text(text) => self.room.take(text.len())?,
+            Value::List(items) => self.room.take(items.len().saturating_mul(size_of::<Value>()))?,
+            _ => {}
         }
         Ok(value)
     }
@@ -259,9 +258,10 @@ impl Run<'_> {
         // A host may have its own of a name.
         if let Some((name, least, most)) = functions.iter().find(|(known, ..)| *known == name) {
             builtins::check_count(name, *least, *most, arguments.len())?;
-            return self.host.call(name, arguments);
+            return self.host.call(name, arguments, self.room);
         }
-        builtins::call(name, arguments).unwrap_or_else(|| Err(format!("function {name:?} not defined")))
+        builtins::call(name, arguments, self.room)
+            .unwrap_or_else(|| Err(format!("function {name:?} not defined")))
     }
 
     fn and_or(

@@ -1,6 +1,8 @@
 //! Numbers and `printf` as Go prints them.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
+use std::iter::Peekable;
+use std::str::Chars;
 
 use crate::value::Value;
 
@@ -74,54 +76,52 @@ struct Spec {
 const WIDTH_MAX: usize = 256;
 
 /// Go's `fmt.Sprintf`.
-pub fn sprintf(format: &str, arguments: &[Value]) -> String {
-    let mut out = String::new();
+pub(crate) fn sprintf(out: &mut impl Write, format: &str, arguments: &[Value]) -> fmt::Result {
     let mut chars = format.chars().peekable();
     let mut arguments = arguments.iter();
     while let Some(c) = chars.next() {
         if c != '%' {
-            out.push(c);
+            out.write_char(c)?;
             continue;
         }
-        let mut spec = Spec::default();
-        while let Some(flag) = chars.next_if(|c| "-+0 #".contains(*c)) {
-            match flag {
-                '-' => spec.minus = true,
-                '+' => spec.plus = true,
-                '0' => spec.zero = true,
-                ' ' => spec.space = true,
-                _ => spec.sharp = true,
-            }
-        }
-        spec.width = digits(&mut chars);
-        if chars.next_if_eq(&'.').is_some() {
-            spec.precision = Some(digits(&mut chars).unwrap_or_default());
-        }
+        let spec = spec(&mut chars);
         match chars.next() {
-            Some('%') => out.push('%'),
+            Some('%') => out.write_char('%')?,
             Some(verb) => match arguments.next() {
-                Some(value) => out.push_str(&pad(&verb_text(verb, value, &spec), &spec, value)),
-                None => out.push_str(&missing(verb)),
+                Some(value) => out.write_str(&pad(&verb_text(verb, value, &spec), &spec, value))?,
+                None => write!(out, "%!{verb}(MISSING)")?,
             },
-            None => out.push_str("%!(NOVERB)"),
+            None => out.write_str("%!(NOVERB)")?,
         }
     }
-    let extra: Vec<String> = arguments
-        .map(|value| format!("{}={value}", value.type_name()))
-        .collect();
-    if !extra.is_empty() {
-        out.push_str("%!(EXTRA ");
-        out.push_str(&extra.join(", "));
-        out.push(')');
+    let mut before = "%!(EXTRA ";
+    for value in arguments.as_slice() {
+        write!(out, "{before}{}={value}", value.type_name())?;
+        before = ", ";
     }
-    out
+    out.write_str(if arguments.as_slice().is_empty() { "" } else { ")" })
 }
 
-fn missing(verb: char) -> String {
-    format!("%!{verb}(MISSING)")
+/// What stands between `%` and the verb.
+fn spec(chars: &mut Peekable<Chars<'_>>) -> Spec {
+    let mut spec = Spec::default();
+    while let Some(flag) = chars.next_if(|c| "-+0 #".contains(*c)) {
+        match flag {
+            '-' => spec.minus = true,
+            '+' => spec.plus = true,
+            '0' => spec.zero = true,
+            ' ' => spec.space = true,
+            _ => spec.sharp = true,
+        }
+    }
+    spec.width = digits(chars);
+    if chars.next_if_eq(&'.').is_some() {
+        spec.precision = Some(digits(chars).unwrap_or_default());
+    }
+    spec
 }
 
-fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize> {
+fn digits(chars: &mut Peekable<Chars<'_>>) -> Option<usize> {
     let mut number: Option<usize> = None;
     while let Some(digit) = chars.next_if(char::is_ascii_digit).and_then(|c| c.to_digit(10)) {
         number = Some((number.unwrap_or_default() * 10 + digit as usize).min(WIDTH_MAX));

@@ -14,6 +14,7 @@ mod format;
 mod lexer;
 pub mod limits;
 mod parser;
+mod room;
 mod text;
 mod value;
 
@@ -21,7 +22,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use builtins::text_argument;
-pub use format::{go_float, significant, sprintf};
+pub use format::{go_float, significant};
+pub use room::Room;
 pub use text::{escape_html, query_escape, unquote};
 pub use value::Value;
 
@@ -50,8 +52,9 @@ pub trait Host {
     /// All of the data, for templates that do more than name its fields.
     fn data(&self) -> Value;
 
-    /// Calls one of the host's functions; the number of arguments is right.
-    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String>;
+    /// Calls one of the host's functions; the number of arguments is right. A function that can make much of little asks whether there
+    /// is `room` for it before it makes it; what was made is counted for it.
+    fn call(&mut self, name: &str, arguments: &[Value], room: Room) -> Result<Value, String>;
 
     /// Bytes that one expansion may produce.
     fn output_bytes_max(&self) -> usize {

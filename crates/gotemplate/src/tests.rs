@@ -18,7 +18,7 @@ impl Host for Labels {
         Value::Map(Arc::new(self.0.clone()))
     }
 
-    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+    fn call(&mut self, name: &str, arguments: &[Value], _: Room) -> Result<Value, String> {
         match (name, arguments) {
             ("upper", [Value::Text(text)]) => Ok(Value::text(text.to_uppercase())),
             _ => Err("not so".to_owned()),
@@ -104,7 +104,7 @@ impl Host for Moment {
         Value::Struct(Arc::default())
     }
 
-    fn call(&mut self, _: &str, _: &[Value]) -> Result<Value, String> {
+    fn call(&mut self, _: &str, _: &[Value], _: Room) -> Result<Value, String> {
         Err("not so".to_owned())
     }
 
@@ -177,4 +177,46 @@ fn loops_that_end_early_cost_their_turns_alone() {
     let error = expand("{{ range 4000000000 }}{{ end }}").unwrap_err();
     assert_eq!(error.to_string(), "more than 100000 steps");
     assert_eq!(expand("{{ range -1 }}a{{ else }}b{{ end }}").unwrap(), "b");
+}
+
+#[test]
+fn one_call_makes_no_more_than_all() {
+    // A million bytes, all of which stand for more in one call.
+    let doubled = |seed: &str, call: &str| {
+        format!(
+            "{{{{ $x := \"{seed}\" }}}}{{{{ range 20 }}}}{{{{ $x = print $x $x }}}}{{{{ end }}}}{{{{ {call} }}}}"
+        )
+    };
+    let many = " $x".repeat(60);
+    for (seed, call) in [
+        ("a", format!("print{many}")),
+        ("a", format!("println{many}")),
+        ("a", format!("printf \"x\"{many}")),
+        ("a", format!("printf \"{}\"{many}", "%s".repeat(60))),
+        ("a", format!("html{many}")),
+    ] {
+        let error = expand(&doubled(seed, &call)).unwrap_err().to_string();
+        assert!(error.contains("more than 16777216 bytes"), "{call}: {error}");
+    }
+}
+
+#[test]
+fn texts_are_not_made_where_there_is_no_room_for_them() {
+    let room = Room::new(100);
+    assert!(room.check(100).is_ok() && room.check(101).is_err());
+    assert!(room.check_replaced("aaaa", 20, || 4).is_ok());
+    assert!(room.check_replaced("abbb", 40, || 1).is_ok());
+    assert!(room.check_replaced("aaaa", 40, || 4).is_err());
+    let mut pieces = 0;
+    let endless = room.write(|out| {
+        loop {
+            pieces += 1;
+            fmt::Write::write_str(out, "0123456789")?;
+        }
+    });
+    assert_eq!(
+        endless,
+        Err("functions made more than 100 bytes of text".to_owned())
+    );
+    assert_eq!(pieces, 11);
 }

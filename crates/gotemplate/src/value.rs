@@ -83,19 +83,22 @@ impl fmt::Display for Value {
             Self::Float(value) => f.write_str(&go_float(*value)),
             Self::Text(text) => f.write_str(text),
             Self::Map(map) => {
-                let pairs: Vec<String> = map
-                    .iter()
-                    .map(|(name, value)| format!("{name}:{value}"))
-                    .collect();
-                write!(f, "map[{}]", pairs.join(" "))
+                f.write_str("map[")?;
+                for (place, (name, value)) in map.iter().enumerate() {
+                    let separator = if place == 0 { "" } else { " " };
+                    write!(f, "{separator}{name}:{value}")?;
+                }
+                f.write_str("]")
             }
             Self::Struct(map) => {
-                let values: Vec<String> = map.values().map(ToString::to_string).collect();
-                write!(f, "{{{}}}", values.join(" "))
+                f.write_str("{")?;
+                write_joined(f, map.values(), " ")?;
+                f.write_str("}")
             }
             Self::List(list) => {
-                let items: Vec<String> = list.iter().map(ToString::to_string).collect();
-                write!(f, "[{}]", items.join(" "))
+                f.write_str("[")?;
+                write_joined(f, list.iter(), " ")?;
+                f.write_str("]")
             }
             // Go's `time.Time.String` in UTC.
             Self::Time(at) | Self::TimePointer(at) => {
@@ -104,4 +107,17 @@ impl fmt::Display for Value {
             Self::Data => f.write_str("map[]"),
         }
     }
+}
+
+/// Writes values with a separator between them.
+pub(crate) fn write_joined<'a>(
+    out: &mut impl fmt::Write,
+    values: impl IntoIterator<Item = &'a Value>,
+    separator: &str,
+) -> fmt::Result {
+    for (place, value) in values.into_iter().enumerate() {
+        let separator = if place == 0 { "" } else { separator };
+        write!(out, "{separator}{value}")?;
+    }
+    Ok(())
 }

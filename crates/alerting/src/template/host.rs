@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gotemplate::{Host, Value};
+use gotemplate::{Host, Room, Value};
 use model::Labels;
 
 use crate::limits;
@@ -15,6 +15,8 @@ pub(super) struct Expansion<'a> {
     pub(super) context: &'a Context<'a>,
     /// How many queries were made.
     pub(super) queries: usize,
+    /// How much the function that is called may make.
+    pub(super) room: Room,
     data: Arc<BTreeMap<String, Value>>,
 }
 
@@ -29,6 +31,7 @@ impl<'a> Expansion<'a> {
         Self {
             context,
             queries: 0,
+            room: Room::new(0),
             data: Arc::new(data.map(|(name, value)| (name.to_owned(), value)).into()),
         }
     }
@@ -43,7 +46,8 @@ impl Host for Expansion<'_> {
         Value::Struct(Arc::clone(&self.data))
     }
 
-    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+    fn call(&mut self, name: &str, arguments: &[Value], room: Room) -> Result<Value, String> {
+        self.room = room;
         functions::call(name, arguments, self)
     }
 

@@ -221,6 +221,9 @@ fn faults_of_an_expansion_are_errors() {
 fn every_expansion_ends_within_its_limits() {
     let nested = "{{ define \"t\" }}{{ template \"t\" . }}{{ end }}{{ template \"t\" 1 }}";
     assert!(expand(nested).unwrap_err().0.contains("depth"));
+    let doubled = "{{ $x := \"a\" }}{{ range 17 }}{{ $x = print $x $x }}{{ end }}";
+    let gigabytes = format!("{doubled}{{{{ reReplaceAll \"a\" $x $x }}}}");
+    assert!(expand(&gigabytes).unwrap_err().0.contains("bytes of text"));
     let long = "{{ range 100000 }}{{ range 100000 }}xxxxxxxxxxxxxxxx{{ end }}{{ end }}";
     assert!(expand(long).is_err());
     assert!(Template::parse(&format!("{{{{ {}1 }}}}", "(".repeat(10_000))).is_err());

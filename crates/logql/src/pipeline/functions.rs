@@ -1,6 +1,6 @@
 //! The functions of templates beside Go's own: those of Sprig that Loki has, and Loki's.
 
-use gotemplate::{Signature, Value};
+use gotemplate::{Room, Signature, Value};
 use jiff::Timestamp;
 
 use super::functions_of_numbers as numbers;
@@ -90,7 +90,7 @@ pub(super) fn time(at_ns: i64) -> Result<Value, String> {
 }
 
 /// Calls a function.
-pub(super) fn call(name: &str, arguments: &[Value]) -> Result<Value, String> {
+pub(super) fn call(name: &str, arguments: &[Value], room: Room) -> Result<Value, String> {
     let all = Arguments(arguments);
     match name {
         "int" | "float64" | "add" | "sub" | "mul" | "div" | "mod" | "addf" | "subf" | "mulf" | "divf"
@@ -113,7 +113,7 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Result<Value, String> {
         "duration" | "duration_seconds" => {
             units::parse_duration(all.text(0)?).map(|ns| Value::Float(ns as f64 / units::SECOND_NS as f64))
         }
-        _ => text(name, all).map(Value::text),
+        _ => text(name, all, room).map(Value::text),
     }
 }
 
@@ -147,7 +147,7 @@ impl<'a> Arguments<'a> {
 }
 
 /// Functions that give texts.
-fn text(name: &str, all: Arguments<'_>) -> Result<String, String> {
+fn text(name: &str, all: Arguments<'_>, room: Room) -> Result<String, String> {
     let is_in = |set: &str| {
         let set = set.to_owned();
         move |c: char| set.contains(c)
@@ -165,11 +165,12 @@ fn text(name: &str, all: Arguments<'_>) -> Result<String, String> {
         "TrimSuffix" => without_suffix(all.text(0)?, all.text(1)?),
         "trimPrefix" => without_prefix(all.text(1)?, all.text(0)?),
         "trimSuffix" => without_suffix(all.text(1)?, all.text(0)?),
-        "Replace" => match usize::try_from(all.int(3)?) {
-            Ok(times) => all.text(0)?.replacen(all.text(1)?, all.text(2)?, times),
-            Err(_) => all.text(0)?.replace(all.text(1)?, all.text(2)?),
-        },
-        "replace" => all.text(2)?.replace(all.text(0)?, all.text(1)?),
+        "Replace" => {
+            // Go replaces all where it is told a number below zero.
+            let times = usize::try_from(all.int(3)?).unwrap_or(usize::MAX);
+            replaced(all.text(0)?, all.text(1)?, all.text(2)?, times, room)?
+        }
+        "replace" => replaced(all.text(2)?, all.text(0)?, all.text(1)?, usize::MAX, room)?,
         "trunc" => truncated(all.int(0)?, all.text(1)?),
         "substr" => substring(all.int(0)?, all.int(1)?, all.text(2)?),
         "indent" => indented(all.size(0)?, all.text(1)?)?,
@@ -187,16 +188,23 @@ fn text(name: &str, all: Arguments<'_>) -> Result<String, String> {
         "urldecode" => super::functions_of_bytes::unescape(all.text(0)?)?,
         "regexReplaceAll" => {
             let regex = go_regex::compile(all.text(0)?)?;
-            regex.replace_all(all.text(1)?, all.text(2)?).into_owned()
+            let (text, by) = (all.text(1)?, all.text(2)?);
+            room.check_expanded(text, by, || regex.find_iter(text).count())?;
+            regex.replace_all(text, by).into_owned()
         }
         "regexReplaceAllLiteral" => {
             let regex = go_regex::compile(all.text(0)?)?;
-            regex
-                .replace_all(all.text(1)?, regex::NoExpand(all.text(2)?))
-                .into_owned()
+            let (text, by) = (all.text(1)?, all.text(2)?);
+            room.check_replaced(text, by.len(), || regex.find_iter(text).count())?;
+            regex.replace_all(text, regex::NoExpand(by)).into_owned()
         }
         _ => return Err(format!("function {name:?} not defined")),
     })
+}
+
+fn replaced(text: &str, from: &str, by: &str, times: usize, room: Room) -> Result<String, String> {
+    room.check_replaced(text, by.len(), || text.matches(from).take(times).count())?;
+    Ok(text.replacen(from, by, times))
 }
 
 fn check_size(bytes: usize) -> Result<(), String> {

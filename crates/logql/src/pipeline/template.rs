@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gotemplate::{Host, Template, Value};
+use gotemplate::{Host, Room, Template, Value};
 
 use super::errors;
 use super::fields::{Category, Fields};
@@ -39,12 +39,12 @@ impl Host for LineHost<'_> {
         Value::Map(Arc::new(map))
     }
 
-    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+    fn call(&mut self, name: &str, arguments: &[Value], room: Room) -> Result<Value, String> {
         match name {
             "__line__" => Ok(Value::text(self.seen.line)),
             "__timestamp__" => functions::time(self.seen.at_ns),
             "now" => functions::time(self.seen.now_ns),
-            _ => functions::call(name, arguments),
+            _ => functions::call(name, arguments, room),
         }
     }
 }

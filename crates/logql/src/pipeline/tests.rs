@@ -135,6 +135,27 @@ fn templates() {
 }
 
 #[test]
+fn nothing_is_replaced_for_which_there_is_no_room() {
+    // Terabytes, were they made.
+    for call in [
+        r#"replace "a" $x $x"#,
+        r#"Replace $x "" $x -1"#,
+        r#"regexReplaceAll "a" $x $x"#,
+        r#"regexReplaceAllLiteral "" $x $x"#,
+        r#"regexReplaceAll "a+" $x (replace "a" "$0" $x)"#,
+    ] {
+        let doubled = "{{ $x := \"a\" }}{{ range 20 }}{{ $x = print $x $x }}{{ end }}";
+        let (_, labels) = run(&format!("| line_format `{doubled}{{{{ {call} }}}}`"), "line").unwrap();
+        let details = labels.iter().find(|label| label.starts_with("__error_details__"));
+        let details = details.map_or("", String::as_str);
+        assert!(
+            details.contains("more than 16777216 bytes of text"),
+            "{call}: {details}"
+        );
+    }
+}
+
+#[test]
 fn line_filters_come_first() {
     let Ok(Expr::Log(log)) =
         crate::parse(r#"{a="b"} |= "1" | json | x="1" |= "2" | line_format "y" |= "3" | logfmt |= "4""#)

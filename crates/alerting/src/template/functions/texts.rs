@@ -17,9 +17,12 @@ pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
         let regex = regex::Regex::new(text(a, 0)?).map_err(|error| error.to_string())?;
         Ok(Value::Bool(regex.is_match(text(a, 1)?)))
     }),
-    ("reReplaceAll", 3, 3, |a, _| {
+    ("reReplaceAll", 3, 3, |a, expansion| {
         let regex = regex::Regex::new(text(a, 0)?).map_err(|error| error.to_string())?;
-        Ok(Value::text(regex.replace_all(text(a, 2)?, text(a, 1)?)))
+        let (text, by) = (text(a, 2)?, text(a, 1)?);
+        let found = || regex.find_iter(text).count();
+        expansion.room.check_expanded(text, by, found)?;
+        Ok(Value::text(regex.replace_all(text, by)))
     }),
     ("stripPort", 1, 1, |a, _| Ok(Value::text(strip_port(text(a, 0)?)))),
     ("stripDomain", 1, 1, |a, _| {
