@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::functions_of_numbers as numbers;
 use super::functions_of_times as times;
-use crate::go_regex;
+use super::regexes::Regexes;
 use crate::units;
 
 /// All of them, with how many arguments they take.
@@ -90,7 +90,12 @@ pub(super) fn time(at_ns: i64) -> Result<Value, String> {
 }
 
 /// Calls a function.
-pub(super) fn call(name: &str, arguments: &[Value], room: Room) -> Result<Value, String> {
+pub(super) fn call(
+    name: &str,
+    arguments: &[Value],
+    room: Room,
+    regexes: &mut Regexes,
+) -> Result<Value, String> {
     let all = Arguments(arguments);
     match name {
         "int" | "float64" | "add" | "sub" | "mul" | "div" | "mod" | "addf" | "subf" | "mulf" | "divf"
@@ -101,7 +106,7 @@ pub(super) fn call(name: &str, arguments: &[Value], room: Room) -> Result<Value,
         "hasPrefix" => Ok(Value::Bool(all.text(1)?.starts_with(all.text(0)?))),
         "hasSuffix" => Ok(Value::Bool(all.text(1)?.ends_with(all.text(0)?))),
         "count" => {
-            let regex = go_regex::compile(all.text(0)?)?;
+            let regex = regexes.get(all.text(0)?)?;
             Ok(Value::Int(regex.find_iter(all.text(1)?).count() as i64))
         }
         "default" => Ok(match arguments.get(1) {
@@ -113,7 +118,7 @@ pub(super) fn call(name: &str, arguments: &[Value], room: Room) -> Result<Value,
         "duration" | "duration_seconds" => {
             units::parse_duration(all.text(0)?).map(|ns| Value::Float(ns as f64 / units::SECOND_NS as f64))
         }
-        _ => text(name, all, room).map(Value::text),
+        _ => text(name, all, room, regexes).map(Value::text),
     }
 }
 
@@ -147,7 +152,7 @@ impl<'a> Arguments<'a> {
 }
 
 /// Functions that give texts.
-fn text(name: &str, all: Arguments<'_>, room: Room) -> Result<String, String> {
+fn text(name: &str, all: Arguments<'_>, room: Room, regexes: &mut Regexes) -> Result<String, String> {
     let is_in = |set: &str| {
         let set = set.to_owned();
         move |c: char| set.contains(c)
@@ -187,13 +192,13 @@ fn text(name: &str, all: Arguments<'_>, room: Room) -> Result<String, String> {
         "urlencode" => gotemplate::query_escape(all.text(0)?),
         "urldecode" => super::functions_of_bytes::unescape(all.text(0)?)?,
         "regexReplaceAll" => {
-            let regex = go_regex::compile(all.text(0)?)?;
+            let regex = regexes.get(all.text(0)?)?;
             let (text, by) = (all.text(1)?, all.text(2)?);
             room.check_expanded(text, by, || regex.find_iter(text).count())?;
             regex.replace_all(text, by).into_owned()
         }
         "regexReplaceAllLiteral" => {
-            let regex = go_regex::compile(all.text(0)?)?;
+            let regex = regexes.get(all.text(0)?)?;
             let (text, by) = (all.text(1)?, all.text(2)?);
             room.check_replaced(text, by.len(), || regex.find_iter(text).count())?;
             regex.replace_all(text, regex::NoExpand(by)).into_owned()

@@ -25,6 +25,7 @@ mod label_filter;
 mod line_filter;
 mod logfmt;
 mod names;
+mod regexes;
 mod template;
 mod unwrap;
 
@@ -48,6 +49,7 @@ use keep::Named;
 use label_filter::LabelFilter;
 use line_filter::LineFilter;
 use logfmt::{Logfmt, LogfmtFields};
+use regexes::Regexes;
 use template::{Format, LabelFormats, Seen};
 
 /// The stages of an expression, ready to be used.
@@ -56,6 +58,8 @@ pub(crate) struct Pipeline {
     stages: Vec<Stage>,
     /// What `now` gives in templates.
     now_ns: i64,
+    /// What templates look for.
+    regexes: Regexes,
 }
 
 #[derive(Debug)]
@@ -91,6 +95,7 @@ impl Pipeline {
         Ok(Self {
             stages: stages.collect::<Result<_, _>>()?,
             now_ns,
+            regexes: Regexes::default(),
         })
     }
 
@@ -113,7 +118,7 @@ impl Pipeline {
                 Stage::LogfmtFields(parser) => parser.parse(&line, fields),
                 Stage::Regexp(parser) => parser.parse(&line, fields),
                 Stage::Pattern(parser) => parser.parse(&line, fields),
-                Stage::LabelFormat(formats) => formats.apply(seen, fields),
+                Stage::LabelFormat(formats) => formats.apply(seen, &mut self.regexes, fields),
                 Stage::Drop(labels) => labels.drop(fields),
                 Stage::Keep(labels) => labels.keep(fields),
                 Stage::Unpack(parser) => {
@@ -123,7 +128,7 @@ impl Pipeline {
                 }
                 Stage::LineFormat(format) => {
                     let mut made = String::with_capacity(line.len());
-                    if format.expand(seen, fields, &mut made) {
+                    if format.expand(seen, &mut self.regexes, fields, &mut made) {
                         line = Cow::Owned(made);
                     }
                 }

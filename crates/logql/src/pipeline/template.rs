@@ -9,6 +9,7 @@ use super::errors;
 use super::fields::{Category, Fields};
 use super::functions;
 use super::names::NameId;
+use super::regexes::Regexes;
 use crate::ast::{FormatSource, LabelFormat};
 
 /// What templates see of a line.
@@ -23,6 +24,7 @@ pub(super) struct Seen<'a> {
 struct LineHost<'a> {
     seen: Seen<'a>,
     fields: &'a Fields,
+    regexes: &'a mut Regexes,
 }
 
 impl Host for LineHost<'_> {
@@ -44,7 +46,7 @@ impl Host for LineHost<'_> {
             "__line__" => Ok(Value::text(self.seen.line)),
             "__timestamp__" => functions::time(self.seen.at_ns),
             "now" => functions::time(self.seen.now_ns),
-            _ => functions::call(name, arguments, room),
+            _ => functions::call(name, arguments, room, self.regexes),
         }
     }
 }
@@ -70,7 +72,13 @@ impl Format {
     }
 
     /// Expands the template behind what `out` holds. Where it fails the line gets an error, and nothing is made.
-    pub(super) fn expand(&self, seen: Seen<'_>, fields: &mut Fields, out: &mut String) -> bool {
+    pub(super) fn expand(
+        &self,
+        seen: Seen<'_>,
+        regexes: &mut Regexes,
+        fields: &mut Fields,
+        out: &mut String,
+    ) -> bool {
         if let Some(pieces) = &self.pieces {
             for piece in pieces {
                 match piece {
@@ -80,7 +88,12 @@ impl Format {
             }
             return true;
         }
-        let mut host = LineHost { seen, fields };
+        regexes.start_expansion();
+        let mut host = LineHost {
+            seen,
+            fields,
+            regexes,
+        };
         match self.template.expand(&mut host, out) {
             Ok(()) => true,
             Err(error) => {
@@ -159,7 +172,7 @@ impl LabelFormats {
     }
 
     /// Templates see the labels as they were before the first of them; what comes before it is renamed already.
-    pub(super) fn apply(&mut self, seen: Seen<'_>, fields: &mut Fields) {
+    pub(super) fn apply(&mut self, seen: Seen<'_>, regexes: &mut Regexes, fields: &mut Fields) {
         let is_rename = |(_, source): &&(NameId, Source)| matches!(source, Source::Rename(_));
         let first = self.formats.iter().take_while(is_rename).count();
         for (name, source) in self.formats.iter().take(first) {
@@ -171,7 +184,7 @@ impl LabelFormats {
             let end = match source {
                 Source::Template(format) => {
                     let start = self.made.len();
-                    let is_made = format.expand(seen, fields, &mut self.made);
+                    let is_made = format.expand(seen, regexes, fields, &mut self.made);
                     if !is_made {
                         self.made.truncate(start);
                     }

@@ -156,6 +156,15 @@ fn nothing_is_replaced_for_which_there_is_no_room() {
 }
 
 #[test]
+fn what_a_template_looks_for_is_compiled_once() {
+    // Each of these takes a while to compile.
+    let look = r#"{{ count "\\w{100}" __line__ }}{{ regexReplaceAll "\\d{100}" "" "" }}"#;
+    let text = format!("| line_format `{{{{ range 15000 }}}}{look}{{{{ end }}}}`");
+    let (line, labels) = run(&text, "line").unwrap();
+    assert!(line.len() == 15_000, "{labels:?}");
+}
+
+#[test]
 fn line_filters_come_first() {
     let Ok(Expr::Log(log)) =
         crate::parse(r#"{a="b"} |= "1" | json | x="1" |= "2" | line_format "y" |= "3" | logfmt |= "4""#)
