@@ -1,6 +1,9 @@
 //! Prints expressions over several lines, as Loki's formatter does.
 
+use std::fmt::Display;
+
 use gotemplate::go_float;
+use stdx::prints_within;
 
 use crate::ast::{Aggregation, Expr, LabelReplace, LogExpr, LogRange, Metric, RangeAggregation, Stage};
 use crate::print::{Grouped, Operator, Selector};
@@ -8,6 +11,9 @@ use crate::units::{Nanoseconds, quote};
 
 /// Parts up to this length stay on one line.
 const LINE_LENGTH_MAX: usize = 100;
+
+/// Levels that are indented further than those around them: beyond, blanks would be most of the text.
+const INDENTED_MAX: usize = 32;
 
 impl Expr {
     /// The expression over several lines, indented by two blanks a level.
@@ -31,18 +37,17 @@ struct Printer {
 }
 
 fn indent(level: usize) -> String {
-    "  ".repeat(level)
+    "  ".repeat(level.min(INDENTED_MAX))
 }
 
 impl Printer {
-    fn fits(&self, flat: &str) -> bool {
-        flat.len() <= self.line_length_max
+    fn fits(&self, part: &impl Display) -> bool {
+        prints_within(part, self.line_length_max)
     }
 
     fn log(&self, log: &LogExpr, level: usize) -> String {
-        let flat = log.to_string();
-        if self.fits(&flat) || log.stages.is_empty() {
-            return format!("{}{flat}", indent(level));
+        if log.stages.is_empty() || self.fits(log) {
+            return format!("{}{log}", indent(level));
         }
         let mut lines = vec![format!("{}{}", indent(level), Selector(&log.matchers))];
         let mut rest = log.stages.as_slice();
@@ -66,14 +71,12 @@ impl Printer {
     /// Filters that follow each other share a line as long as they fit.
     fn line_filters(&self, filters: &[Stage], level: usize, lines: &mut Vec<String>) {
         let flat: Vec<String> = filters.iter().map(ToString::to_string).collect();
-        let mut together = 1;
-        for count in 1..=flat.len() {
-            let joined = flat.get(..count).unwrap_or_default().join(" ");
-            if self.fits(&joined) {
-                together = count;
-            }
-        }
-        let (first, others) = flat.split_at(together);
+        let lengths = flat.iter().scan(0, |length, filter| {
+            *length += filter.len() + 1;
+            Some(*length - 1)
+        });
+        let together = lengths.take_while(|length| *length <= self.line_length_max);
+        let (first, others) = flat.split_at(together.count().max(1));
         lines.push(format!("{}{}", indent(level), first.join(" ")));
         lines.extend(others.iter().map(|filter| format!("{}{filter}", indent(level))));
     }
@@ -102,9 +105,8 @@ impl Printer {
     }
 
     fn metric(&self, metric: &Metric, level: usize) -> String {
-        let flat = metric.to_string();
-        if self.fits(&flat) {
-            return format!("{}{flat}", indent(level));
+        if self.fits(metric) {
+            return format!("{}{metric}", indent(level));
         }
         match metric {
             Metric::Range(range) => self.range_aggregation(range, level),
@@ -117,7 +119,7 @@ impl Printer {
                 Operator(binary, ", "),
                 self.operand(&binary.right, binary.op.strength_of_right(), level + 1)
             ),
-            Metric::Number(_) | Metric::Vector(_) => format!("{}{flat}", indent(level)),
+            Metric::Number(_) | Metric::Vector(_) => format!("{}{metric}", indent(level)),
         }
     }
 
@@ -125,7 +127,7 @@ impl Printer {
     /// has parentheses already.
     fn operand(&self, side: &Metric, weakest: u8, level: usize) -> String {
         match side {
-            Metric::Binary(inner) if inner.op.strength() < weakest && !self.fits(&side.to_string()) => {
+            Metric::Binary(inner) if inner.op.strength() < weakest && !self.fits(side) => {
                 let margin = indent(level);
                 format!("{margin}(\n{}\n{margin})", self.metric(side, level + 1))
             }

@@ -17,6 +17,7 @@ pub mod duration;
 pub mod http_client;
 pub mod outlet;
 pub mod paths;
+pub mod printed;
 #[cfg(feature = "http-client")]
 pub mod tls;
 pub mod yaml;
@@ -25,3 +26,4 @@ pub use backoff::Backoff;
 pub use bytes::HumanBytes;
 pub use clock::{Clock, SystemClock};
 pub use duration::HumanDuration;
+pub use printed::prints_within;
