@@ -3,10 +3,11 @@
 /// Bytes of an expression: 128 KiB, as Loki.
 pub const EXPRESSION_BYTES_MAX: usize = 128 << 10;
 
-/// Nested parts of an expression; keeps recursion far from the end of a thread's stack.
-pub const NESTING_MAX: usize = 128;
+/// Functions within functions of an expression; keeps recursion far from the end of a thread's stack.
+pub const NESTING_MAX: usize = 64;
 
-/// Operators of an expression, those of label filters included; bounds its depth together with [`NESTING_MAX`].
+/// Operators of an expression, those of label filters included; bounds its depth together with [`NESTING_MAX`]. As many parentheses may
+/// be around an operand, for each operator is printed with its own.
 pub const OPERATORS_MAX: usize = 400;
 
 /// How deep objects of a JSON line are looked into.

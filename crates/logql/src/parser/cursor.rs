@@ -140,13 +140,15 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// The fault of nesting deeper than `levels`.
+    pub(super) fn too_deep(&self, levels: usize) -> Fault {
+        Fault::new(self.at(), format!("expression nests deeper than {levels} levels"))
+    }
+
     /// Runs `read` one level deeper; refuses to go too deep.
     pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         if self.depth >= limits::NESTING_MAX {
-            return Err(Fault::new(
-                self.at(),
-                format!("expression nests deeper than {} levels", limits::NESTING_MAX),
-            ));
+            return Err(self.too_deep(limits::NESTING_MAX));
         }
         self.depth += 1;
         let result = read(self);

@@ -3,8 +3,9 @@
 use model::Matcher;
 
 use super::cursor::Cursor;
+use super::infix::Infix;
 use super::lexer::TokenKind;
-use super::{Fault, number};
+use super::{Fault, infix, number};
 use crate::ast::{CompareOp, LabelFilter};
 
 /// `name="value"`, with any of the four operators.
@@ -41,37 +42,64 @@ fn new_matcher(
     Ok(matcher)
 }
 
-/// Conditions joined by `or`, which binds weakest.
+/// Conditions joined by `or`, which binds weakest, by `and`, by comma and by nothing.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<LabelFilter, Fault> {
-    let mut left = all_of(cursor)?;
-    while cursor.take_keyword("or") {
-        cursor.count_operator()?;
-        let right = all_of(cursor)?;
-        left = LabelFilter::Or(Box::new(left), Box::new(right));
-    }
-    Ok(left)
+    infix::read::<LabelFilter>(cursor)
 }
 
-fn all_of(cursor: &mut Cursor<'_>) -> Result<LabelFilter, Fault> {
-    let mut left = one(cursor)?;
-    loop {
-        let is_joined = cursor.take_keyword("and") || cursor.take_sign(",");
-        let begins = matches!(cursor.peek(), TokenKind::Identifier(_)) || cursor.is_sign("(");
-        if !is_joined && !begins {
-            return Ok(left);
-        }
-        cursor.count_operator()?;
-        let right = one(cursor)?;
-        left = LabelFilter::And(Box::new(left), Box::new(right));
+/// What stands between two conditions.
+pub(super) enum Joint {
+    And,
+    Or,
+}
+
+impl Infix for LabelFilter {
+    type Operand = Self;
+    type Operator = Joint;
+
+    fn operand(cursor: &mut Cursor<'_>) -> Result<Self, Fault> {
+        one(cursor)
     }
+
+    fn operator(cursor: &mut Cursor<'_>, weakest: u8) -> Result<Option<Joint>, Fault> {
+        let joint = if weakest <= OR && cursor.take_keyword("or") {
+            Joint::Or
+        } else if weakest <= AND && begins_another(cursor) {
+            Joint::And
+        } else {
+            return Ok(None);
+        };
+        cursor.count_operator()?;
+        Ok(Some(joint))
+    }
+
+    fn weakest_of_right(joint: &Joint) -> u8 {
+        match joint {
+            Joint::Or => OR + 1,
+            Joint::And => AND + 1,
+        }
+    }
+
+    fn joined(joint: Joint, left: Self, right: Self) -> Result<Self, Fault> {
+        let (left, right) = (Box::new(left), Box::new(right));
+        Ok(match joint {
+            Joint::Or => Self::Or(left, right),
+            Joint::And => Self::And(left, right),
+        })
+    }
+}
+
+/// How strongly `or` and `and` bind.
+const OR: u8 = 1;
+const AND: u8 = 2;
+
+/// Takes `and` or a comma; neither need stand between two conditions.
+fn begins_another(cursor: &mut Cursor<'_>) -> bool {
+    let is_joined = cursor.take_keyword("and") || cursor.take_sign(",");
+    is_joined || matches!(cursor.peek(), TokenKind::Identifier(_)) || cursor.is_sign("(")
 }
 
 fn one(cursor: &mut Cursor<'_>) -> Result<LabelFilter, Fault> {
-    if cursor.take_sign("(") {
-        let inner = cursor.deeper(read)?;
-        cursor.expect_sign(")")?;
-        return Ok(inner);
-    }
     let label = cursor.expect_identifier()?;
     let at = cursor.at();
     let TokenKind::Sign(sign) = cursor.peek() else {

@@ -3,8 +3,9 @@
 use model::AnchoredRegex;
 
 use super::cursor::Cursor;
+use super::infix::Infix;
 use super::lexer::TokenKind;
-use super::{Fault, number, pipeline, range};
+use super::{Fault, infix, number, pipeline, range};
 use crate::ast::{
     Aggregation, Binary, BinaryOp, Cardinality, CompareOp, Expr, Grouping, LabelReplace, Matching, Metric,
     RangeAggregation, RangeOp, Variants, VectorOp,
@@ -12,7 +13,7 @@ use crate::ast::{
 
 /// A whole expression.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Expr, Fault> {
-    read_binary(cursor, 0)
+    infix::read::<Expr>(cursor)
 }
 
 fn operator(token: &TokenKind) -> Option<BinaryOp> {
@@ -39,19 +40,46 @@ fn operator(token: &TokenKind) -> Option<BinaryOp> {
     })
 }
 
-fn read_binary(cursor: &mut Cursor<'_>, weakest: u8) -> Result<Expr, Fault> {
-    let mut left = cursor.deeper(read_operand)?;
-    while let Some(op) = operator(cursor.peek()).filter(|op| op.strength() >= weakest) {
+/// An operator with all that stands behind it.
+pub(super) struct Operator {
+    op: BinaryOp,
+    at: usize,
+    returns_bool: bool,
+    matching: Option<Matching>,
+}
+
+impl Infix for Expr {
+    type Operand = Self;
+    type Operator = Operator;
+
+    fn operand(cursor: &mut Cursor<'_>) -> Result<Self, Fault> {
+        read_operand(cursor)
+    }
+
+    fn operator(cursor: &mut Cursor<'_>, weakest: u8) -> Result<Option<Operator>, Fault> {
+        let Some(op) = operator(cursor.peek()).filter(|op| op.strength() >= weakest) else {
+            return Ok(None);
+        };
         let at = cursor.at();
         cursor.count_operator()?;
         cursor.take();
-        let returns_bool = cursor.take_keyword("bool");
-        let matching = matching(cursor)?;
-        let right = cursor.deeper(|cursor| read_binary(cursor, op.strength_of_right()))?;
-        let (left_side, right_side) = (side(left, op, "left", at)?, side(right, op, "right", at)?);
-        left = Expr::Metric(joined(op, (left_side, right_side), returns_bool, matching));
+        Ok(Some(Operator {
+            op,
+            at,
+            returns_bool: cursor.take_keyword("bool"),
+            matching: matching(cursor)?,
+        }))
     }
-    Ok(left)
+
+    fn weakest_of_right(operator: &Operator) -> u8 {
+        operator.op.strength_of_right()
+    }
+
+    fn joined(operator: Operator, left: Self, right: Self) -> Result<Self, Fault> {
+        let left = side(left, operator.op, "left", operator.at)?;
+        let right = side(right, operator.op, "right", operator.at)?;
+        Ok(Self::Metric(joined(operator, left, right)))
+    }
 }
 
 fn side(expr: Expr, op: BinaryOp, which: &str, at: usize) -> Result<Metric, Fault> {
@@ -70,25 +98,20 @@ fn side(expr: Expr, op: BinaryOp, which: &str, at: usize) -> Result<Metric, Faul
 }
 
 /// The operation; of two numbers the number that it gives.
-fn joined(
-    op: BinaryOp,
-    (left, right): (Metric, Metric),
-    returns_bool: bool,
-    matching: Option<Matching>,
-) -> Metric {
+fn joined(operator: Operator, left: Metric, right: Metric) -> Metric {
     if let (Metric::Number(a), Metric::Number(b)) = (&left, &right) {
-        let value = op.apply(*a, *b);
+        let value = operator.op.apply(*a, *b);
         // What is no number cannot be written.
         if value.is_finite() {
             return Metric::Number(value);
         }
     }
     Metric::Binary(Box::new(Binary {
-        op,
+        op: operator.op,
         left,
         right,
-        returns_bool,
-        matching,
+        returns_bool: operator.returns_bool,
+        matching: operator.matching,
     }))
 }
 
@@ -145,12 +168,6 @@ fn label_names(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Fault> {
 fn read_operand(cursor: &mut Cursor<'_>) -> Result<Expr, Fault> {
     match cursor.peek() {
         TokenKind::Sign("{") => Ok(Expr::Log(pipeline::read(cursor)?)),
-        TokenKind::Sign("(") => {
-            cursor.take();
-            let inner = cursor.deeper(read)?;
-            cursor.expect_sign(")")?;
-            Ok(inner)
-        }
         TokenKind::Number(_) | TokenKind::Sign("+" | "-") => {
             Ok(Expr::Metric(Metric::Number(number::read(cursor)?)))
         }

@@ -10,6 +10,7 @@
 
 mod check;
 mod cursor;
+mod infix;
 mod label_filter;
 mod lexer;
 mod metric;

@@ -152,6 +152,34 @@ fn regular_expressions_of_a_query_have_a_bound_together() {
 }
 
 #[test]
+fn the_longest_chains_read_back() {
+    let times = limits::OPERATORS_MAX;
+    let functions = limits::NESTING_MAX;
+    for text in [
+        format!("1{}", "/0".repeat(times)),
+        format!("{}1{}", "(".repeat(times), "/0)".repeat(times)),
+        format!("vector(1){}", "^vector(1)".repeat(times)),
+        format!("{{a=\"b\"}} | a=1{}", " or a=1".repeat(times)),
+        format!("{{a=\"b\"}} | a=1{}", ", (a=1".repeat(times) + &")".repeat(times)),
+        format!(
+            "{}vector(1){}",
+            "sum(".repeat(functions - 1),
+            ")".repeat(functions - 1)
+        ),
+        format!(
+            "{}vector(1){}",
+            "sum(1+".repeat(functions - 1),
+            ")".repeat(functions - 1)
+        ),
+    ] {
+        let expr = parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        for printed in [expr.to_string(), expr.pretty()] {
+            assert_eq!(parse(&printed).as_ref(), Ok(&expr), "{printed}");
+        }
+    }
+}
+
+#[test]
 fn sides_in_parentheses_keep_them_where_lines_break() {
     for text in [
         "(vector(1) + vector(2)) * vector(3)",
