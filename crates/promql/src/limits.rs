@@ -18,7 +18,7 @@ pub const SUBQUERY_STEP_MS: i64 = 60_000;
 /// Steps that one range query or subquery may have.
 pub const STEPS_MAX: usize = 5_000_000;
 
-/// Bytes of an expression.
+/// Bytes of an expression, as it is written and as it is printed.
 pub const EXPRESSION_BYTES_MAX: usize = 1 << 20;
 
 /// Nested parts of an expression; keeps recursion far from the end of a thread's stack.

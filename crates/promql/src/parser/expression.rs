@@ -144,7 +144,12 @@ fn read_operand(cursor: &mut Cursor<'_>) -> Result<Node, Fault> {
     } else {
         return read_postfixed(cursor);
     };
-    let inner = cursor.deeper(|cursor| read_expression(cursor, UNARY + 1))?;
+    // The sign of a number is its own and no level: numbers are printed with signs that they were not written with.
+    let inner = if is_number(cursor) {
+        read_postfixed(cursor)?
+    } else {
+        cursor.deeper(|cursor| read_expression(cursor, UNARY + 1))?
+    };
     let kind = match (op, inner.kind) {
         (UnaryOp::Plus, Kind::Number(literal)) => Kind::Number(literal),
         (UnaryOp::Minus, Kind::Number(literal)) => Kind::Number(NumberLiteral {
@@ -154,6 +159,13 @@ fn read_operand(cursor: &mut Cursor<'_>) -> Result<Node, Fault> {
         (op, kind) => Kind::Unary(op, Box::new(Node { kind, at: inner.at })),
     };
     Ok(Node { kind, at })
+}
+
+/// Whether a number comes next that is no base of a power, which would be read before its sign.
+fn is_number(cursor: &Cursor<'_>) -> bool {
+    let is_named = || matches!(cursor.word().as_deref(), Some("inf" | "nan"));
+    let is_number = matches!(cursor.peek().kind, TokenKind::Number(_)) || is_named();
+    is_number && cursor.peek_at(1).kind != TokenKind::Sign("^")
 }
 
 fn read_postfixed(cursor: &mut Cursor<'_>) -> Result<Node, Fault> {

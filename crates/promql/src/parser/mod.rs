@@ -22,6 +22,7 @@ mod tests;
 use std::sync::Arc;
 
 use model::Matcher;
+use stdx::prints_within;
 
 use crate::ast::{Expr, Kind};
 use crate::error::ParseError;
@@ -44,6 +45,11 @@ pub fn parse(source: &str) -> Result<Expr, ParseError> {
     let tokens = lexer::scan(source).map_err(fault)?;
     let root = expression::read(source, &tokens).map_err(fault)?;
     check::check(&root).map_err(fault)?;
+    if !prints_within(&root, limits::EXPRESSION_BYTES_MAX) {
+        let limit = limits::EXPRESSION_BYTES_MAX;
+        let message = format!("expression in canonical form exceeds the limit of {limit} bytes");
+        return Err(ParseError::at(source, 0, message));
+    }
     Ok(Expr {
         root,
         source: Arc::from(source),

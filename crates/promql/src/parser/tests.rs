@@ -112,6 +112,42 @@ fn regular_expressions_of_an_expression_have_a_bound_together() {
 }
 
 #[test]
+fn the_deepest_expressions_read_back() {
+    // Two levels a parenthesis.
+    let levels = (limits::NESTING_MAX - 1) / 2;
+    for inner in [
+        "Inf",
+        "-Inf",
+        "+Inf",
+        "-NaN",
+        "--1",
+        "1 ^ -Inf",
+        "a * Inf",
+        "-a",
+        "-Inf ^ 2",
+        "vector(Inf)",
+        "a[1m:-(-5m)]",
+        "a offset -(5)",
+    ] {
+        let nested = |levels: usize| format!("{}{inner}{}", "(".repeat(levels), ")".repeat(levels));
+        let deepest = (0..=levels).rev().find_map(|levels| parse(&nested(levels)).ok());
+        let printed = deepest.unwrap().to_string();
+        assert_eq!(parse(&printed).unwrap().to_string(), printed);
+    }
+    assert!(parse(&format!("{}Inf{}", "(".repeat(levels), ")".repeat(levels))).is_ok());
+}
+
+#[test]
+fn expressions_that_print_too_long_are_refused() {
+    let quoted = |signs: usize| format!("a{{b='{}'}}", "\"".repeat(signs));
+    let half = limits::EXPRESSION_BYTES_MAX / 2 - 10;
+    let printed = parse(&quoted(half)).unwrap().to_string();
+    assert_eq!(parse(&printed).unwrap().to_string(), printed);
+    let error = parse(&quoted(half + 10)).unwrap_err().to_string();
+    assert!(error.contains("canonical form"), "{error}");
+}
+
+#[test]
 fn the_longest_chain_is_evaluated() {
     let chain = vec!["1"; limits::OPERATORS_MAX].join(" + ");
     let expr = parse(&chain).unwrap();
