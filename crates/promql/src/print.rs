@@ -79,14 +79,24 @@ impl Display for AggregateHead<'_> {
 
 impl Display for Binary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.left.kind {
-            // A sign before `^` would be the whole power's, and one more each time it is read.
-            Kind::Number(literal) if self.op == BinaryOp::Pow && literal.value == f64::INFINITY => {
-                f.write_str("Inf")?;
-            }
-            _ => self.left.fmt(f)?,
+        match self.infinite_base() {
+            Some(name) => f.write_str(name)?,
+            None => self.left.fmt(f)?,
         }
         write!(f, " {} {}", Operator(self), self.right)
+    }
+}
+
+impl Binary {
+    /// The left side where it is infinite and the base of a power, without a sign: that would be the whole power's, and one more each
+    /// time it is read.
+    pub(crate) fn infinite_base(&self) -> Option<&'static str> {
+        match &self.left.kind {
+            Kind::Number(literal) if self.op == BinaryOp::Pow && literal.value == f64::INFINITY => {
+                Some("Inf")
+            }
+            _ => None,
+        }
     }
 }
 

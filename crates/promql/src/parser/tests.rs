@@ -148,6 +148,37 @@ fn expressions_that_print_too_long_are_refused() {
 }
 
 #[test]
+fn lines_are_broken_in_one_walk() {
+    // Hundreds of levels around 300 KB, of which each would be copied, sorted and quoted anew at every level.
+    let matchers: Vec<String> = (0..20_000)
+        .map(|place| format!("m{place}=\"x{place}\""))
+        .collect();
+    let mut text = format!("a{{{}}}", matchers.join(","));
+    for level in 0..60 {
+        text = format!("abs({text} + {level} - a)");
+    }
+    let expr = parse(&text).unwrap();
+    let pretty = expr.pretty();
+    assert!(pretty.len() < 2 * text.len(), "{}", pretty.len());
+    assert_eq!(parse(&pretty).unwrap().to_string(), expr.to_string());
+}
+
+#[test]
+fn broken_lines_read_back() {
+    for (text, expected) in [
+        ("Inf ^ metric_of_some_length", "  Inf\n^\n  metric_of_some_length"),
+        ("-(metric_a + metric_b)", "-(\n    metric_a\n  +\n    metric_b\n)"),
+        ("-metric_a ^ metric_b", "-metric_a\n^\n  metric_b"),
+        ("abs(-metric_a)", "abs(\n  -metric_a\n)"),
+    ] {
+        let expr = parse(text).unwrap();
+        let pretty = expr.pretty_within(10);
+        assert_eq!(pretty, expected);
+        assert_eq!(parse(&pretty).unwrap().to_string(), expr.to_string());
+    }
+}
+
+#[test]
 fn the_longest_chain_is_evaluated() {
     let chain = vec!["1"; limits::OPERATORS_MAX].join(" + ");
     let expr = parse(&chain).unwrap();
