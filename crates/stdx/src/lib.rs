@@ -1,5 +1,6 @@
 //! What the standard library lacks and every room needs: a clock that tests own, backoff, bounded outlets, durations,
-//! YAML whose faults are named all at once, paths beside a file, HTTP clients that can be built on any machine.
+//! YAML whose faults are named all at once, paths beside a file, whether a thing prints short, HTTP clients that can be built on any
+//! machine.
 //!
 //! In: nothing of this project; this is the ground floor.  Out: small, general pieces, used by every room.
 //! Owns: nothing on disk and no task.
