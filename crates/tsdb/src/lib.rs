@@ -25,6 +25,7 @@ pub mod limits;
 mod matching;
 pub mod record;
 pub mod report;
+mod room;
 pub mod telemetry;
 pub mod tiers;
 

@@ -58,6 +58,11 @@ pub const ECHO_BYTES_MAX: usize = 8 << 20;
 pub const LABELS_PER_SERIES_MAX: usize = 4096;
 /// A decompressed part of a file has at most so many bytes.
 pub const PART_BYTES_MAX: usize = 128 << 20;
+/// A packed part of a record defines at most so many series; a part with more stays as it is. They would have 32 bytes each, which is
+/// less than series with labels of any use take.
+pub const DEFINITIONS_PACKED_MAX: usize = PART_BYTES_MAX / 32;
+/// The native histograms and exemplars of a record take at most so many bytes of memory; a batch with more is refused.
+pub const RARE_BYTES_MAX: usize = 256 << 20;
 /// Metrics whose refused series are counted by name.
 pub const CULPRITS_REMEMBERED_MAX: usize = 100;
 /// Pieces of damage remembered for people; all are counted.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{
-    Exemplar, HistogramSample, Labels, MetricKind, MetricMetadata, NO_START, Refusal, SeriesId, Starts,
-    TenantId,
-};
+use model::{Labels, MetricKind, MetricMetadata, NO_START, Refusal, SeriesId, Starts, TenantId};
 
-use crate::chunk::{Effort, histograms};
-use crate::limits::{HISTOGRAMS_PER_CHUNK_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX};
+use crate::limits::{DEFINITIONS_PACKED_MAX, LABELS_PER_SERIES_MAX, PART_BYTES_MAX};
 use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
+
+mod rare;
+
+pub use rare::{RareBody, decode_rare, encode_rare};
 
 /// The kind of a record with samples.
 pub const KIND_SAMPLES: u8 = 1;
@@ -28,6 +28,8 @@ const _: () = assert!(SeriesId::VERSION == 1);
 const COMPRESS_BYTES_MIN: usize = 256;
 /// So many of the eight bytes of each value, the highest ones, are packed.
 const HIGH_PLANES: usize = 2;
+/// A sample takes at least so many bytes of a record: its series, its time, the low bytes of its value.
+const ROW_BYTES_MIN: usize = 1 + 1 + (8 - HIGH_PLANES);
 
 /// The part of a samples record that does not depend on where in the log it lies.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -135,7 +137,7 @@ impl BatchBody {
             let reason = reason_from(reader.byte()?).ok_or(Malformed("reason of refusal"))?;
             body.refused.push((reason, reader.varint()?));
         }
-        let count = reader.count(reader.remaining())?;
+        let count = reader.count(reader.remaining() / ROW_BYTES_MIN)?;
         body.rows.reserve(count);
         let mut last = 0_i64;
         for _ in 0..count {
@@ -169,7 +171,11 @@ pub fn encode_batch(body: &EncodedBody, definitions: &[Definition], out: &mut Ve
         put_varint(&mut part, u64::from(definition.tenant.0));
         put_labels(&mut part, &definition.labels);
     }
-    put_part(out, &part);
+    if definitions.len() <= DEFINITIONS_PACKED_MAX {
+        put_part(out, &part);
+    } else {
+        put_plain_part(out, &part);
+    }
     out.extend_from_slice(&body.bytes);
 }
 
@@ -182,6 +188,9 @@ pub fn decode_batch(bytes: &[u8]) -> Result<BatchRecord, Malformed> {
         _ => return Err(UNKNOWN_VERSION),
     };
     let count = reader.varint()?;
+    if is_packed(&reader)? && count > DEFINITIONS_PACKED_MAX as u64 {
+        return Err(Malformed("more series than a packed part may define"));
+    }
     let part = take_part(&mut reader)?;
     let mut defined = Reader::new(&part);
     let mut definitions = Vec::new();
@@ -288,80 +297,6 @@ pub fn decode_metadata(bytes: &[u8]) -> Result<(TenantId, Vec<MetricMetadata>), 
     Ok((tenant, metadata))
 }
 
-/// What a record of histograms and exemplars says; series by their labels, since they are few.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RareBody {
-    /// Whose.
-    pub tenant: TenantId,
-    /// When they were taken in.
-    pub now_ms: i64,
-    /// Histograms by series, in any order of time.
-    pub histograms: Vec<(Labels, Vec<HistogramSample>)>,
-    /// Exemplars by series.
-    pub exemplars: Vec<(Labels, Exemplar)>,
-}
-
-/// Writes a record of histograms and exemplars.
-pub fn encode_rare(body: &RareBody) -> Vec<u8> {
-    let mut part = Vec::new();
-    put_varint(&mut part, body.histograms.len() as u64);
-    for (labels, samples) in &body.histograms {
-        put_labels(&mut part, labels);
-        put_varint(&mut part, samples.len().div_ceil(HISTOGRAMS_PER_CHUNK_MAX) as u64);
-        for samples in samples.chunks(HISTOGRAMS_PER_CHUNK_MAX) {
-            let chunk = histograms::encode(samples, Effort::Fast);
-            put_varint(&mut part, chunk.len() as u64);
-            part.extend_from_slice(&chunk);
-        }
-    }
-    put_varint(&mut part, body.exemplars.len() as u64);
-    for (labels, exemplar) in &body.exemplars {
-        put_labels(&mut part, labels);
-        put_labels(&mut part, &exemplar.labels);
-        put_signed(&mut part, exemplar.at_ms);
-        part.extend_from_slice(&exemplar.value.to_bits().to_le_bytes());
-    }
-    let mut out = vec![VERSION];
-    put_varint(&mut out, u64::from(body.tenant.0));
-    put_signed(&mut out, body.now_ms);
-    put_part(&mut out, &part);
-    out
-}
-
-/// Reads a record of histograms and exemplars.
-pub fn decode_rare(bytes: &[u8]) -> Result<RareBody, Malformed> {
-    let mut reader = Reader::new(bytes);
-    expect_version(&mut reader)?;
-    let mut body = RareBody {
-        tenant: TenantId(u32::try_from(reader.varint()?).map_err(|_| Malformed("tenant"))?),
-        now_ms: reader.signed()?,
-        ..RareBody::default()
-    };
-    let part = take_part(&mut reader)?;
-    reader.end()?;
-    let mut part = Reader::new(&part);
-    for _ in 0..part.count(part.remaining())? {
-        let labels = take_labels(&mut part)?;
-        let mut samples = Vec::new();
-        for _ in 0..part.count(part.remaining())? {
-            let length = part.count(part.remaining())?;
-            histograms::decode(part.take(length)?, &mut samples)?;
-        }
-        body.histograms.push((labels, samples));
-    }
-    for _ in 0..part.count(part.remaining())? {
-        let labels = take_labels(&mut part)?;
-        let exemplar = Exemplar {
-            labels: take_labels(&mut part)?,
-            at_ms: part.signed()?,
-            value: f64::from_bits(part.long()?),
-        };
-        body.exemplars.push((labels, exemplar));
-    }
-    part.end()?;
-    Ok(body)
-}
-
 const UNKNOWN_VERSION: Malformed = Malformed("unknown version of record");
 
 fn expect_version(reader: &mut Reader<'_>) -> Result<(), Malformed> {
@@ -399,9 +334,18 @@ fn put_part(out: &mut Vec<u8>, part: &[u8]) {
         put_varint(out, part.len() as u64);
         out.extend_from_slice(&compressed);
     } else {
-        put_varint(out, (part.len() as u64) << 1);
-        out.extend_from_slice(part);
+        put_plain_part(out, part);
     }
+}
+
+fn put_plain_part(out: &mut Vec<u8>, part: &[u8]) {
+    put_varint(out, (part.len() as u64) << 1);
+    out.extend_from_slice(part);
+}
+
+/// Whether the part that comes next is compressed.
+fn is_packed(reader: &Reader<'_>) -> Result<bool, Malformed> {
+    Ok(reader.clone().varint()? & 1 == 1)
 }
 
 fn take_part(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
@@ -508,29 +452,45 @@ mod tests {
     }
 
     #[test]
-    fn histograms_and_exemplars_read_back() {
-        let labels = Labels::from_pairs([("__name__", "d")]);
-        let sample = |at_ms| {
-            HistogramSample::new(
-                at_ms,
-                Arc::new(model::Histogram {
-                    count: at_ms as f64,
-                    ..model::Histogram::default()
-                }),
-            )
+    fn a_packed_part_defines_no_more_series_than_are_ever_packed() {
+        let body = BatchBody::default().encode(std::iter::empty(), &Starts::default());
+        let with = |count: usize, part: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = vec![VERSION];
+            put_varint(&mut out, count as u64);
+            part(&mut out);
+            out.extend_from_slice(&body.bytes);
+            decode_batch(&out).map(|read| read.definitions.len())
         };
-        let exemplar = Exemplar {
-            labels: Labels::from_pairs([("trace_id", "1")]),
-            value: 0.25,
-            at_ms: 9,
+        // A series without labels takes three bytes: number, tenant, how many labels.
+        let packed = |count: usize| with(count, &|out| put_part(out, &vec![0; 3 * count]));
+        assert_eq!(packed(1000), Ok(1000));
+        assert_eq!(
+            packed(DEFINITIONS_PACKED_MAX + 1),
+            Err(Malformed("more series than a packed part may define"))
+        );
+    }
+
+    #[test]
+    fn more_series_than_a_packed_part_may_define_are_written_as_they_are() {
+        let nothing = Definition {
+            number: 0,
+            tenant: TenantId(0),
+            labels: Labels::empty(),
         };
-        let body = RareBody {
-            tenant: TenantId(4),
-            now_ms: 77,
-            histograms: vec![(labels.clone(), (0..300).map(sample).collect())],
-            exemplars: vec![(labels, exemplar)],
-        };
-        assert_eq!(decode_rare(&encode_rare(&body)), Ok(body));
+        let body = BatchBody::default().encode(std::iter::empty(), &Starts::default());
+        let definitions = vec![nothing; DEFINITIONS_PACKED_MAX + 1];
+        let mut out = Vec::new();
+        encode_batch(&body, &definitions, &mut out);
+        let mut reader = Reader::new(&out);
+        assert_eq!(
+            (reader.byte(), reader.varint()),
+            (Ok(VERSION), Ok(definitions.len() as u64))
+        );
+        assert_eq!(is_packed(&reader), Ok(false));
+        assert_eq!(
+            take_part(&mut reader).map(|part| part.len()),
+            Ok(3 * definitions.len())
+        );
     }
 
     #[test]

@@ -591,6 +591,36 @@ fn a_batch_too_large_to_be_read_back_is_refused_and_others_are_kept() {
 }
 
 #[test]
+fn a_batch_of_more_histograms_than_a_record_may_hold_is_refused_and_others_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = open(dir.path(), T0);
+    let largest = Arc::new(Histogram {
+        positive: Buckets::from_sorted((0..BUCKETS_PER_SIDE_MAX as i32).map(|index| (index, 1.0))),
+        ..Histogram::default()
+    });
+    let batch = |times: std::ops::Range<i64>| {
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        for at_ms in times {
+            let sample = HistogramSample::new(at_ms, Arc::clone(&largest));
+            batch.push_histograms(series("latency"), vec![sample]);
+        }
+        batch
+    };
+    assert_eq!(db.append(&batch(T0..T0 + 9), T0).unwrap().histograms_stored, 9);
+    // Half a MiB each.
+    let refused = db.append(&batch(T0 + 9..T0 + 600), T0).unwrap_err();
+    assert!(
+        matches!(refused, model::WriteError::TooLarge { got, max } if got > max),
+        "{refused}"
+    );
+    drop(db);
+    let (db, report) = open(dir.path(), T0);
+    assert!(report.damage.is_empty(), "{report:?}");
+    let times: Vec<i64> = read_histograms(&db).iter().map(|sample| sample.at_ms).collect();
+    assert_eq!(times, (T0..T0 + 9).collect::<Vec<_>>());
+}
+
+#[test]
 fn exemplars_are_found_and_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (db, _) = open(dir.path(), T0);

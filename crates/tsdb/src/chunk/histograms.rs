@@ -6,6 +6,7 @@ use model::{BUCKETS_PER_SIDE_MAX, Buckets, Histogram, HistogramSample, NO_START,
 
 use super::{Effort, decode_values, encode_values};
 use crate::limits::HISTOGRAMS_PER_CHUNK_MAX;
+use crate::room::Room;
 use pack::bytes::{Malformed, Reader, put_signed, put_varint};
 use pack::integers;
 
@@ -51,8 +52,34 @@ pub fn encode(samples: &[HistogramSample], effort: Effort) -> Vec<u8> {
     out
 }
 
+/// A column of values takes at least so many bytes: how it is coded, how long it is, its bits.
+const COLUMN_BYTES_MIN: usize = 3;
+
+/// What a chunk takes in memory at most: every histogram with a run for every bucket.
+const CHUNK_BYTES_MAX: usize = HISTOGRAMS_PER_CHUNK_MAX
+    * (HISTOGRAM_BYTES + 2 * BUCKETS_PER_SIDE_MAX * (size_of::<f64>() + size_of::<Span>()));
+
+/// What a histogram takes beside its buckets and runs, with the counts of those that share it.
+const HISTOGRAM_BYTES: usize = size_of::<HistogramSample>() + size_of::<Histogram>() + 2 * size_of::<usize>();
+
+/// The memory that a histogram takes once it is read, without listed bounds, which many share.
+pub(crate) fn read_bytes(histogram: &Histogram) -> usize {
+    let sides = [&histogram.positive, &histogram.negative];
+    let sides = sides.map(|side| size_of_val(&*side.counts) + size_of_val(&*side.spans));
+    HISTOGRAM_BYTES + sides.iter().sum::<usize>()
+}
+
 /// Reads what [`encode`] wrote and appends it to `out`.
 pub fn decode(bytes: &[u8], out: &mut Vec<HistogramSample>) -> Result<(), Malformed> {
+    decode_within(bytes, &mut Room::of(CHUNK_BYTES_MAX), out)
+}
+
+/// The same, as far as there is room for what is read.
+pub(crate) fn decode_within(
+    bytes: &[u8],
+    room: &mut Room,
+    out: &mut Vec<HistogramSample>,
+) -> Result<(), Malformed> {
     let mut reader = Reader::new(bytes);
     let started = match reader.byte()? {
         VERSION => false,
@@ -76,7 +103,12 @@ pub fn decode(bytes: &[u8], out: &mut Vec<HistogramSample>) -> Result<(), Malfor
         if length == 0 {
             return Err(Malformed("empty run of histograms"));
         }
-        for ((at_ms, start_ms), value) in times.by_ref().take(length).zip(take_run(&mut reader, length)?) {
+        for ((at_ms, start_ms), value) in
+            times
+                .by_ref()
+                .take(length)
+                .zip(take_run(&mut reader, length, room)?)
+        {
             out.push(HistogramSample {
                 at_ms,
                 value: Arc::new(value),
@@ -87,8 +119,13 @@ pub fn decode(bytes: &[u8], out: &mut Vec<HistogramSample>) -> Result<(), Malfor
     reader.end()
 }
 
-fn take_run(reader: &mut Reader<'_>, length: usize) -> Result<Vec<Histogram>, Malformed> {
-    let layout = take_layout(reader)?;
+fn take_run(reader: &mut Reader<'_>, length: usize, room: &mut Room) -> Result<Vec<Histogram>, Malformed> {
+    let layout = take_layout(reader, *room)?;
+    let columns = layout.positive.counts.len() + layout.negative.counts.len();
+    if columns * COLUMN_BYTES_MIN > reader.remaining() {
+        return Err(Malformed("more buckets than bytes"));
+    }
+    room.take(length * read_bytes(&layout))?;
     let mut run = vec![layout; length];
     let mut column = |set: &dyn Fn(&mut Histogram, f64)| {
         let mut values = Vec::with_capacity(length);
@@ -148,7 +185,7 @@ fn put_layout(histogram: &Histogram, out: &mut Vec<u8>) {
     }
 }
 
-fn take_layout(reader: &mut Reader<'_>) -> Result<Histogram, Malformed> {
+fn take_layout(reader: &mut Reader<'_>, mut room: Room) -> Result<Histogram, Malformed> {
     let mut layout = Histogram {
         schema: i8::try_from(reader.signed()?).map_err(|_| Malformed("schema of a histogram"))?,
         reset_hint: ResetHint::from_wire(i32::from(reader.byte()?)),
@@ -161,7 +198,9 @@ fn take_layout(reader: &mut Reader<'_>) -> Result<Histogram, Malformed> {
     }
     layout.custom_bounds = Arc::from(bounds);
     for side in [&mut layout.positive, &mut layout.negative] {
-        for _ in 0..reader.count(reader.remaining() / 2)? {
+        let runs = reader.count(reader.remaining() / 2)?;
+        room.take(runs * size_of::<Span>())?;
+        for _ in 0..runs {
             side.spans.push(Span {
                 offset: i32::try_from(reader.signed()?).map_err(|_| Malformed("span of a histogram"))?,
                 length: u32::try_from(reader.varint()?).map_err(|_| Malformed("span of a histogram"))?,
@@ -221,6 +260,30 @@ mod tests {
                 let _ = decode(&bytes, &mut Vec::new());
             }
         }
+    }
+
+    #[test]
+    fn a_chunk_needs_bytes_for_its_buckets_and_room_for_its_histograms() {
+        let samples: Vec<HistogramSample> = (0..8)
+            .map(|at_ms| HistogramSample::new(at_ms, Arc::new(histogram(0, &[(0, 1.0), (1, 2.0)], 3.0))))
+            .collect();
+        let bytes = encode(&samples, Effort::Fast);
+        let needed: usize = samples.iter().map(|sample| read_bytes(&sample.value)).sum();
+        let within = |bytes: &[u8], room| decode_within(bytes, &mut Room::of(room), &mut Vec::new());
+        assert_eq!(within(&bytes, needed), Ok(()));
+        assert!(within(&bytes, needed - 1).is_err());
+        // 256 histograms without runs, with all the buckets that there may be, and no byte for them.
+        let times = [0, 0, 0, 0];
+        let mut head = vec![VERSION, 0x80, 2];
+        head.extend(times);
+        head.extend([0x80, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        for _ in 0..2 {
+            head.extend([0, 0x80, 0x80, 4]);
+        }
+        assert_eq!(
+            decode(&head, &mut Vec::new()),
+            Err(Malformed("more buckets than bytes"))
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::append::write_error;
 use super::{Inner, SegmentFacts};
 use crate::head::series::Verdict;
 use crate::head::{MemSeries, check_buckets, check_labels};
+use crate::limits::RARE_BYTES_MAX;
 use crate::record::{KIND_RARE, RareBody, encode_rare};
 
 /// What of a batch is taken.
@@ -42,6 +43,13 @@ impl Inner {
                 .map(|(series, exemplar)| (series.labels().clone(), exemplar.clone()))
                 .collect(),
         };
+        let got = body.read_bytes();
+        if got > RARE_BYTES_MAX {
+            return Err(WriteError::TooLarge {
+                got,
+                max: RARE_BYTES_MAX,
+            });
+        }
         let body = encode_rare(&body);
         let times = judged.histograms.iter().flat_map(|(_, samples)| samples);
         let max_ms = times.map(|sample| sample.at_ms).max();
