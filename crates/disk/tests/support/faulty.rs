@@ -16,6 +16,8 @@ pub(crate) struct Faults {
     pub(crate) full: AtomicBool,
     /// No sync of a file succeeds.
     pub(crate) sync_fails: AtomicBool,
+    /// Creating a file panics, as a fault of the program would in whatever writes it.
+    pub(crate) create_panics: AtomicBool,
     /// Syncs of files that were tried.
     pub(crate) syncs: AtomicU64,
 }
@@ -52,6 +54,8 @@ impl FaultyStorage {
 
 impl Storage for FaultyStorage {
     fn create(&self, path: &Path) -> io::Result<Box<dyn StorageFile>> {
+        let panics = self.faults.create_panics.load(Ordering::SeqCst);
+        assert!(!panics, "a fault of the program");
         Ok(self.wrap(LocalStorage.create(path)?))
     }
 

@@ -23,6 +23,64 @@ use crate::tiers::TierKeep;
 /// The series of one tenant that are being flushed, in the order of a block.
 type AllFlushing = Vec<Arc<MemSeries>>;
 
+/// A flush under way. However it ends, by a panic too, memory forgets what is in published blocks and nothing else, and what it keeps
+/// can be flushed again.
+struct Flush<'a> {
+    db: &'a Inner,
+    before_ms: i64,
+    tenants: BTreeMap<TenantId, AllFlushing>,
+    /// Blocks that do not answer yet.
+    written: Vec<Block>,
+    published: bool,
+}
+
+impl<'a> Flush<'a> {
+    /// Marks all samples before `before_ms`.
+    fn begin(db: &'a Inner, before_ms: i64) -> Self {
+        let mut flush = Self {
+            db,
+            before_ms,
+            tenants: BTreeMap::new(),
+            written: Vec::new(),
+            published: false,
+        };
+        db.head.for_each(|series| {
+            if series.begin_flush(before_ms) {
+                let of_tenant = flush.tenants.entry(series.tenant()).or_default();
+                of_tenant.push(Arc::clone(series));
+            }
+        });
+        flush
+    }
+
+    fn write(&mut self, now_ms: i64) -> Result<(), TsdbError> {
+        let (before_ms, written) = (self.before_ms, &mut self.written);
+        for (&tenant, series) in &mut self.tenants {
+            series.sort_by(|a, b| block_order(a.series().labels(), b.series().labels()));
+            self.db.write_blocks(tenant, series, before_ms, now_ms, written)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the blocks answer.
+    fn publish(&mut self) {
+        for block in self.written.drain(..) {
+            self.db.blocks.add(block);
+        }
+        self.published = true;
+    }
+}
+
+impl Drop for Flush<'_> {
+    fn drop(&mut self) {
+        self.written.iter().for_each(Block::doom);
+        // Blocks answer before memory forgets: a reader looks at memory first.
+        let series = self.tenants.values().flatten();
+        let grown = series.map(|series| series.end_flush(self.published)).sum();
+        self.db.head.note_sealed(grown);
+    }
+}
+
 impl Inner {
     pub(super) fn maintain(&self, now_ms: i64) -> Result<(), TsdbError> {
         let needed = self
@@ -143,39 +201,11 @@ impl Inner {
     pub(super) fn flush_before(&self, before_ms: i64, now_ms: i64) -> Result<(), TsdbError> {
         // Everything in the segments before this one is in memory now.
         let segment = self.wal.rotate();
-        let mut tenants: BTreeMap<TenantId, AllFlushing> = BTreeMap::new();
-        self.head.for_each(|series| {
-            if series.begin_flush(before_ms) {
-                let of_tenant = tenants.entry(series.tenant()).or_default();
-                of_tenant.push(Arc::clone(series));
-            }
-        });
-        let mut written = Vec::new();
-        let mut result = Ok(());
-        for (&tenant, series) in &mut tenants {
-            series.sort_by(|a, b| block_order(a.series().labels(), b.series().labels()));
-            result = self.write_blocks(tenant, series, before_ms, now_ms, &mut written);
-            if result.is_err() {
-                break;
-            }
-        }
-        let published = result.is_ok();
-        for block in written {
-            if published {
-                self.blocks.add(block);
-            } else {
-                block.doom();
-            }
-        }
-        // Blocks answer before memory forgets: a reader looks at memory first.
-        let grown = tenants
-            .values()
-            .flatten()
-            .map(|series| series.end_flush(published))
-            .sum();
-        self.head.note_sealed(grown);
+        let mut flush = Flush::begin(self, before_ms);
+        flush.write(now_ms)?;
+        flush.publish();
+        drop(flush);
         self.head.note_flushed();
-        result?;
         let mut checkpoint = self.checkpoint.write();
         let oldest = self.wal.segments().first().copied().unwrap_or(segment);
         checkpoint.flushed.retain(|flushed| flushed.segment > oldest);

@@ -82,14 +82,13 @@ impl KeptHistograms {
 
     /// Marks all before `before_ms` as being written to blocks, and says whether there are any.
     pub(super) fn begin_flush(&mut self, before_ms: i64) -> bool {
-        let mut all = std::mem::take(&mut self.open);
-        self.sealed.retain(|chunk| {
-            if !chunk.flushing {
-                chunk.decode(&mut all);
-            }
-            chunk.flushing
-        });
+        let mut all = self.open.clone();
+        for chunk in self.sealed.iter().filter(|chunk| !chunk.flushing) {
+            chunk.decode(&mut all);
+        }
         all.sort_by_key(|sample| sample.at_ms);
+        // Nothing is taken away before all of it was read.
+        self.sealed.retain(|chunk| chunk.flushing);
         self.open = all.split_off(all.partition_point(|sample| sample.at_ms < before_ms));
         for part in all.chunks(HEAD_CHUNK_HISTOGRAMS) {
             self.sealed

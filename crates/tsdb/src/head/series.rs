@@ -230,10 +230,6 @@ impl MemSeries {
     /// on is not among them and stays.
     pub(crate) fn begin_flush(&self, before_ms: i64) -> bool {
         let mut kept = self.kept.lock();
-        let mut any = kept
-            .histograms
-            .as_mut()
-            .is_some_and(|histograms| histograms.begin_flush(before_ms));
         if kept.open.range().is_some_and(|open| open.from_ms() < before_ms) {
             kept.seal_open();
         }
@@ -245,15 +241,21 @@ impl MemSeries {
             kept.seal_late();
         }
         let Kept {
-            sealed, late_sealed, ..
+            sealed,
+            late_sealed,
+            histograms,
+            ..
         } = &mut *kept;
-        for chunks in [sealed, late_sealed] {
+        for chunks in [&mut *sealed, &mut *late_sealed] {
             if chunks.iter().any(|chunk| chunk.straddles(before_ms)) {
-                *chunks = chunks
-                    .drain(..)
-                    .flat_map(|chunk| chunk.split(before_ms))
-                    .collect();
+                *chunks = chunks.iter().flat_map(|chunk| chunk.split(before_ms)).collect();
             }
+        }
+        // Last of what reads chunks and so could fail: nothing is marked before.
+        let mut any = histograms
+            .as_mut()
+            .is_some_and(|histograms| histograms.begin_flush(before_ms));
+        for chunks in [sealed, late_sealed] {
             for chunk in chunks.iter_mut().filter(|chunk| chunk.max_ms < before_ms) {
                 chunk.flushing = true;
                 any = true;
@@ -391,15 +393,19 @@ impl Kept {
 
     /// Seals the open chunk, together with small ones before it once they make a whole one.
     fn seal_open(&mut self) {
-        let open = std::mem::take(&mut self.open);
         let mut columns = SampleColumns::default();
         let (small, samples) = self.small_at_end();
-        if small > 0 && samples + open.values.len() >= HEAD_CHUNK_SAMPLES {
-            for chunk in self.sealed.drain(self.sealed.len() - small..) {
-                chunk.decode(&mut columns);
-            }
+        let mut whole = self.sealed.len();
+        if small > 0 && samples + self.open.values.len() >= HEAD_CHUNK_SAMPLES {
+            whole -= small;
         }
-        open.decode(&mut columns);
+        for chunk in self.sealed.iter().skip(whole) {
+            chunk.decode(&mut columns);
+        }
+        self.open.decode(&mut columns);
+        // Nothing is taken away before all of it was read.
+        self.sealed.truncate(whole);
+        self.open = OpenChunk::default();
         self.sealed.extend(HeadChunk::seal(&columns, 0..columns.len()));
         self.uncounted = true;
     }
@@ -434,12 +440,10 @@ impl Kept {
     /// Makes overlapping late chunks into chunks that follow each other, so that looking for a sample stays cheap.
     fn order_late(&mut self) {
         let mut columns = SampleColumns::default();
-        self.late_sealed.retain(|chunk| {
-            if !chunk.flushing {
-                chunk.decode(&mut columns);
-            }
-            chunk.flushing
-        });
+        for chunk in self.late_sealed.iter().filter(|chunk| !chunk.flushing) {
+            chunk.decode(&mut columns);
+        }
+        self.late_sealed.retain(|chunk| chunk.flushing);
         settle(&mut columns, 0, TimeRange::ALL);
         // Larger chunks than usual: else the number of chunks would be the same as before.
         let size = HEAD_CHUNK_SAMPLES * LATE_CHUNKS_MAX;
@@ -489,9 +493,9 @@ impl HeadChunk {
     }
 
     /// The parts before and from `at_ms` on.
-    fn split(self, at_ms: i64) -> Vec<Self> {
+    fn split(&self, at_ms: i64) -> Vec<Self> {
         if !self.straddles(at_ms) {
-            return vec![self];
+            return vec![self.clone()];
         }
         let mut columns = SampleColumns::default();
         self.decode(&mut columns);
