@@ -8,5 +8,7 @@ pub const APPENDS_WAITING_MAX: usize = 4096;
 pub const BYTES_WAITING_MAX: usize = 256 << 20;
 /// A segment is closed once it holds this many bytes.
 pub const SEGMENT_BYTES: u64 = 32 << 20;
+/// Segments found in a folder have numbers up to this one: so many more can follow.
+pub const SEGMENT_NUMBER_MAX: u64 = u64::MAX / 2;
 /// Quarantine keeps this many bytes of one damaged place.
 pub const QUARANTINE_BYTES_MAX: usize = 64 << 20;

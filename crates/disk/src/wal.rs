@@ -19,7 +19,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::DiskError;
 use crate::frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES};
-use crate::limits::{APPENDS_WAITING_MAX, BYTES_WAITING_MAX, RECORD_BYTES_MAX, SEGMENT_BYTES};
+use crate::limits::{APPENDS_WAITING_MAX, BYTES_WAITING_MAX, RECORD_BYTES_MAX, SEGMENT_BYTES, SEGMENT_NUMBER_MAX};
 use crate::replay::{Record, ReplayReport, SegmentFile};
 use crate::storage::SharedStorage;
 use crate::telemetry::Telemetry;
@@ -117,7 +117,9 @@ impl Wal {
         let names = storage
             .list(&config.dir)
             .map_err(DiskError::io("list the log folder", &config.dir))?;
-        let numbers: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+        let mut numbers: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+        // Names sort as their numbers do up to ten digits only.
+        numbers.sort_unstable();
         let mut report = ReplayReport::default();
         let mut segments = BTreeMap::new();
         for &segment in &numbers {
@@ -135,7 +137,8 @@ impl Wal {
                 .last()
                 .copied()
                 .unwrap_or(0)
-                .max(config.segment_min.saturating_sub(1)),
+                .max(config.segment_min.saturating_sub(1))
+                .min(SEGMENT_NUMBER_MAX),
             marker: 0,
             segment_bytes: 0,
             next_record: 0,
@@ -432,8 +435,10 @@ fn segment_name(segment: u64) -> String {
     format!("{segment:010}.wal")
 }
 
+/// The number in a name that is written as [`segment_name`] writes it; any other file is none of the log's.
 fn parse_segment_name(name: &str) -> Option<u64> {
-    name.strip_suffix(".wal")?.parse().ok()
+    let segment = name.strip_suffix(".wal")?.parse().ok()?;
+    (segment <= SEGMENT_NUMBER_MAX && segment_name(segment) == name).then_some(segment)
 }
 
 const _: () = assert!(SEGMENT_HEADER_BYTES.is_multiple_of(FRAME_ALIGNMENT));

@@ -232,6 +232,30 @@ fn old_segments_go_from_the_oldest_on() {
 }
 
 #[test]
+fn only_names_as_the_log_writes_them_are_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wal, ..) = open(dir.path(), 1 << 20);
+    append(&wal, b"one");
+    drop(wal);
+    let written = std::fs::read(segment(dir.path(), 1)).unwrap();
+    for name in ["5.wal", "+0000000005.wal", "00000000005.wal", "18446744073709551615.wal"] {
+        std::fs::write(dir.path().join("log").join(name), &written).unwrap();
+    }
+    // Of eleven digits: it comes after those of ten, whatever the order of names.
+    std::fs::write(dir.path().join("log/10000000000.wal"), &written).unwrap();
+    let (wal, read, report) = open(dir.path(), 1 << 20);
+    assert_eq!((read, report.damage), (vec![b"one".to_vec(); 2], vec![]));
+    append(&wal, b"two");
+    assert_eq!(wal.segments(), [1, 10_000_000_000, 10_000_000_001]);
+    wal.rotate();
+    append(&wal, b"three");
+    drop(wal);
+    let (_, read, _) = open(dir.path(), 1 << 20);
+    let expected: [&[u8]; 4] = [b"one", b"one", b"two", b"three"];
+    assert_eq!(read, expected);
+}
+
+#[test]
 fn a_segment_number_never_comes_twice() {
     let dir = tempfile::tempdir().unwrap();
     let config = WalConfig {
