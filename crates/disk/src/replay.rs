@@ -124,6 +124,7 @@ impl SegmentFile<'_> {
             return Ok(bytes.len() as u64);
         };
         let mut expected = 0;
+        let mut ahead = Ahead::new(&bytes, marker);
         while offset < bytes.len() {
             if let Some((header, payload)) = frame_at(&bytes, offset, marker) {
                 let (next, record) = (offset + header.frame_bytes(), u64::from(header.record));
@@ -137,7 +138,7 @@ impl SegmentFile<'_> {
                         payload,
                     })
                     .err()
-                } else if self.last && next_frame(&bytes, next, marker).is_none() {
+                } else if self.last && ahead.next_frame(next).is_none() {
                     let reason = "the last record of the log fails its checksum";
                     return self.cut(&*file, &bytes, offset, record, reason, report);
                 } else {
@@ -150,7 +151,7 @@ impl SegmentFile<'_> {
                 (offset, expected) = (next, record + 1);
                 continue;
             }
-            match next_frame(&bytes, offset + FRAME_ALIGNMENT, marker) {
+            match ahead.next_frame(offset + FRAME_ALIGNMENT) {
                 Some(next) => {
                     let reason = "the frame of the record is damaged".to_owned();
                     self.skip(&bytes, (offset, next), expected, reason, report);
@@ -188,7 +189,7 @@ impl SegmentFile<'_> {
         match SegmentHeader::decode(bytes) {
             Ok(header) => Ok(Some((SEGMENT_HEADER_BYTES, Some(header.marker)))),
             Err(HeaderError::Damaged)
-                if self.last && next_frame(bytes, SEGMENT_HEADER_BYTES, None).is_none() =>
+                if self.last && Ahead::new(bytes, None).next_frame(SEGMENT_HEADER_BYTES).is_none() =>
             {
                 let file = self
                     .storage
@@ -201,7 +202,8 @@ impl SegmentFile<'_> {
                 let end = SEGMENT_HEADER_BYTES.min(bytes.len());
                 self.skip(bytes, (0, end), 0, error.to_string(), report);
                 // The first whole frame tells the marker.
-                let marker = next_frame(bytes, SEGMENT_HEADER_BYTES, None)
+                let marker = Ahead::new(bytes, None)
+                    .next_frame(SEGMENT_HEADER_BYTES)
                     .and_then(|offset| FrameHeader::decode(bytes, offset))
                     .map(|header| header.marker);
                 Ok(Some((end, marker)))
@@ -293,9 +295,98 @@ fn frame_at(bytes: &[u8], offset: usize, marker: Option<u32>) -> Option<(FrameHe
     Some((header, payload))
 }
 
-/// Where the next frame with whole header and whole payload starts, from `from` on.
-fn next_frame(bytes: &[u8], from: usize, marker: Option<u32>) -> Option<usize> {
-    (from..bytes.len())
-        .step_by(FRAME_ALIGNMENT)
-        .find(|&offset| frame_at(bytes, offset, marker).is_some_and(|(header, payload)| header.fits(payload)))
+/// Looks for frames with whole header and whole payload, ever further on; no byte is looked at twice.
+struct Ahead<'a> {
+    bytes: &'a [u8],
+    marker: Option<u32>,
+    /// From where on nothing was looked at yet.
+    looked_to: usize,
+    /// The whole frame that was found last.
+    found: Option<usize>,
+}
+
+impl<'a> Ahead<'a> {
+    fn new(bytes: &'a [u8], marker: Option<u32>) -> Self {
+        Self {
+            bytes,
+            marker,
+            looked_to: 0,
+            found: None,
+        }
+    }
+
+    /// Where the next whole frame starts, from `from` on, which is not before where it was last time.
+    fn next_frame(&mut self, from: usize) -> Option<usize> {
+        self.found = self.found.filter(|&found| found >= from);
+        self.looked_to = self.looked_to.max(from);
+        while self.found.is_none() && self.looked_to < self.bytes.len() {
+            let offset = self.looked_to;
+            let frame = frame_at(self.bytes, offset, self.marker);
+            // Where the payload is damaged, the header still tells how long it is.
+            self.looked_to += frame.map_or(FRAME_ALIGNMENT, |(header, _)| header.frame_bytes());
+            let is_whole = frame.is_some_and(|(header, payload)| header.fits(payload));
+            self.found = is_whole.then_some(offset);
+        }
+        self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::FRAME_HEADER_BYTES;
+
+    const MARKER: u32 = 7;
+    const FRAMES: usize = 200_000;
+
+    /// A header, and eight bytes or more, which may be its payload.
+    fn put_frame(bytes: &mut Vec<u8>, length: usize, payload: &[u8], damage: u32) {
+        let header = FrameHeader {
+            marker: MARKER,
+            kind: 1,
+            length: length as u32,
+            payload_crc: crc32fast::hash(payload) ^ damage,
+            record: 0,
+        };
+        bytes.extend(header.encode());
+        bytes.extend(payload);
+    }
+
+    #[test]
+    fn a_whole_frame_behind_many_damaged_ones_is_looked_for_once() {
+        let mut bytes = Vec::new();
+        for _ in 0..FRAMES {
+            put_frame(&mut bytes, 8, &[1; 8], 1);
+        }
+        let whole = bytes.len();
+        let large = vec![1; 8 << 20];
+        put_frame(&mut bytes, large.len(), &large, 0);
+        let mut ahead = Ahead::new(&bytes, Some(MARKER));
+        for from in (0..=whole).step_by(FRAME_HEADER_BYTES + 8) {
+            assert_eq!(ahead.next_frame(from), Some(whole));
+        }
+        assert_eq!(ahead.next_frame(whole + FRAME_ALIGNMENT), None);
+    }
+
+    #[test]
+    fn damaged_frames_in_damaged_frames_are_checked_once() {
+        let mut bytes = Vec::new();
+        let frame = FRAME_HEADER_BYTES + 8;
+        for before in 0..FRAMES {
+            // All that follows, but for the last frame.
+            put_frame(
+                &mut bytes,
+                (FRAMES - before) * frame - FRAME_HEADER_BYTES,
+                &[1; 8],
+                1,
+            );
+        }
+        let whole = bytes.len();
+        put_frame(&mut bytes, 8, &[1; 8], 0);
+        assert_eq!(Ahead::new(&bytes, Some(MARKER)).next_frame(0), Some(whole));
+        // Behind bytes that belong to no frame too.
+        let mut shifted = vec![9; 40];
+        shifted.extend(&bytes);
+        assert_eq!(Ahead::new(&shifted, Some(MARKER)).next_frame(0), Some(whole + 40));
+    }
 }

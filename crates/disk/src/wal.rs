@@ -19,7 +19,9 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::error::DiskError;
 use crate::frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES};
-use crate::limits::{APPENDS_WAITING_MAX, BYTES_WAITING_MAX, RECORD_BYTES_MAX, SEGMENT_BYTES, SEGMENT_NUMBER_MAX};
+use crate::limits::{
+    APPENDS_WAITING_MAX, BYTES_WAITING_MAX, RECORD_BYTES_MAX, SEGMENT_BYTES, SEGMENT_NUMBER_MAX,
+};
 use crate::replay::{Record, ReplayReport, SegmentFile};
 use crate::storage::SharedStorage;
 use crate::telemetry::Telemetry;

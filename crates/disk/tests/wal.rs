@@ -238,7 +238,12 @@ fn only_names_as_the_log_writes_them_are_segments() {
     append(&wal, b"one");
     drop(wal);
     let written = std::fs::read(segment(dir.path(), 1)).unwrap();
-    for name in ["5.wal", "+0000000005.wal", "00000000005.wal", "18446744073709551615.wal"] {
+    for name in [
+        "5.wal",
+        "+0000000005.wal",
+        "00000000005.wal",
+        "18446744073709551615.wal",
+    ] {
         std::fs::write(dir.path().join("log").join(name), &written).unwrap();
     }
     // Of eleven digits: it comes after those of ten, whatever the order of names.
