@@ -171,12 +171,14 @@ impl Histogram {
 impl Buckets {
     /// The buckets with their indices, in order.
     pub fn iter(&self) -> impl Iterator<Item = (i32, f64)> + '_ {
-        let mut next = 0_i32;
+        // Behind the last index there is one more.
+        let mut next = 0_i64;
         let indices = self.spans.iter().flat_map(move |span| {
-            let start = next.saturating_add(span.offset);
-            next = start.saturating_add_unsigned(span.length);
+            let start = next.saturating_add(i64::from(span.offset));
+            next = start.saturating_add(i64::from(span.length));
             start..next
         });
+        let indices = indices.map(|index| index.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32);
         indices.zip(self.counts.iter().copied())
     }
 
@@ -190,25 +192,34 @@ impl Buckets {
         Self::from_sorted_with_gaps(buckets, 0)
     }
 
-    fn from_sorted_with_gaps(buckets: impl IntoIterator<Item = (i32, f64)>, gap_max: i32) -> Self {
+    fn from_sorted_with_gaps(buckets: impl IntoIterator<Item = (i32, f64)>, gap_max: i64) -> Self {
         let mut built = Self::default();
-        let mut next: Option<i32> = None;
+        let mut next = 0_i64;
         for (index, count) in buckets {
-            let gap = next.map_or(index, |next| index.saturating_sub(next));
+            let index = i64::from(index);
+            let gap = index - next;
             match built.spans.last_mut() {
                 Some(span) if (0..=gap_max).contains(&gap) => {
                     span.length = span.length.saturating_add(gap as u32 + 1);
                     built.counts.extend((0..gap).map(|_| 0.0));
                 }
-                _ => built.spans.push(Span {
-                    offset: gap,
-                    length: 1,
-                }),
+                _ => built.open_run(gap),
             }
             built.counts.push(count);
-            next = Some(index.saturating_add(1));
+            next = index + 1;
         }
         built
+    }
+
+    /// Begins a run of one bucket; a gap wider than one offset tells is told by an empty run before it.
+    fn open_run(&mut self, gap: i64) {
+        let offset = gap.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+        let rest = gap - i64::from(offset);
+        let length = u32::from(rest == 0);
+        self.spans.push(Span { offset, length });
+        if rest != 0 {
+            self.open_run(rest);
+        }
     }
 
     /// Whether there are no more than can be stored.
@@ -276,6 +287,20 @@ mod tests {
         assert_eq!(spans, [(-3, 5), (7, 1)]);
         let walked: Vec<(i32, f64)> = buckets.iter().filter(|(_, count)| *count > 0.0).collect();
         assert_eq!(walked, [(-3, 1.0), (-2, 2.0), (1, 3.0), (9, 4.0)]);
+    }
+
+    #[test]
+    fn buckets_as_far_apart_as_indices_can_be_keep_their_places() {
+        let far = [
+            (i32::MIN, 1.0),
+            (i32::MIN + 1, 2.0),
+            (i32::MAX - 1, 3.0),
+            (i32::MAX, 4.0),
+        ];
+        for buckets in [Buckets::from_sorted(far), Buckets::from_sorted_exactly(far)] {
+            assert_eq!(buckets.iter().collect::<Vec<_>>(), far);
+            assert_eq!(buckets.validate("positive"), Ok(()));
+        }
     }
 
     #[test]

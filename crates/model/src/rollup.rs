@@ -125,11 +125,9 @@ impl Rollups {
 
 /// The end of the stretch that a time lies in.
 pub fn stretch_end(at_ms: i64, resolution_ms: i64) -> i64 {
-    let whole = at_ms.div_euclid(resolution_ms) * resolution_ms;
-    if whole == at_ms {
-        whole
-    } else {
-        whole.saturating_add(resolution_ms)
+    match at_ms.rem_euclid(resolution_ms) {
+        0 => at_ms,
+        within_ms => at_ms.saturating_add(resolution_ms - within_ms),
     }
 }
 
@@ -237,6 +235,8 @@ mod tests {
         assert_eq!(rollups.column(Statistic::Sum), [1.0, 6.0, 8.0, 0.0]);
         assert_eq!(rollups.column(Statistic::Count), [1.0, 2.0, 1.0, 1.0]);
         assert_eq!(stretch_end(-11, 10), -10);
+        assert_eq!(stretch_end(i64::MIN, 10), i64::MIN + 8);
+        assert_eq!(stretch_end(i64::MAX, 10), i64::MAX);
     }
 
     #[test]
