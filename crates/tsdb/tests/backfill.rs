@@ -69,6 +69,23 @@ fn put(db: &Db, name: &str, at_ms: i64, value: f64) -> model::Accepted {
 }
 
 #[test]
+fn the_last_day_of_all_is_a_day_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (db, _) = Db::open(Config::in_dir(dir.path()), i64::MAX).unwrap();
+    let mut backfill = db.backfill(TenantId::DEFAULT, i64::MAX);
+    let last = [i64::MAX - 1, i64::MAX];
+    backfill
+        .add(&labels("a"), &columns(last.map(|at_ms| (at_ms, 1.0))))
+        .unwrap();
+    let histogram = HistogramSample::new(i64::MAX, Arc::new(Histogram::default()));
+    backfill.add_histograms(&labels("h"), &[histogram]).unwrap();
+    let done = backfill.finish().unwrap();
+    assert_eq!((done.accepted.stored, done.accepted.histograms_stored), (3, 1));
+    let times: Vec<i64> = read_all(&db).into_keys().map(|(_, at_ms)| at_ms).collect();
+    assert_eq!(times, last);
+}
+
+#[test]
 fn old_samples_lie_in_the_blocks_of_their_days_and_what_retention_leaves_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (db, _) = Db::open(Config::in_dir(dir.path()), NOW).unwrap();

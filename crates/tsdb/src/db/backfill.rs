@@ -17,6 +17,7 @@ use model::{
 use rustc_hash::FxBuildHasher;
 
 use super::compact::Merge;
+use super::flush::of_range;
 use super::{Db, Inner};
 use crate::block::{Added, Block, BlockSeries, Heading, Walk, block_order};
 use crate::columns::{settle, settle_histograms};
@@ -231,9 +232,11 @@ impl Samples {
 
     /// What of these, which are in order of time, lies in `range`.
     fn within(&self, range: TimeRange) -> Self {
-        let places = |times: &dyn Fn(i64) -> usize| times(range.from_ms())..times(range.to_ms() + 1);
-        let floats = places(&|at_ms| self.floats.at_ms.partition_point(|known| *known < at_ms));
-        let histograms = places(&|at_ms| self.histograms.partition_point(|known| known.at_ms < at_ms));
+        let (from_ms, to_ms) = (range.from_ms(), range.to_ms());
+        let times = &self.floats.at_ms;
+        let floats =
+            times.partition_point(|at_ms| *at_ms < from_ms)..times.partition_point(|at_ms| *at_ms <= to_ms);
+        let histograms = of_range(&self.histograms, range).to_vec();
         Self {
             floats: SampleColumns {
                 at_ms: self.floats.at_ms.get(floats.clone()).unwrap_or_default().to_vec(),
@@ -245,7 +248,7 @@ impl Samples {
                     .to_vec(),
                 starts: starts_within(&self.floats, floats),
             },
-            histograms: self.histograms.get(histograms).unwrap_or_default().to_vec(),
+            histograms,
         }
     }
 }

@@ -393,7 +393,7 @@ fn spans(series: &AllFlushing, before_ms: i64) -> Vec<TimeRange> {
 }
 
 /// Those of a range; they are in order of time.
-fn of_range(histograms: &[HistogramSample], range: TimeRange) -> &[HistogramSample] {
+pub(super) fn of_range(histograms: &[HistogramSample], range: TimeRange) -> &[HistogramSample] {
     let from = histograms.partition_point(|sample| sample.at_ms < range.from_ms());
     let to = histograms.partition_point(|sample| sample.at_ms <= range.to_ms());
     histograms.get(from..to).unwrap_or_default()
