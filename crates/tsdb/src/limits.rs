@@ -38,6 +38,8 @@ pub const CROWDED_RETRY_MS: i64 = 30_000;
 pub const BLOCK_SPAN_MS: i64 = 2 * 3_600_000;
 /// The blocks of a day are merged once it is over.
 pub const DAY_MS: i64 = 24 * 3_600_000;
+/// No block spans more milliseconds: the largest are merged ones of the coarsest rollups.
+pub const BLOCK_MS_MAX: i64 = 180 * DAY_MS;
 /// The blocks of a day are merged before it is over where there are so many.
 pub const BLOCKS_PER_DAY_MAX: usize = 16;
 /// Late blocks are merged into the block of their day once they are together one such part of its size.

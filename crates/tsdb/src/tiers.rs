@@ -2,7 +2,7 @@
 
 use model::RAW;
 
-use crate::limits::DAY_MS;
+use crate::limits::{BLOCK_MS_MAX, DAY_MS};
 
 /// The resolution of rollups over a minute, in milliseconds.
 pub const MINUTES: i64 = 60_000;
@@ -16,7 +16,7 @@ pub const RESOLUTIONS: [i64; 3] = [RAW, MINUTES, HOURS];
 pub(crate) fn merged_spans(resolution_ms: i64) -> &'static [i64] {
     match resolution_ms {
         MINUTES => &[3 * DAY_MS],
-        HOURS => &[12 * DAY_MS, 60 * DAY_MS, 180 * DAY_MS],
+        HOURS => &[12 * DAY_MS, 60 * DAY_MS, BLOCK_MS_MAX],
         _ => &[],
     }
 }

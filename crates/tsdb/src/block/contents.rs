@@ -6,6 +6,9 @@ use model::{SeriesId, TenantId};
 use pack::Part;
 use ulid::Ulid;
 
+use super::index::SERIES_PER_PAGE;
+use crate::limits::BLOCK_MS_MAX;
+use crate::tiers::RESOLUTIONS;
 use pack::bytes::{Malformed, Reader, put_signed, put_text, put_varint};
 
 pub(crate) const TRAILER_BYTES: usize = 24;
@@ -109,14 +112,28 @@ impl Contents {
             });
         }
         reader.end()?;
-        let mut parts = contents
-            .series_pages
-            .iter()
-            .chain(contents.dictionary_pages.iter().map(|page| &page.part));
-        if contents.max_ms < contents.min_ms || parts.any(|part| part.end().is_none_or(|to| to > end)) {
-            return Err(Malformed("table of contents"));
-        }
+        contents.check(end)?;
         Ok(contents)
+    }
+
+    /// Refuses what no block says of itself; much is done for every day and every series that one claims to have.
+    fn check(&self, end: u64) -> Result<(), Malformed> {
+        let span_ms = self.max_ms.checked_sub(self.min_ms);
+        if span_ms.is_none_or(|span_ms| !(0..=BLOCK_MS_MAX).contains(&span_ms)) {
+            return Err(Malformed("span of time"));
+        }
+        if !RESOLUTIONS.contains(&self.resolution_ms) {
+            return Err(Malformed("resolution"));
+        }
+        if self.series_pages.len() != (self.series_count as usize).div_ceil(SERIES_PER_PAGE) {
+            return Err(Malformed("number of series"));
+        }
+        let dictionary = self.dictionary_pages.iter().map(|page| &page.part);
+        let mut parts = self.series_pages.iter().chain(dictionary);
+        if parts.any(|part| part.end().is_none_or(|to| to > end)) {
+            return Err(Malformed("page beyond the table of contents"));
+        }
+        Ok(())
     }
 }
 
@@ -148,5 +165,48 @@ pub(crate) fn decode_trailer(trailer: &[u8; TRAILER_BYTES], file_bytes: u64) -> 
         Ok(part)
     } else {
         Err(Malformed("table of contents lies elsewhere"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::DAY_MS;
+
+    #[test]
+    fn what_no_block_says_of_itself_is_refused() {
+        let part = Part::of(&[7; 9], 16);
+        let sound = Contents {
+            tenant: TenantId(3),
+            min_ms: i64::MAX - BLOCK_MS_MAX,
+            max_ms: i64::MAX,
+            series_count: SERIES_PER_PAGE as u32 + 1,
+            sample_count: 1,
+            chunk_count: 1,
+            resolution_ms: 3_600_000,
+            sources: vec![Ulid::from_parts(1, 2)],
+            rolled_up: Vec::new(),
+            series_pages: vec![part; 2],
+            dictionary_pages: Vec::new(),
+        };
+        assert_eq!(Contents::decode(&sound.encode(), 25), Ok(sound.clone()));
+        assert!(Contents::decode(&sound.encode(), 24).is_err());
+        let refused = |change: fn(&mut Contents)| {
+            let mut changed = sound.clone();
+            change(&mut changed);
+            Contents::decode(&changed.encode(), 25).unwrap_err().0
+        };
+        assert_eq!(refused(|contents| contents.min_ms -= 1), "span of time");
+        assert_eq!(refused(|contents| contents.min_ms = i64::MIN), "span of time");
+        assert_eq!(
+            refused(|contents| contents.max_ms -= 181 * DAY_MS),
+            "span of time"
+        );
+        assert_eq!(refused(|contents| contents.resolution_ms = 1), "resolution");
+        assert_eq!(
+            refused(|contents| contents.series_count = u32::MAX),
+            "number of series"
+        );
+        assert_eq!(refused(|contents| contents.series_count = 1), "number of series");
     }
 }
