@@ -201,7 +201,9 @@ impl Block {
             series: vec![false; index.series_count()],
             bad_chunks: HashSet::new(),
         };
-        for (walk, range) in self.walks(wanted.range).into_iter().enumerate() {
+        let walks = self.walks(wanted.range, segments.samples_max());
+        for (walk, range) in walks.into_iter().enumerate() {
+            segments.begin_walk();
             for (number, was_seen) in seen.series.iter_mut().enumerate() {
                 if number % SERIES_PER_TELLING == 0 {
                     told(reading);
@@ -235,8 +237,9 @@ impl Block {
         Ok(Ok(()))
     }
 
-    /// The spans of time in which the block is walked: days together, as many as hold few enough samples.
-    fn walks(&self, range: TimeRange) -> Vec<TimeRange> {
+    /// The spans of time in which the block is walked: days together, as many as hold few enough samples, of which there are
+    /// `samples_max` at most, whatever the block says.
+    fn walks(&self, range: TimeRange, samples_max: u64) -> Vec<TimeRange> {
         let from_ms = self.meta.min_ms.max(range.from_ms());
         let to_ms = self.meta.max_ms.saturating_sub(1).min(range.to_ms());
         let span_ms = self.meta.max_ms.saturating_sub(self.meta.min_ms).max(1);
@@ -245,6 +248,7 @@ impl Block {
             .meta
             .stats
             .num_samples
+            .min(samples_max)
             .div_ceil(IMPORT_SAMPLES_PER_WALK)
             .max(1);
         let days_per_walk = days.div_ceil(rounds).max(1) as i64;
@@ -289,7 +293,8 @@ fn gather(
 ) -> Decoded {
     let mut decoded = Decoded::default();
     for &chunk in &series.chunks {
-        if chunk.min_ms > range.to_ms() || chunk.max_ms < range.from_ms() {
+        let outside = chunk.min_ms > range.to_ms() || chunk.max_ms < range.from_ms();
+        if outside || bad_chunks.contains(&chunk.place) {
             continue;
         }
         let (floats, histograms) = (decoded.floats.len(), decoded.histograms.len());
@@ -297,9 +302,8 @@ fn gather(
             decoded.floats.at_ms.truncate(floats);
             decoded.floats.values.truncate(floats);
             decoded.histograms.truncate(histograms);
-            if bad_chunks.insert(chunk.place) {
-                reading.fault(format!("{reason} (series {})", series.labels));
-            }
+            bad_chunks.insert(chunk.place);
+            reading.fault(format!("{reason} (series {})", series.labels));
         }
     }
     let outside = |at_ms: &i64| !range.contains(*at_ms);

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use super::chunk::{Decoded, FLOAT_HISTOGRAM, HISTOGRAM, XOR, decode};
 use super::file::crc32c;
 use super::index::{ChunkRef, Symbols, decode_series};
+use super::segments::Segments;
 use super::tombstones::Tombstones;
+use crate::limits::IMPORT_SAMPLES_PER_WALK;
 
 /// Writes bits as Prometheus' `bstream` does.
 #[derive(Default)]
@@ -207,21 +209,22 @@ fn deleted_samples_are_left_out() {
 
 #[test]
 fn large_blocks_are_walked_by_days() {
-    let block = |samples: u64| super::Block {
+    let spanning = |samples: u64, min_ms: i64, max_ms: i64| super::Block {
         dir: std::path::PathBuf::new(),
         meta: super::Meta {
             version: 1,
-            min_ms: 10,
-            max_ms: 3 * super::DAY_MS,
+            min_ms,
+            max_ms,
             stats: super::Stats { num_samples: samples },
             thanos: None,
         },
     };
+    let block = |samples: u64| spanning(samples, 10, 3 * super::DAY_MS);
     assert_eq!(
-        block(9).walks(TimeRange::ALL),
+        block(9).walks(TimeRange::ALL, u64::MAX),
         [TimeRange::new(10, 3 * super::DAY_MS - 1).unwrap()]
     );
-    let walks = block(u64::MAX).walks(TimeRange::new(0, super::DAY_MS + 7).unwrap());
+    let walks = block(u64::MAX).walks(TimeRange::new(0, super::DAY_MS + 7).unwrap(), u64::MAX);
     let day = super::DAY_MS;
     assert_eq!(
         walks,
@@ -230,6 +233,54 @@ fn large_blocks_are_walked_by_days() {
             TimeRange::new(day, day + 7).unwrap()
         ]
     );
+    // Whatever a block says of its times and samples, its chunks hold only so many.
+    let walks = spanning(u64::MAX, i64::MIN, i64::MAX).walks(TimeRange::ALL, 3 * IMPORT_SAMPLES_PER_WALK);
+    assert_eq!(walks.first().unwrap().from_ms(), i64::MIN);
+    assert_eq!(walks.last().unwrap().to_ms(), i64::MAX - 1);
+    assert!(walks.len() <= 7, "{}", walks.len());
+    assert!(
+        walks
+            .windows(2)
+            .all(|pair| pair[0].to_ms() + 1 == pair[1].from_ms())
+    );
+}
+
+#[test]
+fn a_chunk_that_an_index_names_again_and_again_is_read_once_in_a_walk() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut file = vec![0x85, 0xbd, 0x40, 0xdd, 1, 0, 0, 0];
+    for value in [1.5, 2.5] {
+        let mut bits = Writer::default();
+        bits.put(1, 16).put(2, 8).float(value);
+        let mut body = vec![XOR];
+        body.extend(&bits.bytes);
+        file.push(bits.bytes.len() as u8);
+        file.extend(&body);
+        file.extend(crc32c(&[&body]).to_be_bytes());
+    }
+    std::fs::create_dir(dir.path().join("chunks")).unwrap();
+    std::fs::write(dir.path().join("chunks/000001"), &file).unwrap();
+    let mut segments = Segments::of_block(dir.path()).unwrap();
+    assert_eq!(segments.samples_max(), 4 * (file.len() as u64 - 8));
+    let chunk = |place: usize| ChunkRef {
+        min_ms: 1,
+        max_ms: 1,
+        place: place as u64,
+    };
+    let second = 8 + (file.len() - 8) / 2;
+    for _ in 0..2 {
+        segments.begin_walk();
+        let mut decoded = Decoded::default();
+        segments.read(chunk(8), &mut decoded).unwrap();
+        segments.read(chunk(second), &mut decoded).unwrap();
+        assert_eq!(decoded.floats.values, [1.5, 2.5]);
+        let refused = segments.read(chunk(8), &mut decoded).unwrap_err();
+        assert!(
+            refused.contains("names chunks more often than there are"),
+            "{refused}"
+        );
+        assert_eq!(decoded.floats.len(), 2);
+    }
 }
 
 proptest! {
