@@ -78,7 +78,9 @@ fn a_flush_that_panics_loses_nothing_and_the_next_one_seals_all() {
     assert!(catch_unwind(AssertUnwindSafe(|| db.flush(T0))).is_err());
     faults.create_panics.store(false, Ordering::SeqCst);
     read_all(&db, &[T0]);
-    tenants.iter().for_each(|&tenant| put_sample(&db, tenant, T0 + 1));
+    for tenant in tenants {
+        put_sample(&db, tenant, T0 + 1);
+    }
     db.flush(T0).unwrap();
     read_all(&db, &[T0, T0 + 1]);
     drop(db);
