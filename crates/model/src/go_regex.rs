@@ -27,14 +27,13 @@ impl GoRegex {
     /// Where it is none in the library's manner either, or its program would take more than [`PROGRAM_BYTES_MAX`].
     pub fn parse(pattern: &str) -> Result<Self, BadRegex> {
         let read = |written: String| {
-            let meaning = ParserBuilder::new()
-                .dot_matches_new_line(true)
-                .build()
-                .parse(&written)?;
-            Ok(Self { written, meaning })
+            let mut parser = ParserBuilder::new().dot_matches_new_line(true).build();
+            match parser.parse(&written) {
+                Ok(meaning) => Ok(Self { written, meaning }),
+                Err(error) => Err(BadRegex::new(pattern, &error.to_string())),
+            }
         };
-        let fault = |error: regex_syntax::Error| BadRegex::new(pattern, &error.to_string());
-        let read = read(translate(pattern)).or_else(|_| read(pattern.to_owned()).map_err(fault))?;
+        let read = read(translate(pattern)).or_else(|_| read(pattern.to_owned()))?;
         if read.program_bytes() > PROGRAM_BYTES_MAX {
             return Err(BadRegex::new(pattern, TOO_LARGE));
         }
@@ -89,10 +88,10 @@ impl PatternsSize {
     /// Where all together are more than [`PROGRAM_BYTES_MAX`].
     pub fn add(&mut self, bytes: usize) -> Result<(), PatternsTooLarge> {
         self.bytes = self.bytes.saturating_add(bytes);
-        match self.bytes <= PROGRAM_BYTES_MAX {
-            true => Ok(()),
-            false => Err(PatternsTooLarge),
+        if self.bytes > PROGRAM_BYTES_MAX {
+            return Err(PatternsTooLarge);
         }
+        Ok(())
     }
 }
 
