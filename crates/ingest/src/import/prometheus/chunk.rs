@@ -185,22 +185,30 @@ impl Layout {
 
 const TOO_MANY: Malformed = Malformed("the histogram has too many buckets");
 
+/// The runs of one side. Every histogram of the chunk gets a copy of them, so runs without buckets, which take no room in a
+/// histogram, are left out; their gap belongs to the run behind them.
 fn spans(bits: &mut Bits<'_>) -> Result<Vec<Span>, Malformed> {
     let count = bits.varbit_uint()?;
     let mut spans = Vec::new();
     let mut buckets = 0_u64;
+    let mut gap = 0_i32;
     for _ in 0..count {
         let length = bits.varbit_uint()?;
         let offset = bits.varbit_int()?;
         buckets = buckets.saturating_add(length);
-        if buckets > BUCKETS_PER_SIDE_MAX as u64 || spans.len() >= BUCKETS_PER_SIDE_MAX {
+        if buckets > BUCKETS_PER_SIDE_MAX as u64 {
             return Err(TOO_MANY);
         }
-        let offset = i32::try_from(offset).map_err(|_| Malformed("a span lies too far"))?;
-        spans.push(Span {
-            offset,
-            length: length as u32,
-        });
+        let offset = i32::try_from(offset)
+            .ok()
+            .and_then(|offset| gap.checked_add(offset));
+        gap = offset.ok_or(Malformed("a span lies too far"))?;
+        if length > 0 {
+            spans.push(Span {
+                offset: std::mem::take(&mut gap),
+                length: length as u32,
+            });
+        }
     }
     Ok(spans)
 }

@@ -151,6 +151,35 @@ fn a_chunk_of_float_histograms_with_listed_bounds_is_read() {
 }
 
 #[test]
+fn runs_without_buckets_are_not_kept_for_every_histogram() {
+    let mut w = Writer::default();
+    // Three histograms, no flags; threshold 0; schema 0.
+    w.put(3, 16).put(0, 8).put(0, 8).put(0, 1);
+    // Positive runs, length and offset: 0 at -1, 0 after 3, 1 after 1, 0 after 2; no negative one.
+    w.put(0b110, 3).put(4, 6);
+    w.put(0, 1).put(0b10, 2).put(7, 3);
+    w.put(0, 1).put(0b10, 2).put(3, 3);
+    w.put(0b10, 2).put(1, 3).put(0b10, 2).put(1, 3);
+    w.put(0, 1).put(0b10, 2).put(2, 3);
+    w.put(0, 1);
+    // At 0 ms: count 1, zero count 0, sum 1, one bucket of 1; the others the same.
+    w.put(0, 1).put(0b10, 2).put(1, 3).put(0, 1).float(1.0);
+    w.put(0b10, 2).put(1, 3);
+    w.put(0, 2 * 5);
+    let mut decoded = Decoded::default();
+    decode(HISTOGRAM, &w.bytes, &mut decoded).unwrap();
+    assert_eq!(decoded.histograms.len(), 3);
+    for sample in &decoded.histograms {
+        assert_eq!(sample.value.validate(), Ok(()));
+        assert_eq!(
+            sample.value.positive.spans,
+            [model::Span { offset: 3, length: 1 }]
+        );
+        assert_eq!(sample.value.positive.iter().collect::<Vec<_>>(), [(3, 1.0)]);
+    }
+}
+
+#[test]
 fn unknown_codings_say_what_would_help() {
     let told = |coding: u8| {
         decode(coding, &[], &mut Decoded::default())
