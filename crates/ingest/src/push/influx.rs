@@ -159,11 +159,8 @@ pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Lines {
 
 fn read_judged(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch, judge: &mut Judge<'_>) -> Lines {
     let mut outcome = Lines::default();
-    let mut rest = body;
     let mut number = 0;
-    while !rest.is_empty() {
-        let (line, lines_taken, after) = scanner::split_line(rest);
-        rest = after;
+    for (line, lines_taken) in scanner::Lines::new(body) {
         let first = number + 1;
         number += lines_taken;
         let line = line.trim_ascii_end();

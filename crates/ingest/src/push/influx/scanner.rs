@@ -24,18 +24,57 @@ pub(super) enum Value {
     Text,
 }
 
-/// Cuts off the first line. A text in quotes may hold line ends, so a line may take several; gives back how many.
-pub(super) fn split_line(bytes: &[u8]) -> (&[u8], usize, &[u8]) {
-    let whole = |at: usize| {
-        let (line, rest) = bytes.split_at(at);
-        (line, rest.get(1..).unwrap_or_default())
-    };
-    let first_end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
-    let (first, first_rest) = whole(first_end);
-    // Without a quote behind the first blank there is no text in it.
-    if memchr::memchr(b'"', first).is_none() {
-        return (first, 1, first_rest);
+/// The lines of a body. A text in quotes may hold line ends, so a line may take several.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    rest: &'a [u8],
+    /// Whether a text was found that has no end. At every line end behind its beginning that text was open, and so would be
+    /// any other that reaches one: from there on each line ends with its line.
+    endless: bool,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(body: &'a [u8]) -> Self {
+        Self {
+            rest: body,
+            endless: false,
+        }
     }
+
+    fn cut(&mut self, at: usize) -> &'a [u8] {
+        let (line, rest) = self.rest.split_at(at);
+        self.rest = rest.get(1..).unwrap_or_default();
+        line
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    /// A line, and how many lines it takes.
+    type Item = (&'a [u8], usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let first_end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+        let first = self.rest.get(..first_end).unwrap_or_default();
+        // Without a quote behind the first blank there is no text in it.
+        if self.endless || memchr::memchr(b'"', first).is_none() {
+            return Some((self.cut(first_end), 1));
+        }
+        match end_of_line(self.rest) {
+            Some((at, lines)) => Some((self.cut(at), lines)),
+            // The text has no end: the fault is that of the first line, and the others are lines of their own.
+            None => {
+                self.endless = true;
+                Some((self.cut(first_end), 1))
+            }
+        }
+    }
+}
+
+/// Where the first line ends, and how many lines it takes; `None` where a text in it has no end.
+fn end_of_line(bytes: &[u8]) -> Option<(usize, usize)> {
     let (mut in_text, mut in_fields, mut lines, mut at) = (false, false, 1, 0);
     let mut after_equals = false;
     while let Some(byte) = bytes.get(at) {
@@ -48,19 +87,12 @@ pub(super) fn split_line(bytes: &[u8]) -> (&[u8], usize, &[u8]) {
             // like others.
             b'"' if in_fields => in_text = begins_value,
             b'\n' if in_text => lines += 1,
-            b'\n' => {
-                let (line, rest) = whole(at);
-                return (line, lines, rest);
-            }
+            b'\n' => return Some((at, lines)),
             _ => {}
         }
         at += 1;
     }
-    // The text has no end: the fault is that of the first line, and the others are lines of their own.
-    if in_text {
-        return (first, 1, first_rest);
-    }
-    (bytes, lines, &[])
+    (!in_text).then_some((bytes.len(), lines))
 }
 
 struct Scanner<'a> {

@@ -73,6 +73,24 @@ fn escapes_are_undone_where_they_are_escapes() {
 }
 
 #[test]
+fn texts_without_an_end_cost_their_line_once() {
+    // A line of them that is looked through to the end of the body takes minutes for all.
+    let (rows, outcome) = take(&"\" =\"\n".repeat(400_000), Precision::Nanoseconds, "");
+    assert_eq!((rows.len(), outcome.lines_refused), (0, 400_000));
+    // What lies behind is read as before.
+    let (rows, outcome) = take(
+        "m s=\"a\nm value=1 0\nm s=\"b\nm value=2 0",
+        Precision::Nanoseconds,
+        "",
+    );
+    assert_eq!(rows, ["m{} 2 @0"]);
+    assert_eq!(outcome.lines_refused, 1);
+    let (rows, outcome) = take("m s=\"a\nm value=1 0\nm value=2 0", Precision::Nanoseconds, "");
+    assert_eq!(rows, ["m{} 1 @0", "m{} 2 @0"]);
+    assert_eq!(outcome.lines_refused, 1);
+}
+
+#[test]
 fn time_is_counted_as_the_request_says() {
     let check = |precision: &str, written: &str, at_ms: i64| {
         let precision = Precision::parse(precision).unwrap();
