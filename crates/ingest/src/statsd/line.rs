@@ -77,21 +77,24 @@ pub fn read<'a>(line: &'a str, mut take: impl FnMut(Event<'a>)) -> Result<(), Re
             let Some((value, sections)) = part.split_once('|') else {
                 return refuse("malformed");
             };
-            let read = sample(line, name, value, sections, &mut take);
+            let read = Sections::read(sections).and_then(|own| own.sample(name, value, &mut take));
             first_fault = first_fault.and(read);
         }
-        return first_fault;
+        return first_fault.or_else(refuse);
     }
-    let kind = kind.trim();
-    // A member of a set may hold colons.
-    if kind == "s" {
-        return sample(line, name, values, sections, &mut take);
-    }
-    let mut first_fault = Ok(());
-    for value in values.split(':') {
-        first_fault = first_fault.and(sample(line, name, value, sections, &mut take));
-    }
-    first_fault
+    // What stands behind the values is read once for all of them.
+    let read = Sections::read(sections).and_then(|sections| {
+        // A member of a set may hold colons.
+        if sections.kind == "s" {
+            return sections.sample(name, values, &mut take);
+        }
+        let samples = values
+            .split(':')
+            .map(|value| sections.sample(name, value, &mut take));
+        // Every value is taken, whatever becomes of those before.
+        samples.fold(Ok(()), Result::and)
+    });
+    read.or_else(refuse)
 }
 
 /// Whether a section is DogStatsD's own (container, time, external data, cardinality), which may hold colons.
@@ -107,52 +110,65 @@ fn has_extension(sections: &str) -> bool {
 /// What was sampled less often than one in a billion cannot be added up.
 const SAMPLE_RATE_MIN: f64 = 1e-9;
 
-fn sample<'a>(
-    line: &str,
-    name: &'a str,
-    value: &'a str,
-    sections: &'a str,
-    take: &mut impl FnMut(Event<'a>),
-) -> Result<(), Refused> {
-    let refuse = |reason| Err(Refused::new(reason, line));
-    let mut sections = sections.split('|');
-    let kind = sections.next().unwrap_or_default().trim();
-    let (mut rate, mut tags) = (1.0, "");
-    for section in sections {
-        match section.as_bytes().first() {
-            Some(b'@') => match section.get(1..).and_then(number) {
-                Some(given) if (SAMPLE_RATE_MIN..=1.0).contains(&given) => rate = given,
-                _ => return refuse("bad_sample_rate"),
-            },
-            Some(b'#') => tags = section.get(1..).unwrap_or_default(),
-            // A value that was counted elsewhere for a time of its own cannot be added up here.
-            Some(b'T') => return refuse("timestamped"),
-            _ if has_known_extension(section) => {}
-            _ => return refuse("malformed"),
+/// What stands behind a value. Faults are told by their word alone: the line is the caller's.
+#[derive(Debug, Clone, Copy)]
+struct Sections<'a> {
+    kind: &'a str,
+    rate: f64,
+    tags: &'a str,
+}
+
+impl<'a> Sections<'a> {
+    fn read(sections: &'a str) -> Result<Self, &'static str> {
+        let mut sections = sections.split('|');
+        let kind = sections.next().unwrap_or_default().trim();
+        let (mut rate, mut tags) = (1.0, "");
+        for section in sections {
+            match section.as_bytes().first() {
+                Some(b'@') => match section.get(1..).and_then(number) {
+                    Some(given) if (SAMPLE_RATE_MIN..=1.0).contains(&given) => rate = given,
+                    _ => return Err("bad_sample_rate"),
+                },
+                Some(b'#') => tags = section.get(1..).unwrap_or_default(),
+                // A value that was counted elsewhere for a time of its own cannot be added up here.
+                Some(b'T') => return Err("timestamped"),
+                _ if has_known_extension(section) => {}
+                _ => return Err("malformed"),
+            }
         }
+        Ok(Self { kind, rate, tags })
     }
-    let relative = value.starts_with(['+', '-']);
-    let parsed = number(value);
-    let value = match (kind, parsed) {
-        ("s", _) if !value.is_empty() => Value::Member(value),
-        ("c" | "m", Some(count)) if !(count / rate).is_finite() => return refuse("bad_value"),
-        ("c" | "m", Some(count)) if count >= 0.0 => Value::Count(count / rate),
-        ("c" | "m", Some(_)) => return refuse("negative_counter"),
-        ("g", Some(by)) if relative => Value::Move(by),
-        ("g", Some(to)) => Value::Set(to),
-        ("ms", Some(time)) => Value::Time(time),
-        ("h" | "d", Some(observed)) => Value::Observe(observed),
-        ("c" | "m" | "g" | "ms" | "h" | "d", None) => return refuse("bad_value"),
-        ("s", _) => return refuse("bad_value"),
-        _ => return refuse("unknown_type"),
-    };
-    take(Event {
-        name,
-        value,
-        rate,
-        tags,
-    });
-    Ok(())
+
+    fn sample(
+        self,
+        name: &'a str,
+        value: &'a str,
+        take: &mut impl FnMut(Event<'a>),
+    ) -> Result<(), &'static str> {
+        let Self { kind, rate, tags } = self;
+        let relative = value.starts_with(['+', '-']);
+        let parsed = number(value);
+        let value = match (kind, parsed) {
+            ("s", _) if !value.is_empty() => Value::Member(value),
+            ("c" | "m", Some(count)) if !(count / rate).is_finite() => return Err("bad_value"),
+            ("c" | "m", Some(count)) if count >= 0.0 => Value::Count(count / rate),
+            ("c" | "m", Some(_)) => return Err("negative_counter"),
+            ("g", Some(by)) if relative => Value::Move(by),
+            ("g", Some(to)) => Value::Set(to),
+            ("ms", Some(time)) => Value::Time(time),
+            ("h" | "d", Some(observed)) => Value::Observe(observed),
+            ("c" | "m" | "g" | "ms" | "h" | "d", None) => return Err("bad_value"),
+            ("s", _) => return Err("bad_value"),
+            _ => return Err("unknown_type"),
+        };
+        take(Event {
+            name,
+            value,
+            rate,
+            tags,
+        });
+        Ok(())
+    }
 }
 
 fn has_known_extension(section: &str) -> bool {

@@ -40,6 +40,19 @@ fn rows(batch: &SeriesBatch) -> BTreeMap<String, Vec<(i64, f64)>> {
 }
 
 #[test]
+fn what_stands_behind_many_values_is_read_once() {
+    // Read for each value, the sections of this line are 250 billion bytes.
+    let line = format!("a:{}1|c{}|#x:y", "1:".repeat(500_000), "|".repeat(500_000));
+    let mut count = 0;
+    line::read(&line, |event| {
+        assert_eq!((event.value, event.tags), (Value::Count(1.0), "x:y"));
+        count += 1;
+    })
+    .unwrap();
+    assert_eq!(count, 500_001);
+}
+
+#[test]
 fn lines_are_read_in_every_form() {
     let one = |line: &'static str| match read(line) {
         (events, None) if events.len() == 1 => {
