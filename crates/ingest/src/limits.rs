@@ -49,6 +49,9 @@ pub const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 pub const KNOWN_SERIES_MAX: usize = 1 << 22;
 /// A pushed body has at most so many bytes once it is unpacked.
 pub const PUSH_BYTES_MAX: usize = 128 << 20;
+/// Bytes of the labels, and of samples that take more room than in the body, that one pushed body may become. Texts that a body
+/// tells once can be labels of thousands of its series; every series that the store does not know yet is counted with its own.
+pub const PUSH_BATCH_BYTES_MAX: usize = 256 << 20;
 /// Unpacking buffers kept for the next body, and the largest that is kept, in bytes.
 pub const PUSH_BUFFERS_KEPT: usize = 4;
 /// The largest buffer that is kept, in bytes.
@@ -97,8 +100,6 @@ pub const OTLP_EXEMPLARS_MAX: usize = 1024;
 pub const OTLP_QUANTILES_MAX: usize = 1024;
 /// Objects in one OTLP/JSON body: read, each takes up to a few hundred bytes.
 pub const OTLP_JSON_OBJECTS_MAX: usize = 1 << 19;
-/// Bytes of the samples and labels that one OTLP body may become.
-pub const OTLP_BATCH_BYTES_MAX: usize = 256 << 20;
 /// `target_info` samples between the first and the last point of one resource; a wider span has them at its end only.
 pub const OTLP_TARGET_INFOS_MAX: u64 = 576;
 /// Series of delta points whose totals are kept.

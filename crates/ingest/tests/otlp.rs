@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ingest::config::otlp::{OtlpConfig, TranslationStrategy};
+use ingest::config::push::PushConfig;
+use ingest::config::tenants::{Limits, MultiTenancy};
 use ingest::push::otlp::Format;
 use ingest::push::{Encoding, Origin, Outcome};
 use ingest::{Push, PushTelemetry};
@@ -436,6 +438,86 @@ fn deltas_are_added_up() {
             "expo{} count=3 sum=7 schema=0 zero=2 [(1, 1.0)] @60000",
             "expo{} count=6 sum=14 schema=0 zero=4 [(1, 2.0)] @120000",
         ],
+    );
+}
+
+#[test]
+fn what_is_refused_adds_nothing_to_the_total() {
+    let receiver = Receiver::new(&OtlpConfig::default());
+    let labels_max = |max: u64| {
+        let limits: Limits =
+            serde_json::from_value(serde_json::json!({"default": {"labels_per_series": max}})).unwrap();
+        receiver
+            .push
+            .configure(&PushConfig::default(), &MultiTenancy::default(), &limits);
+    };
+    let deltas = |seconds| {
+        let attributes = vec![text("a", "b")];
+        let mut points = exponential(seconds, 0, 0, &[1]);
+        points.attributes.clone_from(&attributes);
+        let exponentials = Data::ExponentialHistogram(ExponentialHistogram {
+            data_points: vec![points],
+            aggregation_temporality: DELTA,
+        });
+        let points = vec![number(seconds, Number::AsInt(5), attributes)];
+        let all = vec![sum("s", true, DELTA, points), metric("e", "", exponentials)];
+        request(Vec::new(), all)
+    };
+    labels_max(1);
+    assert_eq!(receiver.send(&deltas(60)).invalid, 2);
+    labels_max(2);
+    assert_eq!(receiver.send(&deltas(120)).invalid, 0);
+    assert_eq!(
+        receiver.lines(),
+        [
+            r#"s_total{a="b"} 5 @120000"#,
+            r#"e{a="b"} count=3 sum=7 schema=0 zero=2 [(1, 1.0)] @120000"#,
+        ]
+    );
+}
+
+#[test]
+fn labels_that_many_points_share_count_for_each_of_them_even_where_they_are_refused() {
+    let receiver = Receiver::new(&OtlpConfig {
+        promote_all_resource_attributes: true,
+        ..OtlpConfig::default()
+    });
+    let limits = serde_json::json!({"default": {"labels_per_series": 1}});
+    let limits: Limits = serde_json::from_value(limits).unwrap();
+    receiver
+        .push
+        .configure(&PushConfig::default(), &MultiTenancy::default(), &limits);
+    let send = |points: u64| {
+        let points = (0..points)
+            .map(|seconds| number(60 + seconds, Number::AsInt(1), Vec::new()))
+            .collect();
+        let data = Data::Gauge(Gauge { data_points: points });
+        let body = request(vec![text("a", &"x".repeat(1 << 20))], vec![metric("m", "", data)]);
+        let origin = Origin::alone(0);
+        receiver.push.otlp_metrics(
+            &body.encode_to_vec(),
+            Encoding::Identity,
+            Format::Protobuf,
+            origin,
+        )
+    };
+    assert_eq!(send(100).unwrap().invalid, 100);
+    let refused = send(300).unwrap_err().to_string();
+    assert!(refused.contains("bytes of samples and labels"), "{refused}");
+}
+
+#[test]
+fn a_long_name_is_told_by_its_beginning() {
+    let receiver = Receiver::new(&OtlpConfig::default());
+    // Written out for each point, the name would be half a terabyte.
+    let points = vec![NumberDataPoint::default(); 500_000];
+    let data = Data::Gauge(Gauge { data_points: points });
+    let outcome = receiver.send(&request(Vec::new(), vec![metric(&"n".repeat(1 << 20), "", data)]));
+    assert_eq!(outcome.invalid, 500_000);
+    let told = outcome.complaint().unwrap();
+    assert!(
+        told.len() < 1000 && told.contains("nnn: a point without a time"),
+        "{told}"
     );
 }
 

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::{Outcome, Push, PushError};
 use crate::config::push::PushConfig;
 use crate::config::tenants::{DEFAULT_TENANT, Limits, MultiTenancy, TenantLimits};
+use crate::exposition::snippet;
 use crate::limits::PUSH_FAULTS_TOLD;
 use crate::telemetry::LimitLabels;
 
@@ -109,7 +110,7 @@ impl Policy {
         (got as u64 > max).then(|| {
             format!(
                 "{}: the series has {got} labels, tenant {:?} may have {max}; drop labels, or raise {}",
-                labels.metric_name(),
+                snippet(labels.metric_name()),
                 self.name(tenant),
                 self.key(tenant, "labels_per_series"),
             )
@@ -221,7 +222,7 @@ impl Push {
         if outcome.culprits.len() < PUSH_FAULTS_TOLD
             && let Some(mend) = self.policy.read().mend(tenant, refusal)
         {
-            let text = format!("{metric}: {mend}");
+            let text = format!("{}: {mend}", snippet(metric));
             if !outcome.culprits.contains(&text) {
                 outcome.culprits.push(text);
             }

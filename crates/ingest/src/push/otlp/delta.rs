@@ -77,8 +77,8 @@ pub(super) struct Session<'d> {
     now_ms: i64,
     /// Taken with the first delta point, so that requests without any wait for nobody.
     streams: Option<MutexGuard<'d, Streams>>,
-    /// What was there before, newest change last.
-    before: Vec<(u128, Option<Stream>)>,
+    /// What was there before, once for each series that has changed: totals may be large, and a series may have many points.
+    before: HashMap<u128, Option<Stream>>,
 }
 
 // === impl Deltas ===
@@ -90,7 +90,7 @@ impl Deltas {
             deltas: self,
             now_ms,
             streams: None,
-            before: Vec::new(),
+            before: HashMap::new(),
         }
     }
 }
@@ -200,7 +200,7 @@ impl Session<'_> {
         };
         streams.cells = cells;
         let before = streams.by_key.insert(key, stream);
-        self.before.push((key, before));
+        self.before.entry(key).or_insert(before);
         // Just inserted.
         let kept = streams.by_key.get(&key).map(|stream| &stream.total);
         kept.ok_or_else(|| Refused::Point("its total is gone".to_owned()))
@@ -210,7 +210,7 @@ impl Session<'_> {
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         if let Some(streams) = &mut self.streams {
-            for (key, before) in self.before.drain(..).rev() {
+            for (key, before) in self.before.drain() {
                 streams.restore(key, before);
             }
         }
@@ -331,6 +331,8 @@ mod tests {
         session.sum(7, until(20), 5.0).unwrap();
         session.sum(7, until(30), 5.0).unwrap();
         session.sum(8, until(30), 5.0).unwrap();
+        // Once for each series, however many points it has.
+        assert_eq!(session.before.len(), 2);
         drop(session);
         let mut session = deltas.session(0);
         assert_eq!(session.sum(7, until(20), 1.0).unwrap(), 6.0);

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::config::otlp::{OtlpConfig, TranslationStrategy};
+use crate::exposition::snippet;
 
 /// What a name depends on beside itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +93,10 @@ impl Namer {
         };
         let unusable = built.is_empty() || (!self.utf8 && built != name && is_underscores(&built));
         if unusable {
-            return Err(format!("the metric name {name:?} leaves no name behind"));
+            return Err(format!(
+                "the metric name {:?} leaves no name behind",
+                snippet(name)
+            ));
         }
         Ok(built)
     }
@@ -105,7 +109,10 @@ impl Namer {
             self.escaped_label(name)
         };
         if is_underscores(&built) {
-            return Err(format!("the attribute name {name:?} leaves no label name behind"));
+            return Err(format!(
+                "the attribute name {:?} leaves no label name behind",
+                snippet(name)
+            ));
         }
         Ok(built)
     }

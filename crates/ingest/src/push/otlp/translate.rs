@@ -11,6 +11,7 @@ use model::{
 };
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+use super::super::batch_bytes::BatchBytes;
 use super::super::births::Births;
 use super::super::policy::Policy;
 use super::super::{Origin, Outcome, Push, PushError};
@@ -23,8 +24,8 @@ use super::message::{
 };
 use super::names::{self, Suffix};
 use super::text;
-use super::too_many;
-use crate::limits::{EXEMPLAR_LABEL_CHARS_MAX, OTLP_BATCH_BYTES_MAX, OTLP_TARGET_INFOS_MAX};
+use crate::exposition::snippet;
+use crate::limits::{EXEMPLAR_LABEL_CHARS_MAX, OTLP_TARGET_INFOS_MAX};
 
 /// Time between samples of `target_info`: half of how far back a query looks.
 const TARGET_INFO_EVERY_NS: u64 = 150 * 1_000_000_000;
@@ -71,7 +72,7 @@ pub(super) struct Translator<'t> {
     trust_numbers: bool,
     batch: SeriesBatch,
     /// What the batch holds, about.
-    bytes: usize,
+    bytes: BatchBytes,
     metadata: Vec<MetricMetadata>,
     described: HashSet<Arc<str>>,
     outcome: Outcome,
@@ -106,6 +107,13 @@ enum Role {
     Quantile(f64),
 }
 
+/// Where a sample goes: to a series that the store knows, or to one that it is told.
+#[derive(Debug)]
+enum Target {
+    Number(SeriesNumber),
+    Series(Series),
+}
+
 /// A point whose labels and time are known to be good.
 #[derive(Debug, Clone, Copy)]
 struct Place<'p> {
@@ -137,7 +145,7 @@ impl<'t> Translator<'t> {
             births: Births::new(policy.created_zeros, origin.now_ms),
             trust_numbers,
             batch: SeriesBatch::new(origin.tenant),
-            bytes: 0,
+            bytes: BatchBytes::default(),
             metadata: Vec::new(),
             described: HashSet::new(),
             outcome: Outcome::default(),
@@ -276,15 +284,22 @@ impl Translator<'_> {
         };
         check_temporality(temporality)?;
         place.stored_as(temporality);
-        let value = match point.value {
-            _ if point.head.is_end() => STALE_NAN,
-            None => return Err(Refused::Point("a point without a value".to_owned())),
-            Some(value) if temporality == Temporality::Delta => {
-                self.deltas.sum(alias, interval(&point.head), value)?
-            }
-            Some(value) => plain(value),
+        let given = match point.value {
+            _ if point.head.is_end() => Some(STALE_NAN),
+            value => value.map(plain),
         };
-        self.sample(place, Role::Plain, value)?;
+        let given = given.ok_or_else(|| Refused::Point("a point without a value".to_owned()))?;
+        self.count_bytes(0).map_err(Refused::Request)?;
+        // Before its delta is added: what is refused adds nothing.
+        let Some(target) = self.target(place, Role::Plain)? else {
+            return Ok(());
+        };
+        let value = if temporality == Temporality::Delta && !point.head.is_end() {
+            self.deltas.sum(alias, interval(&point.head), given)?
+        } else {
+            given
+        };
+        self.put(target, place, Role::Plain, value);
         for exemplar in &point.exemplars {
             self.exemplar(place, Role::Plain, exemplar)?;
         }
@@ -301,28 +316,40 @@ impl Translator<'_> {
         check_temporality(temporality)?;
         place.stored_as(temporality);
         let is_end = head.is_end();
-        if temporality == Temporality::Delta && !is_end {
-            self.deltas.histogram(alias, interval(&head), point)?;
-        }
+        let is_delta = temporality == Temporality::Delta && !is_end;
         if self.rules.custom_buckets {
+            let series = self.series(place, Role::Plain)?;
+            if is_delta {
+                // Such a delta must not get into the total, of which nothing good could be made any more.
+                exponential::custom_histogram(point)?;
+                self.deltas.histogram(alias, interval(&head), point)?;
+            }
             let histogram = if is_end {
                 exponential::end_of_histograms()
             } else {
                 exponential::custom_histogram(point)?
             };
-            self.native(place, histogram)?;
+            self.native(series, place, histogram)?;
             for exemplar in &point.exemplars {
                 self.exemplar(place, Role::Plain, exemplar)?;
             }
             return Ok(());
         }
+        self.count_bytes(0).map_err(Refused::Request)?;
+        let count = self.target(place, Role::Count)?;
+        if is_delta {
+            self.deltas.histogram(alias, interval(&head), point)?;
+        }
+        if let Some(count) = count {
+            let observed = if is_end { STALE_NAN } else { point.count as f64 };
+            self.put(count, place, Role::Count, observed);
+        }
         self.classic(place, point, is_end)
     }
 
-    /// `_bucket`, `_sum` and `_count`.
+    /// `_bucket` and `_sum`.
     fn classic(&mut self, place: Place<'_>, point: &HistogramPoint<'_>, is_end: bool) -> Result<(), Refused> {
         let value = |value: f64| if is_end { STALE_NAN } else { plain(value) };
-        self.sample(place, Role::Count, value(point.count as f64))?;
         match point.sum {
             Some(sum) => self.sample(place, Role::Sum, value(sum))?,
             // An end names no sum, but ends the one that was there.
@@ -358,14 +385,15 @@ impl Translator<'_> {
         };
         check_temporality(temporality)?;
         place.stored_as(temporality);
+        let series = self.series(place, Role::Plain)?;
         if head.is_end() {
-            return self.native(place, exponential::end_of_histograms());
+            return self.native(series, place, exponential::end_of_histograms());
         }
         let mut sparse = Sparse::of_point(point)?;
         if temporality == Temporality::Delta {
             sparse = self.deltas.exponential(alias, interval(&head), sparse)?;
         }
-        self.native(place, sparse.to_histogram())?;
+        self.native(series, place, sparse.to_histogram())?;
         for exemplar in &point.exemplars {
             self.exemplar(place, Role::Plain, exemplar)?;
         }
@@ -391,7 +419,7 @@ impl Translator<'_> {
             Ok(()) => Ok(()),
             Err(Refused::Request(error)) => Err(error),
             Err(Refused::Point(reason)) => {
-                let name = &self.metric.given;
+                let name = snippet(&self.metric.given);
                 self.outcome.fault(|| format!("{name}: {reason}"));
                 self.count_bytes(0)
             }
@@ -431,6 +459,14 @@ impl Translator<'_> {
 
     fn sample(&mut self, place: Place<'_>, role: Role, value: f64) -> Result<(), Refused> {
         self.count_bytes(0).map_err(Refused::Request)?;
+        if let Some(target) = self.target(place, role)? {
+            self.put(target, place, role, value);
+        }
+        Ok(())
+    }
+
+    /// Where a sample goes; `None` where the store refuses its series, which is counted here.
+    fn target(&mut self, place: Place<'_>, role: Role) -> Result<Option<Target>, Refused> {
         let alias = role.alias(place.alias, self.seed);
         let known = if self.trust_numbers {
             self.push.known.read().find(alias)
@@ -438,19 +474,29 @@ impl Translator<'_> {
             None
         };
         if let Some(number) = known.and_then(|known| known.number) {
-            self.numbered(number, place, role, value);
-            return Ok(());
+            return Ok(Some(Target::Number(number)));
         }
         let series = self.series(place, role)?;
         self.push.telemetry.series_parsed.inc();
         match self.push.writer.number(self.batch.tenant, &series) {
             Ok(Some(number)) => {
                 self.push.known.write().learn(alias, number.into());
-                self.numbered(number, place, role, value);
+                Ok(Some(Target::Number(number)))
             }
-            Ok(None) => {
-                self.count_bytes(series.labels().heap_bytes())
-                    .map_err(Refused::Request)?;
+            Ok(None) => Ok(Some(Target::Series(series))),
+            Err(refusal) => {
+                let (tenant, metric) = (self.batch.tenant, series.labels().metric_name());
+                self.push
+                    .refuse_series(tenant, metric, refusal, 1, &mut self.outcome);
+                Ok(None)
+            }
+        }
+    }
+
+    fn put(&mut self, target: Target, place: Place<'_>, role: Role, value: f64) {
+        match target {
+            Target::Number(number) => self.numbered(number, place, role, value),
+            Target::Series(series) => {
                 let sample = Sample {
                     at_ms: place.at_ms,
                     value,
@@ -458,13 +504,7 @@ impl Translator<'_> {
                 let starts = [place.start_of(role)];
                 self.batch.push_started(series, &[sample], &starts);
             }
-            Err(refusal) => {
-                let (tenant, metric) = (self.batch.tenant, series.labels().metric_name());
-                self.push
-                    .refuse_series(tenant, metric, refusal, 1, &mut self.outcome);
-            }
         }
-        Ok(())
     }
 
     /// A sample of a series that the store knows, and where its counter began.
@@ -485,11 +525,13 @@ impl Translator<'_> {
         }
     }
 
-    fn native(&mut self, place: Place<'_>, histogram: Histogram) -> Result<(), Refused> {
-        let series = self.series(place, Role::Plain)?;
-        let buckets = histogram.positive.counts.len() + histogram.negative.counts.len();
-        self.count_bytes(series.labels().heap_bytes() + 8 * buckets + 200)
-            .map_err(Refused::Request)?;
+    fn native(&mut self, series: Series, place: Place<'_>, histogram: Histogram) -> Result<(), Refused> {
+        let sides = [&histogram.positive, &histogram.negative];
+        let buckets: usize = sides
+            .iter()
+            .map(|side| side.counts.len() + side.spans.len())
+            .sum();
+        self.count_bytes(8 * buckets + 200).map_err(Refused::Request)?;
         let sample = HistogramSample {
             at_ms: place.at_ms,
             value: Arc::new(histogram),
@@ -518,8 +560,7 @@ impl Translator<'_> {
         };
         let series = self.series(place, role)?;
         let labels = exemplar_labels(exemplar).build();
-        self.count_bytes(series.labels().heap_bytes() + labels.heap_bytes())
-            .map_err(Refused::Request)?;
+        self.count_bytes(labels.heap_bytes()).map_err(Refused::Request)?;
         let at_ms = match exemplar.time_ns {
             0 => place.at_ms,
             time_ns => (time_ns / 1_000_000) as i64,
@@ -529,13 +570,15 @@ impl Translator<'_> {
         Ok(())
     }
 
-    fn series(&self, place: Place<'_>, role: Role) -> Result<Series, Refused> {
+    /// The series of a sample. Its labels count whatever becomes of it: making them is what they cost first.
+    fn series(&mut self, place: Place<'_>, role: Role) -> Result<Series, Refused> {
         let (Ok(resource), Ok(scope), Ok(name)) = (&self.resource, &self.scope, &self.metric.name) else {
             return Err(Refused::Point("a series without a name".to_owned()));
         };
         let mut labels = self.rules.point(resource, scope, place.attributes)?;
         role.set(name, &mut labels);
         let labels = labels.build();
+        self.bytes.add(labels.heap_bytes()).map_err(Refused::Request)?;
         if let Some(fault) = self.policy.too_many_labels(self.batch.tenant, &labels) {
             self.push.count_limited(self.batch.tenant, "labels_per_series", 1);
             return Err(Refused::Point(fault));
@@ -543,12 +586,9 @@ impl Translator<'_> {
         Ok(Series::new(labels))
     }
 
+    /// A sample or another message, with the labels that were made for it.
     fn count_bytes(&mut self, label_bytes: usize) -> Result<(), PushError> {
-        self.bytes = self.bytes.saturating_add(SAMPLE_BYTES + label_bytes);
-        if self.bytes > OTLP_BATCH_BYTES_MAX {
-            return Err(too_many("bytes of samples and labels", OTLP_BATCH_BYTES_MAX));
-        }
-        Ok(())
+        self.bytes.add(SAMPLE_BYTES + label_bytes)
     }
 
     fn describe(&mut self, name: Arc<str>, kind: MetricKind, help: &str, unit: String) {
