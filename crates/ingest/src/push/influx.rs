@@ -21,6 +21,7 @@ use std::sync::Arc;
 use model::labels::METRIC_NAME;
 use model::{Accepted, Labels, LabelsBuilder, Series, SeriesBatch, TenantId};
 
+use super::batch_bytes::BatchBytes;
 use super::{Encoding, Origin, Push, PushError};
 use crate::limits::INFLUX_FAULTS_NAMED_MAX;
 use scanner::{Line, Value};
@@ -107,7 +108,7 @@ impl Push {
                 self.count_limited(tenant, "labels_per_series", 1);
                 Some(fault)
             };
-            let lines = read_judged(bytes, frame, &mut batch, &mut too_many_labels);
+            let lines = read_judged(bytes, frame, &mut batch, &mut too_many_labels)?;
             let origin = Origin {
                 tenant,
                 now_ms: frame.now_ms,
@@ -153,12 +154,21 @@ impl Precision {
 type Judge<'j> = dyn FnMut(&Labels) -> Option<String> + 'j;
 
 /// Reads a body into `batch`; faulty lines are left out and named.
-pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Lines {
+///
+/// # Errors
+/// Its fields and tags make more labels than a body may have.
+pub fn read(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch) -> Result<Lines, PushError> {
     read_judged(body, frame, batch, &mut |_| None)
 }
 
-fn read_judged(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch, judge: &mut Judge<'_>) -> Lines {
+fn read_judged(
+    body: &[u8],
+    frame: &Frame<'_>,
+    batch: &mut SeriesBatch,
+    judge: &mut Judge<'_>,
+) -> Result<Lines, PushError> {
     let mut outcome = Lines::default();
+    let mut bytes = BatchBytes::default();
     let mut number = 0;
     for (line, lines_taken) in scanner::Lines::new(body) {
         let first = number + 1;
@@ -168,13 +178,14 @@ fn read_judged(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch, judge: &
         if matches!(line.iter().find(|byte| !b" \t".contains(byte)), None | Some(b'#')) {
             continue;
         }
-        match take_line(line, frame, batch, judge) {
+        match take_line(line, frame, (&mut *batch, &mut bytes), judge) {
             Ok(taken) => {
                 outcome.lines += 1;
                 outcome.samples += taken.samples;
                 outcome.texts_skipped += taken.texts;
             }
-            Err((column, reason)) => {
+            Err(NotTaken::Body(error)) => return Err(error),
+            Err(NotTaken::Line((column, reason))) => {
                 outcome.lines_refused += 1;
                 if outcome.faults.len() < INFLUX_FAULTS_NAMED_MAX {
                     outcome.faults.push(LineFault {
@@ -187,7 +198,7 @@ fn read_judged(body: &[u8], frame: &Frame<'_>, batch: &mut SeriesBatch, judge: &
             }
         }
     }
-    outcome
+    Ok(outcome)
 }
 
 struct Taken {
@@ -195,12 +206,24 @@ struct Taken {
     texts: u64,
 }
 
+/// Why a line, or the whole body, is not taken.
+enum NotTaken {
+    Line(scanner::Fault),
+    Body(PushError),
+}
+
+impl From<scanner::Fault> for NotTaken {
+    fn from(fault: scanner::Fault) -> Self {
+        Self::Line(fault)
+    }
+}
+
 fn take_line(
     bytes: &[u8],
     frame: &Frame<'_>,
-    batch: &mut SeriesBatch,
+    (batch, bytes_made): (&mut SeriesBatch, &mut BatchBytes),
     judge: &mut Judge<'_>,
-) -> Result<Taken, (usize, String)> {
+) -> Result<Taken, NotTaken> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| (error.valid_up_to(), "the line is not UTF-8".to_owned()))?;
     let line = Line::parse(text)?;
@@ -218,6 +241,7 @@ fn take_line(
     for (name, value) in line.tags {
         labels.set(name, value);
     }
+    let shared_bytes: usize = labels.iter().map(|(name, value)| name.len() + value.len()).sum();
     let mut taken = Taken { samples: 0, texts: 0 };
     // The series of a line have as many labels, each.
     let mut judged = false;
@@ -230,11 +254,14 @@ fn take_line(
             (measurement, VALUE_FIELD) => measurement.to_owned(),
             (measurement, field) => [measurement, field].join("_"),
         };
+        bytes_made
+            .add(shared_bytes + name.len())
+            .map_err(NotTaken::Body)?;
         let mut own = labels.clone();
         own.set(METRIC_NAME, name);
         let own = own.build();
         if !judged && let Some(fault) = judge(&own) {
-            return Err((0, fault));
+            return Err(NotTaken::Line((0, fault)));
         }
         judged = true;
         batch.push_one(Series::new(own), at_ms, value);

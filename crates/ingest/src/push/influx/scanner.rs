@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use model::labels::METRIC_NAME;
 
 /// What is wrong with a line, behind the byte where it is.
-type Fault = (usize, String);
+pub(super) type Fault = (usize, String);
 
 /// A line as written, escapes undone.
 #[derive(Debug, Clone, PartialEq)]

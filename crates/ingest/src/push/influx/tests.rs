@@ -13,7 +13,7 @@ fn take(body: &str, precision: Precision, database: &str) -> (Vec<String>, Lines
         database,
     };
     let mut batch = SeriesBatch::new(TenantId::DEFAULT);
-    let outcome = read(body.as_bytes(), &frame, &mut batch);
+    let outcome = read(body.as_bytes(), &frame, &mut batch).unwrap();
     let print = |(series, samples): (&Series, &[model::Sample])| {
         format!("{} {} @{}", series.labels(), samples[0].value, samples[0].at_ms)
     };
@@ -88,6 +88,23 @@ fn texts_without_an_end_cost_their_line_once() {
     let (rows, outcome) = take("m s=\"a\nm value=1 0\nm value=2 0", Precision::Nanoseconds, "");
     assert_eq!(rows, ["m{} 1 @0", "m{} 2 @0"]);
     assert_eq!(outcome.lines_refused, 1);
+}
+
+#[test]
+fn tags_count_for_every_field_of_their_line() {
+    let line = |fields: usize| format!("m,t={} {}f=1 0", "x".repeat(100_000), "f=1,".repeat(fields - 1));
+    let frame = Frame {
+        precision: Precision::Nanoseconds,
+        now_ms: NOW_MS,
+        database: "",
+    };
+    let read = |body: String| read(body.as_bytes(), &frame, &mut SeriesBatch::new(TenantId::DEFAULT));
+    assert_eq!(read(line(100)).unwrap().samples, 100);
+    let refused = read(line(25_000)).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "the body has more than 268435456 bytes of samples and labels; send smaller batches"
+    );
 }
 
 #[test]
@@ -174,7 +191,8 @@ fn what_is_no_line_is_refused() {
         b"m,t=\xff value=1\nm value=1",
         &frame,
         &mut SeriesBatch::new(TenantId::DEFAULT),
-    );
+    )
+    .unwrap();
     assert_eq!(
         (outcome.lines, outcome.faults[0].reason.as_str()),
         (1, "the line is not UTF-8")
