@@ -26,7 +26,7 @@ use model::MetricKind;
 
 use cursor::Cursor;
 pub use cursor::Fault;
-pub(crate) use cursor::snippet;
+pub(crate) use cursor::{snippet, snippet_of};
 pub use series::{LabelPairs, exemplar_labels, parse_series};
 
 /// How a body is written.

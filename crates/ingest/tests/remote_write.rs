@@ -108,6 +108,36 @@ fn starts_of(store: &MemorySeries) -> Vec<(i64, i64)> {
 }
 
 #[test]
+fn symbols_count_as_often_as_they_become_labels_or_metadata() {
+    // Of a few bytes each: series, series with a histogram, with an exemplar, and with metadata.
+    let labels = [0x0a, 2, 1, 2].as_slice();
+    let kinds: [&[u8]; 5] = [
+        &[0x12, 0],
+        &[0x1a, 0],
+        &[0x22, 4, 0x0a, 2, 1, 2],
+        &[0x2a, 2, 0x18, 2],
+        // Without a name: refused one by one.
+        &[0x0a, 1, 1, 0x12, 0],
+    ];
+    for kind in kinds {
+        let send = |series: usize| {
+            let mut body = Vec::new();
+            for symbol in ["", "__name__", &"x".repeat(60_000)] {
+                bytes(&mut body, 4, symbol.as_bytes());
+            }
+            for _ in 0..series {
+                bytes(&mut body, 5, &[labels, kind].concat());
+            }
+            let push = push_to(&MemorySeries::new());
+            push.remote_write(&body, Encoding::Identity, Version::V2, Origin::alone(0))
+        };
+        assert!(send(100).is_ok(), "{kind:?}");
+        let refused = send(6_000).unwrap_err().to_string();
+        assert!(refused.contains("bytes of samples and labels"), "{refused}");
+    }
+}
+
+#[test]
 fn version_2_tells_starts_with_samples_or_for_the_whole_series() {
     let started = |at_ms: i64, start_ms: i64| {
         let mut message = sample(at_ms, 1.0);

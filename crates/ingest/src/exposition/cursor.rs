@@ -149,3 +149,22 @@ pub(crate) fn snippet(text: &str) -> &str {
         None => text,
     }
 }
+
+/// The beginning of what is written, which is written no further.
+pub(crate) fn snippet_of(written: &impl std::fmt::Display) -> String {
+    struct Beginning(String);
+    impl std::fmt::Write for Beginning {
+        fn write_str(&mut self, piece: &str) -> std::fmt::Result {
+            self.0.push_str(snippet(piece));
+            // No character takes more bytes.
+            if self.0.len() > 4 * ERROR_SNIPPET_CHARS_MAX {
+                return Err(std::fmt::Error);
+            }
+            Ok(())
+        }
+    }
+    let mut beginning = Beginning(String::new());
+    // The error says only that there is more.
+    let _ = std::fmt::write(&mut beginning, format_args!("{written}"));
+    snippet(&beginning.0).to_owned()
+}

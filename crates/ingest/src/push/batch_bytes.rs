@@ -4,7 +4,7 @@ use super::PushError;
 use crate::limits::PUSH_BATCH_BYTES_MAX;
 
 /// The bytes of samples and labels that a body became so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BatchBytes {
     bytes: usize,
 }

@@ -23,12 +23,14 @@ use model::{
     SeriesBatch, SeriesNumber, Starts, WriteError,
 };
 
+use super::batch_bytes::BatchBytes;
 use super::births::Births;
 use super::ha::{Hearing, Judgement, ReplicaId};
 use super::known::{Alias, Known};
 use super::policy::Policy;
 use super::protobuf::Malformed;
 use super::{Encoding, Origin, Outcome, Push, PushError};
+use crate::exposition::{snippet, snippet_of};
 
 /// Which message a body holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,8 @@ struct Request<'a> {
     exemplars: Vec<(usize, Exemplar)>,
     metadata: Vec<MetricMetadata>,
     symbols: Vec<&'a str>,
+    /// What exemplars and metadata took.
+    bytes: BatchBytes,
 }
 
 /// One series of a request.
@@ -114,11 +118,7 @@ impl Push {
                 Version::V1 => v1::walk(bytes, seed),
                 Version::V2 => v2::walk(bytes, seed),
             };
-            let request = request.map_err(|fault| PushError::Malformed {
-                protocol: "remote write request",
-                reason: fault.to_string(),
-            })?;
-            self.take(&request, version, &mut hearing, origin)
+            self.take(&request?, version, &mut hearing, origin)
         })
     }
 
@@ -141,9 +141,10 @@ impl Push {
                 policy: &policy,
                 batch: SeriesBatch::new(origin.tenant),
                 births: Births::new(policy.created_zeros, origin.now_ms),
+                bytes: request.bytes,
                 outcome: &mut outcome,
             };
-            sorter.sort(trust_numbers);
+            sorter.sort(trust_numbers)?;
             let (batch, births) = (sorter.batch, sorter.births);
             if trust_numbers {
                 self.admit(origin, &policy, batch.sample_count() as u64)?;
@@ -177,11 +178,13 @@ struct Sorter<'s, 'h> {
     policy: &'s Policy,
     batch: SeriesBatch,
     births: Births,
+    /// What the labels that were made took, too.
+    bytes: BatchBytes,
     outcome: &'s mut Outcome,
 }
 
 impl Sorter<'_, '_> {
-    fn sort(&mut self, trust_numbers: bool) {
+    fn sort(&mut self, trust_numbers: bool) -> Result<(), PushError> {
         let request = self.request;
         let mut known: Vec<Option<Known>> = Vec::new();
         if trust_numbers {
@@ -197,13 +200,13 @@ impl Sorter<'_, '_> {
             let (samples, later) = rest.split_at_checked(row.samples_end - start).unwrap_or_default();
             (rest, start) = (later, row.samples_end);
             if !samples.is_empty() {
-                self.row(row, known, samples);
+                self.row(row, known, samples)?;
             }
         }
-        self.rare();
+        self.rare()
     }
 
-    fn row(&mut self, row: &Row<'_>, known: Option<Known>, samples: &[Sample]) {
+    fn row(&mut self, row: &Row<'_>, known: Option<Known>, samples: &[Sample]) -> Result<(), PushError> {
         let judged = known.map(|known| (known, self.hearing.judge(known.replica)));
         match judged {
             Some((
@@ -215,13 +218,23 @@ impl Sorter<'_, '_> {
                 self.push_numbered(number, row, samples);
             }
             Some((Known { replica, .. }, Judgement::Duplicate)) => self.leave_out(replica, samples),
-            _ => self.new_row(row, samples),
+            _ => {
+                let labels = self.labels(row)?;
+                self.new_row(row, labels, samples);
+            }
         }
+        Ok(())
     }
 
-    /// A series whose number is not known: its labels are parsed, and the store is asked for the number.
-    fn new_row(&mut self, row: &Row<'_>, samples: &[Sample]) {
-        let (labels, replica) = match self.request.labels(row, self.version) {
+    /// The labels of a series, or what is wrong with them.
+    fn labels(&mut self, row: &Row<'_>) -> Result<Result<Labels, String>, PushError> {
+        self.bytes.add(self.request.label_bytes(row, self.version))?;
+        Ok(self.request.labels(row, self.version))
+    }
+
+    /// A series whose number is not known: the store is asked for it by the series' labels.
+    fn new_row(&mut self, row: &Row<'_>, labels: Result<Labels, String>, samples: &[Sample]) {
+        let (labels, replica) = match labels {
             Ok(labels) => self.hearing.identify(self.batch.tenant, labels),
             Err(fault) => return self.outcome.fault(|| fault),
         };
@@ -291,20 +304,22 @@ impl Sorter<'_, '_> {
     }
 
     /// Histograms and exemplars go by the series' name: they are few.
-    fn rare(&mut self) {
+    fn rare(&mut self) -> Result<(), PushError> {
         let request = self.request;
         let mut faulty = HashSet::new();
         for of_one in request.histograms.chunk_by(|a, b| a.0 == b.0) {
             let Some(place) = of_one.first().map(|(place, _)| *place) else {
                 continue;
             };
-            match self.rare_series(place, &mut faulty) {
+            match self.rare_series(place, &mut faulty)? {
                 Some(Rare::Series(series)) => {
                     let mut good = Vec::with_capacity(of_one.len());
                     for (_, sample) in of_one {
                         match sample.value.validate() {
                             Ok(()) => good.push(sample.clone()),
-                            Err(error) => self.outcome.fault(|| format!("{}: {error}", series.labels())),
+                            Err(error) => self
+                                .outcome
+                                .fault(|| format!("{}: {error}", snippet_of(series.labels()))),
                         }
                     }
                     self.note_histogram_birth(place, &series, &good);
@@ -321,7 +336,7 @@ impl Sorter<'_, '_> {
             let Some((place, _)) = of_one.first() else {
                 continue;
             };
-            match self.rare_series(*place, &mut faulty) {
+            match self.rare_series(*place, &mut faulty)? {
                 Some(Rare::Series(series)) => {
                     for (_, exemplar) in of_one {
                         self.batch.push_exemplar(series.clone(), exemplar.clone());
@@ -331,6 +346,7 @@ impl Sorter<'_, '_> {
                 None => {}
             }
         }
+        Ok(())
     }
 
     fn note_histogram_birth(&mut self, place: usize, series: &Series, samples: &[HistogramSample]) {
@@ -344,20 +360,20 @@ impl Sorter<'_, '_> {
     }
 
     /// The series at a place of the request; `None` where it is faulty, which is told once.
-    fn rare_series(&mut self, place: usize, faulty: &mut HashSet<usize>) -> Option<Rare> {
-        if faulty.contains(&place) {
-            return None;
-        }
-        let row = self.request.series.get(place)?;
-        let fault = match self.request.labels(row, self.version) {
+    fn rare_series(&mut self, place: usize, faulty: &mut HashSet<usize>) -> Result<Option<Rare>, PushError> {
+        let request = self.request;
+        let Some(row) = request.series.get(place).filter(|_| !faulty.contains(&place)) else {
+            return Ok(None);
+        };
+        let fault = match self.labels(row)? {
             Err(fault) => fault,
             Ok(labels) => {
                 let (labels, replica) = self.hearing.identify(self.batch.tenant, labels);
                 match self.hearing.judge(replica) {
-                    Judgement::Duplicate => return Some(Rare::Duplicate(replica)),
+                    Judgement::Duplicate => return Ok(Some(Rare::Duplicate(replica))),
                     Judgement::Refuse(reason) => reason,
                     Judgement::Take | Judgement::Forgotten => match self.too_many_labels(&labels, 1) {
-                        None => return Some(Rare::Series(Series::new(labels))),
+                        None => return Ok(Some(Rare::Series(Series::new(labels)))),
                         Some(fault) => fault,
                     },
                 }
@@ -365,7 +381,7 @@ impl Sorter<'_, '_> {
         };
         faulty.insert(place);
         self.outcome.fault(|| fault);
-        None
+        Ok(None)
     }
 }
 
@@ -376,15 +392,26 @@ enum Rare {
 }
 
 impl Request<'_> {
+    /// What the labels of a series take. Those of version 1.0 lie in the series' own message.
+    fn label_bytes(&self, row: &Row<'_>, version: Version) -> usize {
+        match version {
+            Version::V1 => 0,
+            Version::V2 => v2::label_bytes(row.message, &self.symbols).unwrap_or_default(),
+        }
+    }
+
     /// The labels of a series, checked as Prometheus' receiver checks them.
     fn labels(&self, row: &Row<'_>, version: Version) -> Result<Labels, String> {
         let mut builder = LabelsBuilder::default();
         let mut fault = None;
         let mut set = |name: &str, value: &str| {
+            if fault.is_some() {
+                return;
+            }
             if name.is_empty() {
                 fault = Some("a label without a name".to_owned());
             } else if builder.get(name).is_some() {
-                fault = Some(format!("label {name:?} comes twice"));
+                fault = Some(format!("label {:?} comes twice", snippet(name)));
             }
             builder.set(name, value);
         };
@@ -394,13 +421,13 @@ impl Request<'_> {
         };
         let labels = builder.build();
         if walked.is_err() {
-            return Err(format!("{labels}: labels cannot be read"));
+            return Err(format!("{}: labels cannot be read", snippet_of(&labels)));
         }
         if let Some(fault) = fault {
-            return Err(format!("{labels}: {fault}"));
+            return Err(format!("{}: {fault}", snippet_of(&labels)));
         }
         if labels.get(METRIC_NAME).is_none() {
-            return Err(format!("{labels}: the metric has no name"));
+            return Err(format!("{}: the metric has no name", snippet_of(&labels)));
         }
         Ok(labels)
     }
@@ -420,4 +447,18 @@ enum WalkError {
     Malformed(#[from] Malformed),
     #[error("series {place} refers to symbol {symbol}, there are {count}")]
     Symbol { place: usize, symbol: u64, count: usize },
+    #[error(transparent)]
+    Push(#[from] PushError),
+}
+
+impl From<WalkError> for PushError {
+    fn from(fault: WalkError) -> Self {
+        match fault {
+            WalkError::Push(error) => error,
+            WalkError::Malformed(_) | WalkError::Symbol { .. } => Self::Malformed {
+                protocol: "remote write request",
+                reason: fault.to_string(),
+            },
+        }
+    }
 }

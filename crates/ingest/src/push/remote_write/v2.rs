@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{Exemplar, LabelsBuilder, METRIC_NAME, MetricMetadata, NO_START};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
 
+use super::super::batch_bytes::BatchBytes;
 use super::super::protobuf::{Fields, Malformed, Value, packed_varints};
 use super::v1::{metric_kind, sample};
 use super::{Request, Row, WalkError, histogram};
@@ -72,7 +73,9 @@ fn series<'a>(
                 request.histograms.push((place, sample));
             }
             4 => {
-                let exemplar = exemplar(value.bytes()?, &request.symbols)?;
+                let message = value.bytes()?;
+                request.bytes.add(label_bytes(message, &request.symbols)?)?;
+                let exemplar = exemplar(message, &request.symbols)?;
                 request.exemplars.push((place, exemplar));
             }
             5 => described = Some(value.bytes()?),
@@ -98,7 +101,7 @@ fn series<'a>(
         },
     });
     if let Some(message_of_metadata) = described {
-        let entry = metadata(message_of_metadata, message, &request.symbols)?;
+        let entry = metadata(message_of_metadata, message, &request.symbols, &mut request.bytes)?;
         request.metadata.extend(entry);
     }
     Ok(())
@@ -130,11 +133,25 @@ fn start_ms(message: &[u8], field: u32) -> Result<i64, Malformed> {
     Ok(at_ms)
 }
 
+/// The bytes of the labels of a series or an exemplar: few bytes of a message can name long symbols.
+pub(super) fn label_bytes(message: &[u8], symbols: &[&str]) -> Result<usize, Malformed> {
+    let mut bytes = 0_usize;
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next_field()? {
+        if number == 1 {
+            packed_varints(value, |symbol| {
+                bytes = bytes.saturating_add(symbol_at(symbols, symbol).map_or(0, str::len));
+            })?;
+        }
+    }
+    Ok(bytes)
+}
+
 /// Calls `set` for every label of a series.
-pub(super) fn labels(
+pub(super) fn labels<'a>(
     message: &[u8],
-    symbols: &[&str],
-    set: &mut impl FnMut(&str, &str),
+    symbols: &[&'a str],
+    set: &mut impl FnMut(&'a str, &'a str),
 ) -> Result<(), Malformed> {
     let mut fields = Fields::new(message);
     let mut name = None;
@@ -180,7 +197,12 @@ fn exemplar(message: &[u8], symbols: &[&str]) -> Result<Exemplar, Malformed> {
 }
 
 /// What a series says of its metric; nothing where it says nothing.
-fn metadata(message: &[u8], series: &[u8], symbols: &[&str]) -> Result<Option<MetricMetadata>, Malformed> {
+fn metadata(
+    message: &[u8],
+    series: &[u8],
+    symbols: &[&str],
+    bytes: &mut BatchBytes,
+) -> Result<Option<MetricMetadata>, WalkError> {
     let (mut kind, mut help, mut unit) = (0, "", "");
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next_field()? {
@@ -198,11 +220,15 @@ fn metadata(message: &[u8], series: &[u8], symbols: &[&str]) -> Result<Option<Me
     let mut metric = None;
     labels(series, symbols, &mut |name, value| {
         if name == METRIC_NAME {
-            metric = Some(Arc::from(value));
+            metric = Some(value);
         }
     })?;
-    Ok(metric.map(|name| MetricMetadata {
-        name,
+    let Some(name) = metric else {
+        return Ok(None);
+    };
+    bytes.add(name.len() + help.len() + unit.len())?;
+    Ok(Some(MetricMetadata {
+        name: Arc::from(name),
         kind: metric_kind(kind),
         help: Arc::from(help),
         unit: Arc::from(unit),
