@@ -11,8 +11,8 @@ use model::{SeriesBatch, TenantId};
 
 fuzz_target!(|bytes: &[u8]| {
     for family in families(bytes).flatten() {
-        for histogram in family.metric.iter().filter_map(|metric| metric.histogram.as_ref()) {
-            if let Ok(native) = histogram.native(family.kind()) {
+        for histogram in family.metrics().flatten().filter_map(|metric| metric.histogram) {
+            if let Ok(native) = histogram.native(family.head.kind()) {
                 assert_eq!(native.validate(), Ok(()));
             }
         }

@@ -49,9 +49,11 @@ pub const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 pub const KNOWN_SERIES_MAX: usize = 1 << 22;
 /// A pushed body has at most so many bytes once it is unpacked.
 pub const PUSH_BYTES_MAX: usize = 128 << 20;
-/// Bytes of the labels, and of samples that take more room than in the body, that one pushed body may become. Texts that a body
-/// tells once can be labels of thousands of its series; every series that the store does not know yet is counted with its own.
-pub const PUSH_BATCH_BYTES_MAX: usize = 256 << 20;
+/// Bytes of the labels, and of samples that take more room than in the body, that one body may become. Texts that a body tells
+/// once can be labels of thousands of its series; every series that the store does not know yet is counted with its own.
+pub const BATCH_BYTES_MAX: usize = 256 << 20;
+/// Bytes of a series of a scraped body that do not count: the series of a target may be many, but few have more.
+pub const SERIES_BYTES_USUAL: usize = 1 << 10;
 /// Unpacking buffers kept for the next body, and the largest that is kept, in bytes.
 pub const PUSH_BUFFERS_KEPT: usize = 4;
 /// The largest buffer that is kept, in bytes.
@@ -187,6 +189,8 @@ pub const IMPORT_LINE_BYTES_MAX: usize = 1 << 20;
 pub const IMPORT_FAMILIES_MAX: usize = 100_000;
 /// Bytes of a frame of series, packed and unpacked.
 pub const FRAME_BYTES_MAX: usize = 32 << 20;
+/// A frame of series is sent once it holds so many bytes; one sample with the labels of its series may be larger.
+pub const FRAME_PIECE_BYTES: usize = FRAME_BYTES_MAX / 8;
 /// A frame of series is sent once it holds so many samples.
 pub const FRAME_SAMPLES: usize = 100_000;
 

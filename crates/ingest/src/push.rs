@@ -7,7 +7,7 @@
 //! Not here: HTTP and gRPC (`web`), scraping (`scrape`).
 //! Start at: [`Push::remote_write`].
 
-mod batch_bytes;
+pub(crate) mod batch_bytes;
 pub(crate) mod births;
 pub(crate) mod buffers;
 pub mod compression;

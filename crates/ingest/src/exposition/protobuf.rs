@@ -1,7 +1,7 @@
 //! Reads what targets expose as protobuf: families of `io.prometheus.client`, each with its length in front.
 //!
-//! In: a body as bytes.  Out: [`wire::MetricFamily`] after [`wire::MetricFamily`], and the two forms of a histogram in them.
-//! Owns: nothing; one family is in memory at a time.
+//! In: a body as bytes.  Out: [`Family`] after [`Family`], and the two forms of a histogram in them.
+//! Owns: nothing; one metric is in memory at a time.
 //! Invariants: no bytes panic or allocate beyond their own length (`protobuf::tests`); a native histogram that is handed
 //! out is valid (`protobuf::tests`).
 //! Not here: names of series, relabelling, storing (`intake::protobuf`).
@@ -14,7 +14,13 @@ pub mod wire;
 use model::{Buckets, MetricKind, ResetHint, Span};
 use prost::Message as _;
 
-use wire::{MetricFamily, MetricType};
+use wire::{FamilyHead, Metric, MetricFamily, MetricType};
+
+use crate::exposition::snippet;
+use crate::push::protobuf::Fields;
+
+/// `MetricFamily.metric`.
+const METRIC: u32 = 4;
 
 /// What is wrong with a body, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +39,15 @@ pub struct Families<'a> {
     message: usize,
 }
 
+/// A family as it lies in the body.
+#[derive(Debug, Clone)]
+pub struct Family<'a> {
+    /// What it says of all its metrics.
+    pub head: FamilyHead,
+    message: &'a [u8],
+    place: usize,
+}
+
 /// Starts to read `body`.
 pub fn families(body: &[u8]) -> Families<'_> {
     Families {
@@ -41,7 +56,7 @@ pub fn families(body: &[u8]) -> Families<'_> {
     }
 }
 
-impl Families<'_> {
+impl<'a> Families<'a> {
     /// An error about the family that was read last.
     pub(crate) fn error_here(&self, reason: impl ToString) -> MessageError {
         MessageError {
@@ -50,7 +65,7 @@ impl Families<'_> {
         }
     }
 
-    fn read(&mut self) -> Result<MetricFamily, MessageError> {
+    fn read(&mut self) -> Result<Family<'a>, MessageError> {
         let mut rest = self.rest;
         self.rest = &[];
         let length = prost::encoding::decode_varint(&mut rest)
@@ -60,15 +75,49 @@ impl Families<'_> {
             let reason = format!("it should have {length} bytes, the body has {} more", rest.len());
             return Err(self.error_here(reason));
         };
-        let family = MetricFamily::decode(message).map_err(|error| self.error_here(error))?;
-        check(&family).map_err(|reason| self.error_here(reason))?;
+        let head = FamilyHead::decode(message).map_err(|error| self.error_here(error))?;
+        check(&head).map_err(|reason| self.error_here(reason))?;
         self.rest = rest;
-        Ok(family)
+        Ok(Family {
+            head,
+            message,
+            place: self.message,
+        })
     }
 }
 
-impl Iterator for Families<'_> {
-    type Item = Result<MetricFamily, MessageError>;
+impl Family<'_> {
+    /// The metrics of the family in order, each decoded when it is asked for. Ends after the first error.
+    pub fn metrics(&self) -> impl Iterator<Item = Result<Metric, MessageError>> {
+        let mut fields = Fields::new(self.message);
+        let mut next = move || -> Result<Option<Metric>, String> {
+            while let Some((number, value)) = fields.next_field().map_err(|error| error.to_string())? {
+                if number == METRIC {
+                    let message = value.bytes().map_err(|error| error.to_string())?;
+                    return Metric::decode(message)
+                        .map(Some)
+                        .map_err(|error| error.to_string());
+                }
+            }
+            Ok(None)
+        };
+        let mut broken = false;
+        std::iter::from_fn(move || {
+            let metric = if broken { None } else { next().transpose() };
+            broken = matches!(metric, Some(Err(_)));
+            metric
+        })
+        .map(|metric| {
+            metric.map_err(|reason| MessageError {
+                message: self.place,
+                reason,
+            })
+        })
+    }
+}
+
+impl<'a> Iterator for Families<'a> {
+    type Item = Result<Family<'a>, MessageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
@@ -80,12 +129,17 @@ impl Iterator for Families<'_> {
 }
 
 /// What Prometheus refuses (model/textparse/protobufparse.go, `Next`).
-fn check(family: &MetricFamily) -> Result<(), String> {
+fn check(family: &FamilyHead) -> Result<(), String> {
     if family.name.is_empty() {
         return Err("the family has no name".to_owned());
     }
-    let known = MetricType::try_from(family.r#type)
-        .map_err(|_| format!("family {:?} has the unknown type {}", family.name, family.r#type))?;
+    let known = MetricType::try_from(family.r#type).map_err(|_| {
+        format!(
+            "family {:?} has the unknown type {}",
+            snippet(&family.name),
+            family.r#type
+        )
+    })?;
     if family.unit.is_empty() {
         return Ok(());
     }
@@ -101,7 +155,8 @@ fn check(family: &MetricFamily) -> Result<(), String> {
     }
     Err(format!(
         "unit {:?} not a suffix of metric {:?}",
-        family.unit, family.name
+        snippet(&family.unit),
+        snippet(&family.name)
     ))
 }
 
@@ -110,7 +165,7 @@ pub fn write_delimited(family: &MetricFamily, out: &mut Vec<u8>) {
     out.extend(family.encode_length_delimited_to_vec());
 }
 
-impl MetricFamily {
+impl FamilyHead {
     /// The family's kind in the words of the model.
     pub fn kind(&self) -> MetricKind {
         match self.r#type() {

@@ -7,36 +7,43 @@ use model::{Labels, MetricKind, NO_START, ResetHint};
 use super::lines::quote;
 use super::{Found, Reader, Reading};
 use crate::error::IngestError;
-use crate::exposition::protobuf::wire::{self, MetricFamily, Timestamp};
+use crate::exposition::protobuf::wire::{self, FamilyHead, Timestamp};
 use crate::exposition::protobuf::{Families, families, ordinary};
-use crate::exposition::{Entry, Format};
+use crate::exposition::{Entry, Format, snippet};
 use crate::histograms::{Classic, bound_text};
+use crate::limits::{BATCH_BYTES_MAX, SERIES_BYTES_USUAL};
+use crate::push::batch_bytes::BatchBytes;
 use crate::series_cache::SlotIndex;
 
 pub(super) fn read(reader: &mut Reader<'_>, body: &[u8]) -> Result<(), IngestError> {
     let mut messages = families(body);
+    let mut bytes = BatchBytes::default();
     while let Some(family) = messages.next() {
         let family = family?;
-        note_metadata(reader, &family);
-        reader.kind = family.kind();
-        for metric in &family.metric {
+        let head = &family.head;
+        note_metadata(reader, head);
+        reader.kind = head.kind();
+        let mut series = SeriesText::of_family(&head.name);
+        for metric in family.metrics() {
+            let metric = metric?;
             let mut writer = MetricReader {
-                name: &family.name,
+                name: &head.name,
                 kind: reader.kind,
-                labels: quoted_labels(metric),
+                labels: quoted_labels(&metric),
                 own_ms: (metric.timestamp_ms != 0).then_some(metric.timestamp_ms),
                 created_ms: None,
-                series: String::new(),
+                series: &mut series,
+                bytes: &mut bytes,
                 messages: &messages,
                 reader: &mut *reader,
             };
-            writer.take(metric)?;
+            writer.take(&metric)?;
         }
     }
     Ok(())
 }
 
-fn note_metadata(reader: &mut Reader<'_>, family: &MetricFamily) {
+fn note_metadata(reader: &mut Reader<'_>, family: &FamilyHead) {
     let name = || Cow::Borrowed(family.name.as_str());
     let families = &mut reader.cache.families;
     families.note(&Entry::Kind {
@@ -65,6 +72,38 @@ fn quoted_labels(metric: &wire::Metric) -> String {
     labels
 }
 
+/// The series that is being taken, written as text. The family's name, which may be longer than all else, is written once.
+struct SeriesText {
+    text: String,
+    name_end: usize,
+}
+
+impl SeriesText {
+    fn of_family(name: &str) -> Self {
+        let mut text = String::from("{");
+        quote(&mut text, name);
+        // The name may go on before its quotes end.
+        text.pop();
+        let name_end = text.len();
+        Self { text, name_end }
+    }
+
+    fn set(&mut self, part: &str, labels: &str, bound: Option<(&str, f64)>) {
+        let text = &mut self.text;
+        text.truncate(self.name_end);
+        text.push_str(part);
+        text.push('"');
+        text.push_str(labels);
+        if let Some((label, value)) = bound {
+            text.push(',');
+            quote(text, label);
+            text.push('=');
+            quote(text, &bound_text(value));
+        }
+        text.push('}');
+    }
+}
+
 /// One metric on its way into the batch.
 struct MetricReader<'m, 'r> {
     name: &'m str,
@@ -72,8 +111,9 @@ struct MetricReader<'m, 'r> {
     labels: String,
     own_ms: Option<i64>,
     created_ms: Option<i64>,
-    /// The series that is being taken, written as text.
-    series: String,
+    series: &'m mut SeriesText,
+    /// What the long ones among the series of the body took: a name or label that is told once stands in many of them.
+    bytes: &'m mut BatchBytes,
     messages: &'m Families<'m>,
     reader: &'m mut Reader<'r>,
 }
@@ -121,7 +161,7 @@ impl MetricReader<'_, '_> {
         }
         if rules.scrape_native && histogram.is_native() {
             let native = histogram.native(self.kind).map_err(|reason| {
-                let reason = format!("{}: {reason}", self.name);
+                let reason = format!("{}: {reason}", snippet(self.name));
                 self.messages.error_here(reason)
             })?;
             self.native(native, histogram)?;
@@ -141,9 +181,9 @@ impl MetricReader<'_, '_> {
     }
 
     fn native(&mut self, native: model::Histogram, histogram: &wire::Histogram) -> Result<(), IngestError> {
-        self.name_series("", None);
+        self.series.set("", &self.labels, None);
         let gauge = native.reset_hint == ResetHint::Gauge;
-        let Some(native) = self.reader.fitted(native, &self.series) else {
+        let Some(native) = self.reader.fitted(native, &self.series.text) else {
             return Ok(());
         };
         let Some(slot) = self.store(Reading::Histogram(&native), !gauge)? else {
@@ -194,7 +234,7 @@ impl MetricReader<'_, '_> {
         value: f64,
         exemplar: Option<&wire::Exemplar>,
     ) -> Result<(), IngestError> {
-        self.name_series(part, bound);
+        self.series.set(part, &self.labels, bound);
         let slot = self.store(Reading::Float(ordinary(value)), true)?;
         if let (Some(slot), Some(exemplar)) = (slot, exemplar) {
             self.exemplar(slot, exemplar);
@@ -202,29 +242,17 @@ impl MetricReader<'_, '_> {
         Ok(())
     }
 
-    fn name_series(&mut self, part: &str, bound: Option<(&str, f64)>) {
-        let series = &mut self.series;
-        series.clear();
-        series.push('{');
-        quote(series, self.name);
-        if !part.is_empty() {
-            series.pop();
-            series.push_str(part);
-            series.push('"');
-        }
-        series.push_str(&self.labels);
-        if let Some((label, value)) = bound {
-            series.push(',');
-            quote(series, label);
-            series.push('=');
-            quote(series, &bound_text(value));
-        }
-        series.push('}');
-    }
-
     fn store(&mut self, value: Reading<'_>, counts: bool) -> Result<Option<SlotIndex>, IngestError> {
+        let long = self.series.text.len().saturating_sub(SERIES_BYTES_USUAL);
+        if !self.bytes.fits(long) {
+            let reason = format!(
+                "{}: with its names and labels the series of the body have more than {BATCH_BYTES_MAX} bytes; shorten them",
+                snippet(self.name)
+            );
+            return Err(self.messages.error_here(reason).into());
+        }
         let found = Found {
-            series: &self.series,
+            series: &self.series.text,
             format: Format::Text,
             at_ms: self.own_ms,
             value,

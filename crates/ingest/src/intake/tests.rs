@@ -74,6 +74,48 @@ fn relabel_rules(yaml: &str) -> SampleRules {
 }
 
 #[test]
+fn a_name_or_label_told_once_counts_for_every_series_that_it_stands_in() {
+    use crate::exposition::protobuf::wire::{Bucket, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+    let scrape = |name_bytes: usize, metrics: usize, label_bytes: usize, buckets: usize| {
+        let histogram = Histogram {
+            bucket: vec![Bucket::default(); buckets],
+            ..Histogram::default()
+        };
+        let metric = Metric {
+            label: vec![LabelPair {
+                name: "l".to_owned(),
+                value: "v".repeat(label_bytes),
+            }],
+            histogram: Some(histogram),
+            ..Metric::default()
+        };
+        let family = MetricFamily {
+            name: "n".repeat(name_bytes),
+            r#type: MetricType::Histogram as i32,
+            metric: vec![metric; metrics],
+            ..MetricFamily::default()
+        };
+        let mut body = Vec::new();
+        crate::exposition::protobuf::write_delimited(&family, &mut body);
+        let mut cache = SeriesCache::new();
+        cache.begin();
+        let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        let (tally, result) = read_protobuf(&mut cache, &rules(&[]), &body, 0, &mut batch);
+        result.map(|()| tally.scraped).map_err(|error| error.to_string())
+    };
+    assert_eq!(scrape(100, 20_000, 100, 10), Ok(260_000));
+    assert_eq!(scrape(30_000, 1, 30_000, 1_000), Ok(1_003));
+    for refused in [scrape(1_000_000, 1_000, 1, 0), scrape(1, 1, 1_000_000, 1_000)] {
+        let reason = refused.unwrap_err();
+        assert!(
+            reason.contains("more than 268435456 bytes; shorten them"),
+            "{reason}"
+        );
+        assert!(reason.len() < 300, "{reason}");
+    }
+}
+
+#[test]
 fn labels_of_the_target_win_unless_honoured() {
     let body = "a{job=\"own\",exported_job=\"before\",x=\"\"} 1\n";
     let (rows, ..) = Target::new(rules(&[("job", "j"), ("instance", "i")])).scrape(body);

@@ -29,7 +29,11 @@ fn families_come_one_by_one_and_errors_name_theirs() {
         family("c", MetricType::Gauge, "seconds"),
     ]);
     let read: Vec<_> = families(&body).collect();
-    let names: Vec<&str> = read.iter().flatten().map(|family| family.name.as_str()).collect();
+    let names: Vec<&str> = read
+        .iter()
+        .flatten()
+        .map(|family| family.head.name.as_str())
+        .collect();
     assert_eq!(names, ["a_total", "b_seconds"]);
     let error = read.last().unwrap().as_ref().unwrap_err().to_string();
     assert_eq!(error, "message 3: unit \"seconds\" not a suffix of metric \"c\"");
@@ -61,6 +65,25 @@ fn families_come_one_by_one_and_errors_name_theirs() {
         )]))
         .all(|one| one.is_ok())
     );
+}
+
+#[test]
+fn metrics_come_one_by_one_wherever_the_name_stands() {
+    // Two metrics, the name, a metric that is none, and one that nobody comes to.
+    let message = [
+        b"\x22\x02\x30\x05\x22\x00\x0a\x01n".as_slice(),
+        b"\x22\x01\xff\x22\x00",
+    ]
+    .concat();
+    let body = [&[message.len() as u8], message.as_slice()].concat();
+    let family = families(&body).next().unwrap().unwrap();
+    assert_eq!(family.head.name, "n");
+    let metrics: Vec<_> = family.metrics().collect();
+    let [Ok(first), Ok(second), Err(error)] = &metrics[..] else {
+        panic!("{metrics:?}");
+    };
+    assert_eq!((first.timestamp_ms, second.timestamp_ms), (5, 0));
+    assert!(error.to_string().starts_with("message 1: "), "{error}");
 }
 
 #[test]
@@ -141,8 +164,8 @@ proptest! {
     #[test]
     fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..300)) {
         for family in families(&body).flatten() {
-            for histogram in family.metric.iter().filter_map(|metric| metric.histogram.as_ref()) {
-                if let Ok(native) = histogram.native(family.kind()) {
+            for histogram in family.metrics().flatten().filter_map(|metric| metric.histogram) {
+                if let Ok(native) = histogram.native(family.head.kind()) {
                     prop_assert_eq!(native.validate(), Ok(()));
                 }
             }

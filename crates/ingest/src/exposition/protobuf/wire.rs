@@ -240,6 +240,23 @@ pub struct MetricFamily {
     pub unit: String,
 }
 
+/// What a family says of all its metrics, read without them: a metric of a few bytes takes hundreds in memory.
+#[derive(Clone, PartialEq, Message)]
+pub struct FamilyHead {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// One line for people.
+    #[prost(string, tag = "2")]
+    pub help: String,
+    /// The kind.
+    #[prost(enumeration = "MetricType", tag = "3")]
+    pub r#type: i32,
+    /// The unit.
+    #[prost(string, tag = "5")]
+    pub unit: String,
+}
+
 /// The kind of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]

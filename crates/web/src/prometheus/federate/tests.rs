@@ -84,7 +84,13 @@ fn protobuf_holds_native_histograms_and_reads_back() {
     let read: Vec<_> = families(&body).map(Result::unwrap).collect();
     let names: Vec<(&str, MetricKind, usize)> = read
         .iter()
-        .map(|family| (family.name.as_str(), family.kind(), family.metric.len()))
+        .map(|family| {
+            (
+                family.head.name.as_str(),
+                family.head.kind(),
+                family.metrics().count(),
+            )
+        })
         .collect();
     assert_eq!(
         names,
@@ -94,7 +100,8 @@ fn protobuf_holds_native_histograms_and_reads_back() {
             ("h", MetricKind::Histogram, 1),
         ]
     );
-    let histogram = read[2].metric[0].histogram.as_ref().unwrap();
+    let metric = read[2].metrics().next().unwrap().unwrap();
+    let histogram = metric.histogram.as_ref().unwrap();
     assert!(histogram.is_native());
     let native = histogram.native(MetricKind::Histogram).unwrap();
     assert_eq!((native.count, native.sum, native.schema), (3.5, 7.0, 2));
