@@ -361,7 +361,7 @@ async fn a_snapshot_of_prometheus_is_read_with_histograms_and_without_what_was_d
             })
             .collect();
         let mut writer = FrameWriter::default();
-        let never = |_| Err(());
+        let never = |_| Err(WriteError::Closed);
         writer
             .add(&labels, &SampleColumns::default(), &samples, never)
             .unwrap();

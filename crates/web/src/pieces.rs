@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, header};
+use ingest::import::frames::FrameTooLarge;
 use model::ReadError;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -18,6 +19,14 @@ pub(crate) enum Stopped {
     Left,
     /// The store cannot be read.
     Read(ReadError),
+    /// Something in the store cannot be written in the form that was asked for.
+    TooLarge(FrameTooLarge),
+}
+
+impl From<FrameTooLarge> for Stopped {
+    fn from(error: FrameTooLarge) -> Self {
+        Self::TooLarge(error)
+    }
 }
 
 impl From<ReadError> for Stopped {
@@ -59,6 +68,10 @@ pub(crate) fn streamed(
         Ok(()) => Ok(()),
         Err(Stopped::Left) => Err(io::Error::other("the client did not read on")),
         Err(Stopped::Read(error)) => {
+            tracing::warn!(%error, content_type, "an answer ended early");
+            Err(io::Error::other(error))
+        }
+        Err(Stopped::TooLarge(error)) => {
             tracing::warn!(%error, content_type, "an answer ended early");
             Err(io::Error::other(error))
         }

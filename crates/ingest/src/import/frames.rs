@@ -11,14 +11,35 @@ use model::{
 };
 
 use super::{ImportError, Reading, Wanted};
-use crate::limits::{FRAME_BYTES_MAX, FRAME_SAMPLES};
+use crate::limits::{FRAME_BYTES_MAX, FRAME_PIECE_BYTES, FRAME_SAMPLES};
 use crate::push::remote_write::each_series;
+
+/// What the number and the length of a field take at most.
+const FIELD_BYTES_MAX: usize = 16;
 
 /// The media type of such a stream.
 pub const CONTENT_TYPE: &str = "application/vnd.watchkeeper.series";
 
 /// One series of a stream.
 pub type Each<'a> = dyn FnMut(&Labels, &SampleColumns, &[HistogramSample]) -> Result<(), ImportError> + 'a;
+
+/// One sample with the labels of its series takes more than a frame may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a sample and the labels of its series take {got} bytes, a frame may have {FRAME_BYTES_MAX}; leave that series out"
+)]
+pub struct FrameTooLarge {
+    got: usize,
+}
+
+impl From<FrameTooLarge> for WriteError {
+    fn from(error: FrameTooLarge) -> Self {
+        Self::TooLarge {
+            got: error.got,
+            max: FRAME_BYTES_MAX,
+        }
+    }
+}
 
 /// Makes frames of series.
 #[derive(Debug, Default)]
@@ -27,37 +48,49 @@ pub struct FrameWriter {
     samples: usize,
 }
 
+/// Some of the samples of a series, as a message.
+#[derive(Debug)]
+struct Piece<'n> {
+    /// The labels.
+    named: &'n [u8],
+    message: Vec<u8>,
+    samples: usize,
+}
+
 // === impl FrameWriter ===
 
 impl FrameWriter {
     /// Adds a series, and calls `send` with every frame that is full.
-    pub fn add<E>(
+    ///
+    /// # Errors
+    /// What `send` says, or that a sample fits into no frame.
+    pub fn add<E: From<FrameTooLarge>>(
         &mut self,
         labels: &Labels,
         samples: &SampleColumns,
         histograms: &[HistogramSample],
         mut send: impl FnMut(Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let times = samples.at_ms.chunks(FRAME_SAMPLES);
-        for (times, values) in times.zip(samples.values.chunks(FRAME_SAMPLES)) {
-            let mut series = encode_labels(labels);
-            for (at_ms, value) in times.iter().zip(values) {
-                let mut sample = Vec::with_capacity(20);
-                put_double(1, *value, &mut sample);
-                put_number(2, *at_ms as u64, &mut sample);
-                put_bytes(2, &sample, &mut series);
+        let named = encode_labels(labels);
+        let mut piece = Piece::new(&named);
+        for (at_ms, value) in samples.at_ms.iter().zip(&samples.values) {
+            let mut sample = Vec::with_capacity(20);
+            put_double(1, *value, &mut sample);
+            put_number(2, *at_ms as u64, &mut sample);
+            if !piece.has_room(sample.len()) {
+                self.put(&mut piece, &mut send)?;
             }
-            self.put(&series, times.len(), &mut send)?;
+            piece.add(2, &sample, 1);
         }
         // A histogram may have thousands of buckets.
-        for some in histograms.chunks(100) {
-            let mut series = encode_labels(labels);
-            for histogram in some {
-                put_bytes(4, &encode_histogram(histogram), &mut series);
+        for histogram in histograms {
+            let message = encode_histogram(histogram);
+            if !piece.has_room(message.len()) {
+                self.put(&mut piece, &mut send)?;
             }
-            self.put(&series, some.len() * 20, &mut send)?;
+            piece.add(4, &message, 20);
         }
-        Ok(())
+        self.put(&mut piece, &mut send)
     }
 
     /// What is left, and the end of the stream.
@@ -67,15 +100,25 @@ impl FrameWriter {
         last
     }
 
-    fn put<E>(
+    fn put<E: From<FrameTooLarge>>(
         &mut self,
-        series: &[u8],
-        samples: usize,
+        piece: &mut Piece<'_>,
         send: &mut impl FnMut(Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
-        put_bytes(1, series, &mut self.message);
+        let Some((series, samples)) = piece.take() else {
+            return Ok(());
+        };
+        // What cannot be packed may grow a little by it, and a frame is bounded in both forms.
+        let got = snap::raw::max_compress_len(series.len() + FIELD_BYTES_MAX);
+        if got == 0 || got > FRAME_BYTES_MAX {
+            return Err(FrameTooLarge { got: series.len() }.into());
+        }
+        if !self.message.is_empty() && self.message.len() + series.len() > 2 * FRAME_PIECE_BYTES {
+            send(self.frame())?;
+        }
+        put_bytes(1, &series, &mut self.message);
         self.samples += samples;
-        if self.samples >= FRAME_SAMPLES || self.message.len() >= FRAME_BYTES_MAX / 8 {
+        if self.samples >= FRAME_SAMPLES || self.message.len() >= FRAME_PIECE_BYTES {
             send(self.frame())?;
         }
         Ok(())
@@ -88,13 +131,43 @@ impl FrameWriter {
         if message.is_empty() {
             return Vec::new();
         }
-        // Packing fails only for messages above 4 GiB; what is added at a time is far below.
+        // Packing fails only for messages above 4 GiB; no frame holds as much.
         let packed = snap::raw::Encoder::new()
             .compress_vec(&message)
             .unwrap_or_default();
         let mut frame = (packed.len() as u32).to_be_bytes().to_vec();
         frame.extend_from_slice(&packed);
         frame
+    }
+}
+
+impl<'n> Piece<'n> {
+    fn new(named: &'n [u8]) -> Self {
+        Self {
+            named,
+            message: Vec::new(),
+            samples: 0,
+        }
+    }
+
+    /// Whether a sample of so many bytes fits in, too.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.samples < FRAME_SAMPLES && self.message.len() + bytes + FIELD_BYTES_MAX <= FRAME_PIECE_BYTES
+    }
+
+    /// Adds a sample that counts as so many.
+    fn add(&mut self, field: u64, sample: &[u8], samples: usize) {
+        if self.message.is_empty() {
+            self.message.extend_from_slice(self.named);
+        }
+        put_bytes(field, sample, &mut self.message);
+        self.samples += samples;
+    }
+
+    /// What was added so far; `None` where nothing was.
+    fn take(&mut self) -> Option<(Vec<u8>, usize)> {
+        let samples = std::mem::take(&mut self.samples);
+        (samples > 0).then(|| (std::mem::take(&mut self.message), samples))
     }
 }
 

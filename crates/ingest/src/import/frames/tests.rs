@@ -25,7 +25,7 @@ fn send(series: &Read3) -> Vec<u8> {
         writer
             .add(labels, samples, histograms, |frame| {
                 out.extend(frame);
-                Ok::<(), ()>(())
+                Ok::<(), WriteError>(())
             })
             .unwrap();
     }
@@ -105,6 +105,54 @@ fn long_series_come_in_pieces() {
         .flat_map(|(_, piece, _)| piece.at_ms)
         .collect();
     assert_eq!(joined, samples.at_ms);
+}
+
+#[test]
+fn frames_of_large_histograms_are_as_large_as_they_may_be() {
+    // 1 MB each, which hardly packs.
+    let counts: Vec<f64> = (1..=1 << 16).map(|n| 1.0 / f64::from(n)).collect();
+    let side = |offset| Buckets {
+        spans: vec![Span {
+            offset,
+            length: 1 << 16,
+        }],
+        counts: counts.clone(),
+    };
+    let histogram = Arc::new(Histogram {
+        positive: side(1),
+        negative: side(2),
+        ..Histogram::default()
+    });
+    let histograms: Vec<_> = (0..90)
+        .map(|at_ms| HistogramSample::new(at_ms, Arc::clone(&histogram)))
+        .collect();
+    let labels = Labels::from_pairs([("__name__", "m")]);
+    let sent = send(&vec![(labels, SampleColumns::default(), histograms.clone())]);
+    let arrived: Vec<_> = read_all(&sent)
+        .unwrap()
+        .into_iter()
+        .flat_map(|(_, _, some)| some)
+        .collect();
+    assert!(arrived == histograms);
+}
+
+#[test]
+fn a_sample_that_fits_into_no_frame_is_refused() {
+    let mut samples = SampleColumns::default();
+    samples.push(1, 1.0);
+    let labels = |bytes: usize| Labels::from_pairs([("__name__", "m"), ("l", "x".repeat(bytes).as_str())]);
+    let half = FRAME_BYTES_MAX / 2;
+    let (one, other) = (labels(half), labels(half + 1));
+    let all = vec![
+        (one, samples.clone(), Vec::new()),
+        (other, samples.clone(), Vec::new()),
+    ];
+    assert_eq!(read_all(&send(&all)).unwrap(), all);
+    let sent = |_| Ok::<(), WriteError>(());
+    let error = FrameWriter::default()
+        .add(&labels(FRAME_BYTES_MAX), &samples, &[], sent)
+        .unwrap_err();
+    assert!(matches!(error, WriteError::TooLarge { .. }), "{error}");
 }
 
 #[test]
