@@ -6,8 +6,22 @@ pub const RULE_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Nodes of one YAML file, aliases expanded.
 pub const YAML_NODES_MAX: usize = 1_000_000;
 
-/// How deep YAML may be nested.
+/// Bytes of all texts of one YAML file, aliases expanded: as many as a file may have without any.
+pub const YAML_BYTES_MAX: usize = RULE_FILE_BYTES_MAX as usize;
+
+/// How deep YAML may be nested, aliases expanded.
 pub const YAML_DEPTH_MAX: usize = 64;
+
+/// Faults of one rule file that are told; the file is not read further.
+pub const RULE_FAULTS_TOLD_MAX: usize = 1_000;
+
+/// Bytes of a group's name: it is part of the key of each of its rules.
+pub const GROUP_NAME_BYTES_MAX: usize = 1_024;
+
+/// Labels that the groups of one rule file hand to their rules, counted for every rule.
+pub const HANDED_LABELS_MAX: usize = 200_000;
+/// Bytes of the names and values of those labels.
+pub const HANDED_LABEL_BYTES_MAX: usize = RULE_FILE_BYTES_MAX as usize;
 
 /// Files that one pattern of `rule_files` may match.
 pub const RULE_FILES_MAX: usize = 10_000;

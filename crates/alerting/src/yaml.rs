@@ -1,6 +1,7 @@
 //! YAML as a tree that knows the line of every node, so that all faults of a file can be named at once.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
@@ -41,6 +42,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<Node>, YamlError> {
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         nodes_left: limits::YAML_NODES_MAX,
+        bytes_left: limits::YAML_BYTES_MAX,
     };
     loop {
         match builder.next()? {
@@ -53,8 +55,19 @@ pub(crate) fn parse(text: &str) -> Result<Option<Node>, YamlError> {
 
 struct Builder<'a> {
     parser: Parser<'a, granit_parser::StrInput<'a>>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, (Rc<Node>, Size)>,
     nodes_left: usize,
+    bytes_left: usize,
+}
+
+/// What a node takes with all that lies in it.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    nodes: usize,
+    /// Of its texts.
+    bytes: usize,
+    /// How deep others lie in it: 0 for a text.
+    depth: usize,
 }
 
 impl Node {
@@ -81,12 +94,41 @@ impl Node {
         }
     }
 
-    fn count(&self) -> usize {
+    /// What two keys of a mapping must differ in; nothing where it is no text.
+    fn as_key(&self) -> Option<(String, bool)> {
         match &self.value {
-            NodeValue::Scalar { .. } => 1,
-            NodeValue::Sequence(items) => 1 + items.iter().map(Self::count).sum::<usize>(),
-            NodeValue::Mapping(pairs) => 1 + pairs.iter().map(|(k, v)| k.count() + v.count()).sum::<usize>(),
+            NodeValue::Scalar { text, plain } => Some((text.clone(), *plain)),
+            _ => None,
         }
+    }
+
+    fn size(&self) -> Size {
+        match &self.value {
+            NodeValue::Scalar { text, .. } => Size {
+                nodes: 1,
+                bytes: text.len(),
+                depth: 0,
+            },
+            NodeValue::Sequence(items) => Size::around(items.iter()),
+            NodeValue::Mapping(pairs) => Size::around(pairs.iter().flat_map(|(key, value)| [key, value])),
+        }
+    }
+}
+
+impl Size {
+    fn around<'n>(nodes: impl Iterator<Item = &'n Node>) -> Self {
+        nodes.map(Node::size).fold(
+            Self {
+                nodes: 1,
+                bytes: 0,
+                depth: 0,
+            },
+            |all, one| Self {
+                nodes: all.nodes + one.nodes,
+                bytes: all.bytes + one.bytes,
+                depth: all.depth.max(one.depth + 1),
+            },
+        )
     }
 }
 
@@ -105,28 +147,18 @@ impl<'a> Builder<'a> {
     }
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, YamlError> {
-        self.spend(1, span)?;
-        if depth > limits::YAML_DEPTH_MAX {
-            return Err(fault(
-                span,
-                format!("nested deeper than {}", limits::YAML_DEPTH_MAX),
-            ));
-        }
+        self.spend(1, 0, span)?;
+        check_depth(depth, span)?;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
+                self.spend(0, text.len(), span)?;
                 let plain = style == ScalarStyle::Plain;
                 let text = text.into_owned();
                 (NodeValue::Scalar { text, plain }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => (NodeValue::Sequence(self.sequence(depth)?), anchor),
             Event::MappingStart(_, anchor, _) => (NodeValue::Mapping(self.mapping(depth)?), anchor),
-            Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor).cloned();
-                let node =
-                    node.ok_or_else(|| fault(span, "an alias of something that is not finished".to_owned()))?;
-                self.spend(node.count(), span)?;
-                return Ok(node);
-            }
+            Event::Alias(anchor) => return self.alias(anchor, span, depth),
             other => return Err(fault(span, format!("unexpected {other:?}"))),
         };
         let node = Node {
@@ -135,9 +167,25 @@ impl<'a> Builder<'a> {
             column: span.start.col() + 1,
         };
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            // The anchor's own copy is paid for too: anchors within anchors are copied for each of them.
+            let size = node.size();
+            self.spend(size.nodes, size.bytes, span)?;
+            self.anchors.insert(anchor, (Rc::new(node.clone()), size));
         }
         Ok(node)
+    }
+
+    /// What an alias stands for, paid for before it is copied.
+    fn alias(&mut self, anchor: usize, span: Span, depth: usize) -> Result<Node, YamlError> {
+        let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
+            return Err(fault(
+                span,
+                "an alias of something that is not finished".to_owned(),
+            ));
+        };
+        check_depth(depth + size.depth, span)?;
+        self.spend(size.nodes, size.bytes, span)?;
+        Ok(Node::clone(&node))
     }
 
     fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, YamlError> {
@@ -152,7 +200,7 @@ impl<'a> Builder<'a> {
     }
 
     fn mapping(&mut self, depth: usize) -> Result<Vec<(Node, Node)>, YamlError> {
-        let mut pairs: Vec<(Node, Node)> = Vec::new();
+        let mut entries = Entries::default();
         while let Some((event, span)) = self.next()? {
             if event == Event::MappingEnd {
                 break;
@@ -161,46 +209,95 @@ impl<'a> Builder<'a> {
             let Some((event, span)) = self.next()? else { break };
             let value = self.node(event, span, depth + 1)?;
             if key.text() == Some("<<") {
-                merge(&mut pairs, value);
+                entries.merge(value);
                 continue;
             }
-            if let Some((first, _)) = pairs.iter().find(|(known, _)| known.value == key.value) {
+            if let Some(first) = entries.line_of(&key)? {
                 let name = key.text().unwrap_or_default();
-                return Err(YamlError {
-                    line: key.line,
-                    column: key.column,
-                    message: format!(
-                        "key {name:?} is given twice, first in line {}; remove one",
-                        first.line
-                    ),
-                });
+                let message = format!("key {name:?} is given twice, first in line {first}; remove one");
+                return Err(fault_at(&key, message));
             }
-            pairs.push((key, value));
+            entries.push(key, value);
         }
-        Ok(pairs)
+        Ok(entries.pairs)
     }
 
-    fn spend(&mut self, nodes: usize, span: Span) -> Result<(), YamlError> {
-        self.nodes_left = self
-            .nodes_left
-            .checked_sub(nodes)
-            .ok_or_else(|| fault(span, format!("more than {} nodes", limits::YAML_NODES_MAX)))?;
+    fn spend(&mut self, nodes: usize, bytes: usize, span: Span) -> Result<(), YamlError> {
+        let (most_nodes, most_bytes) = (limits::YAML_NODES_MAX, limits::YAML_BYTES_MAX);
+        self.nodes_left = self.nodes_left.checked_sub(nodes).ok_or_else(|| {
+            fault(
+                span,
+                format!("more than {most_nodes} nodes, those of aliases counted"),
+            )
+        })?;
+        self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or_else(|| {
+            fault(
+                span,
+                format!("more than {most_bytes} bytes of text, those of aliases counted"),
+            )
+        })?;
         Ok(())
     }
 }
 
-/// A merge key adds what is not there yet (YAML merge type, one mapping or a list of them).
-fn merge(pairs: &mut Vec<(Node, Node)>, value: Node) {
-    match value.value {
-        NodeValue::Mapping(others) => {
-            for (key, value) in others {
-                if !pairs.iter().any(|(known, _)| known.value == key.value) {
-                    pairs.push((key, value));
+/// The entries of a mapping, with the lines of its keys at hand.
+#[derive(Default)]
+struct Entries {
+    pairs: Vec<(Node, Node)>,
+    /// By the key's text, and whether it stands without quotes.
+    lines: HashMap<(String, bool), usize>,
+}
+
+impl Entries {
+    /// The line in which the key stands already.
+    fn line_of(&self, key: &Node) -> Result<Option<usize>, YamlError> {
+        match key.as_key() {
+            Some(known) => Ok(self.lines.get(&known).copied()),
+            None => Err(fault_at(
+                key,
+                format!("expected a text as key, found {}; write a text", key.shape()),
+            )),
+        }
+    }
+
+    fn push(&mut self, key: Node, value: Node) {
+        if let Some(known) = key.as_key() {
+            self.lines.insert(known, key.line);
+        }
+        self.pairs.push((key, value));
+    }
+
+    /// A merge key adds what is not there yet (YAML merge type, one mapping or a list of them).
+    fn merge(&mut self, value: Node) {
+        match value.value {
+            NodeValue::Mapping(others) => {
+                for (key, value) in others {
+                    if key.as_key().is_some_and(|known| !self.lines.contains_key(&known)) {
+                        self.push(key, value);
+                    }
                 }
             }
+            NodeValue::Sequence(items) => items.into_iter().for_each(|item| self.merge(item)),
+            NodeValue::Scalar { .. } => {}
         }
-        NodeValue::Sequence(items) => items.into_iter().for_each(|item| merge(pairs, item)),
-        NodeValue::Scalar { .. } => {}
+    }
+}
+
+fn check_depth(depth: usize, span: Span) -> Result<(), YamlError> {
+    if depth > limits::YAML_DEPTH_MAX {
+        return Err(fault(
+            span,
+            format!("nested deeper than {}", limits::YAML_DEPTH_MAX),
+        ));
+    }
+    Ok(())
+}
+
+fn fault_at(node: &Node, message: String) -> YamlError {
+    YamlError {
+        line: node.line,
+        column: node.column,
+        message,
     }
 }
 
@@ -238,6 +335,33 @@ mod tests {
             text = [text, format!("a{level}: &a{level} [{items}]\n")].concat();
         }
         assert!(parse(&text).unwrap_err().message.contains("nodes"));
+    }
+
+    #[test]
+    fn aliases_pay_for_their_bytes_and_their_depth() {
+        let refused = |text: &str| parse(text).unwrap_err().message;
+        let long = "x".repeat(64 << 10);
+        let text = format!("a: &a {long}\nb: [{}]\n", vec!["*a"; 300].join(","));
+        assert!(refused(&text).contains("bytes of text"), "{}", refused(&text));
+        let anchors = (0..60).fold(long.repeat(6), |inner, level| format!("&a{level} [{inner}]"));
+        assert!(refused(&anchors).contains("bytes of text"));
+        let mut text = "a0: &a0 [x]\n".to_owned();
+        for level in 1..70 {
+            text = [text, format!("a{level}: &a{level} [*a{}]\n", level - 1)].concat();
+        }
+        assert_eq!(refused(&text), "nested deeper than 64");
+    }
+
+    #[test]
+    fn mappings_of_many_keys_are_read_and_merged() {
+        let entries: Vec<String> = (0..100_000).map(|key| format!("  k{key}: v\n")).collect();
+        let entries = entries.concat();
+        let text = format!("a: &a\n{entries}b:\n  <<: *a\n  c: d\n");
+        let node = parse(&text).unwrap().unwrap();
+        assert_eq!(node.size().nodes, 1 + 2 + 2 * 200_001 + 2);
+        let doubled = format!("{entries}  k7: v\n");
+        assert_eq!(parse(&doubled).unwrap_err().line, 100_001);
+        assert!(parse("{[a]: b}").unwrap_err().message.contains("found a list"));
     }
 
     #[test]
