@@ -132,15 +132,20 @@ impl Config {
 
 /// The mend for an unknown key: the nearest known one, or the list of them.
 pub(crate) fn nearest(name: &str, known: &[&str]) -> String {
+    let chars = name.chars().count();
     let best = known
         .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
+        .filter_map(|candidate| {
+            let slip_max = 2.max(candidate.len() / 3);
+            // A key that is much longer cannot be near, and measuring it would cost its length.
+            let distance = (chars.abs_diff(candidate.chars().count()) <= slip_max)
+                .then(|| strsim::damerau_levenshtein(name, candidate))?;
+            (distance <= slip_max).then_some((distance, *candidate))
+        })
         .min();
     match best {
-        Some((distance, candidate)) if distance <= 2.max(candidate.len() / 3) => {
-            format!("did you mean {candidate:?}?")
-        }
-        _ => format!("known keys: {}", known.join(", ")),
+        Some((_, candidate)) => format!("did you mean {candidate:?}?"),
+        None => format!("known keys: {}", known.join(", ")),
     }
 }
 

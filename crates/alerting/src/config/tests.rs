@@ -54,3 +54,11 @@ fn nothing_configured_is_fine() {
     let config: Config = serde_saphyr::from_str("{}").unwrap();
     assert!(config.builtin_rules);
 }
+
+#[test]
+fn the_nearest_key_is_not_looked_for_where_none_can_be_near() {
+    let known = ["record", "alert", "expr"];
+    assert_eq!(nearest("exprs", &known), "did you mean \"expr\"?");
+    let long = "x".repeat(16 << 20);
+    assert_eq!(nearest(&long, &known), "known keys: record, alert, expr");
+}
