@@ -2,7 +2,8 @@
 //!
 //! In: rule files in Prometheus' form; series through `SeriesRead`.  Out: [`RuleGroup`]s and the judgements on them.
 //! Owns: nothing; state goes in and comes out.
-//! Invariants: judging is pure (`judge::tests`); every fault of a file is named in one pass (`parse::tests`).
+//! Invariants: judging is pure (`judge::tests`); every fault of a file is named in one pass, a thousand at most
+//! (`parse::tests`).
 //! Not here: when a group is evaluated (`engine`), who is told (`notify`).
 //! Start at: [`load_rule_files`].
 

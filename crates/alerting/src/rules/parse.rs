@@ -1,10 +1,13 @@
 //! Reads a rule file in Prometheus' form and names every fault in it at once.
 
+use std::collections::{HashMap, HashSet};
+
 use model::names::{is_label_name, is_legacy_label_name, is_legacy_metric_name};
 use model::{Labels, labels::METRIC_NAME};
 use stdx::HumanDuration;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::limits;
 use crate::rules::{Action, AlertRule, Rule, RuleError, RuleFile, RuleGroup};
 use crate::template::Template;
 use crate::yaml::{self, Node, NodeValue};
@@ -36,6 +39,8 @@ pub fn parse_rule_file(path: &str, text: &str, names: NameScheme) -> Result<Rule
         path,
         names,
         errors: Vec::new(),
+        handed_labels_left: limits::HANDED_LABELS_MAX,
+        handed_bytes_left: limits::HANDED_LABEL_BYTES_MAX,
     };
     let groups = match yaml::parse(text) {
         Ok(Some(root)) => reader.file(&root),
@@ -59,6 +64,16 @@ struct Reader<'a> {
     path: &'a str,
     names: NameScheme,
     errors: Vec<RuleError>,
+    handed_labels_left: usize,
+    handed_bytes_left: usize,
+}
+
+/// An entry of a mapping of texts, and where it stands.
+#[derive(Clone)]
+struct Entry {
+    name: String,
+    text: String,
+    line: usize,
 }
 
 impl Reader<'_> {
@@ -68,10 +83,14 @@ impl Reader<'_> {
             return Vec::new();
         };
         let mut groups: Vec<RuleGroup> = Vec::new();
+        let mut names = HashSet::new();
         for (index, node) in self.items(list, "groups").into_iter().enumerate() {
+            if self.is_full() {
+                break;
+            }
             let place = format!("groups[{index}]");
             let group = self.group(node, &place);
-            if groups.iter().any(|known| known.name == group.name) {
+            if !names.insert(group.name.clone()) {
                 let message = format!("groupname: {:?} is repeated in the same file", group.name);
                 self.fault(
                     node,
@@ -95,23 +114,19 @@ impl Reader<'_> {
             let message = "Groupname must not be empty".to_owned();
             self.fault(node, &format!("{place}.name"), message, "add a name");
         }
+        if name.len() > limits::GROUP_NAME_BYTES_MAX {
+            let (bytes, most) = (name.len(), limits::GROUP_NAME_BYTES_MAX);
+            let message = format!("Groupname has {bytes} bytes, the limit is {most}");
+            self.fault(node, &format!("{place}.name"), message, "write a shorter name");
+        }
         let interval_ms = self.duration(&fields, place, "interval").filter(|ms| *ms > 0);
         let query_offset_ms = self.duration(&fields, place, "query_offset");
         let limit = self.limit(&fields, place);
         let group_labels = self.label_map(&fields, place, "labels");
-        let mut rules = Vec::new();
-        if let Some(list) = find(&fields, "rules").filter(|list| !list.is_null()) {
-            for (index, node) in self
-                .items(list, &format!("{place}.rules"))
-                .into_iter()
-                .enumerate()
-            {
-                let place = format!("{place}.rules[{index}]");
-                if let Some(rule) = self.rule(node, &place, &group_labels) {
-                    rules.push(rule);
-                }
-            }
-        }
+        let mut rules = match find(&fields, "rules").filter(|list| !list.is_null()) {
+            Some(list) => self.rules(list, node, place, &group_labels),
+            None => Vec::new(),
+        };
         self.name_rules(&name, &mut rules);
         let digest = xxh3_128(format!("{:?}{node_text}", self.path, node_text = canonical(node)).as_bytes());
         RuleGroup {
@@ -125,20 +140,50 @@ impl Reader<'_> {
         }
     }
 
+    fn rules(&mut self, list: &Node, group: &Node, place: &str, group_labels: &[Entry]) -> Vec<Rule> {
+        let nodes = self.items(list, &format!("{place}.rules"));
+        let bytes: usize = group_labels
+            .iter()
+            .map(|label| label.name.len() + label.text.len())
+            .sum();
+        let left = (
+            self.handed_labels_left
+                .checked_sub(group_labels.len() * nodes.len()),
+            self.handed_bytes_left.checked_sub(bytes * nodes.len()),
+        );
+        let (Some(labels_left), Some(bytes_left)) = left else {
+            let message = format!(
+                "the labels of groups, counted for each of their rules, are more than {} or have more than {} bytes",
+                limits::HANDED_LABELS_MAX,
+                limits::HANDED_LABEL_BYTES_MAX
+            );
+            let mend = "give the group fewer labels, or split the file";
+            self.fault(group, &format!("{place}.labels"), message, mend);
+            return Vec::new();
+        };
+        (self.handed_labels_left, self.handed_bytes_left) = (labels_left, bytes_left);
+        let mut rules = Vec::new();
+        for (index, node) in nodes.into_iter().enumerate() {
+            if self.is_full() {
+                break;
+            }
+            let place = format!("{place}.rules[{index}]");
+            rules.extend(self.rule(node, &place, group_labels));
+        }
+        rules
+    }
+
     /// Gives every rule a key that outlives edits of its expression and of other rules.
     fn name_rules(&self, group: &str, rules: &mut [Rule]) {
-        let names: Vec<String> = rules.iter().map(|rule| rule.name().to_owned()).collect();
-        for (index, rule) in rules.iter_mut().enumerate() {
-            let before = names
-                .iter()
-                .take(index)
-                .filter(|name| *name == rule.name())
-                .count();
+        let mut named: HashMap<String, usize> = HashMap::new();
+        for rule in rules {
+            let before = named.entry(rule.name().to_owned()).or_default();
             rule.key = format!("{};{group};{};{before}", self.path, rule.name());
+            *before += 1;
         }
     }
 
-    fn rule(&mut self, node: &Node, place: &str, group_labels: &[(String, String)]) -> Option<Rule> {
+    fn rule(&mut self, node: &Node, place: &str, group_labels: &[Entry]) -> Option<Rule> {
         let before = self.errors.len();
         let fields = self.fields(node, place, RULE_KEYS);
         let text_of = |key: &str| {
@@ -161,9 +206,7 @@ impl Reader<'_> {
         }
         let expr = self.expr(&fields, node, place);
         let own_labels = self.label_map(&fields, place, "labels");
-        let mut labels = group_labels.to_vec();
-        labels.retain(|(name, _)| !own_labels.iter().any(|(own, _)| own == name));
-        labels.extend(own_labels);
+        let labels = joined(group_labels, own_labels);
         let action = if alert.is_empty() {
             self.record_action(&fields, node, place, record)
         } else {
@@ -177,7 +220,7 @@ impl Reader<'_> {
             action,
             text: text_of("expr").trim().to_owned(),
             expr: expr?,
-            labels: Labels::from_pairs(labels),
+            labels: pairs_of(labels),
             line: node.line,
         })
     }
@@ -248,43 +291,32 @@ impl Reader<'_> {
         fields: &[(&Node, &Node)],
         place: &str,
         name: String,
-        labels: &[(String, String)],
+        labels: &[Entry],
     ) -> Action {
         let annotations = self.annotation_map(fields, place);
-        let node = |key: &str| find(fields, key);
-        let label_templates = self.templates(node("labels"), &format!("{place}.labels"), labels);
-        let annotation_templates =
-            self.templates(node("annotations"), &format!("{place}.annotations"), &annotations);
+        let label_templates = self.templates(&format!("{place}.labels"), labels);
+        let annotation_templates = self.templates(&format!("{place}.annotations"), &annotations);
         Action::Alert(Box::new(AlertRule {
             name,
             for_ms: self.duration(fields, place, "for").unwrap_or_default(),
             keep_firing_for_ms: self
                 .duration(fields, place, "keep_firing_for")
                 .unwrap_or_default(),
-            annotations: Labels::from_pairs(annotations),
+            annotations: pairs_of(annotations),
             label_templates,
             annotation_templates,
         }))
     }
 
-    fn templates(
-        &mut self,
-        node: Option<&Node>,
-        place: &str,
-        texts: &[(String, String)],
-    ) -> Vec<(String, Template)> {
+    fn templates(&mut self, place: &str, texts: &[Entry]) -> Vec<(String, Template)> {
         let mut templates = Vec::with_capacity(texts.len());
-        for (name, text) in texts {
+        for Entry { name, text, line } in texts {
             match Template::parse(text) {
                 Ok(template) => templates.push((name.clone(), template)),
                 Err(error) => {
-                    let line = node
-                        .and_then(|node| entry_line(node, name))
-                        .or_else(|| node.map(|node| node.line))
-                        .unwrap_or_default();
                     let message = format!("bad template: {error}");
                     self.fault_at(
-                        line,
+                        *line,
                         &format!("{place}.{name}"),
                         message,
                         "correct the text between {{ and }}",
@@ -330,53 +362,47 @@ impl Reader<'_> {
         }
     }
 
-    fn label_map(&mut self, fields: &[(&Node, &Node)], place: &str, key: &str) -> Vec<(String, String)> {
-        let pairs = self.text_map(fields, place, key);
-        for (name, _) in &pairs {
-            let valid = match self.names {
-                NameScheme::Utf8 => is_label_name(name),
-                NameScheme::Legacy => is_legacy_label_name(name),
-            };
-            if !valid || name == METRIC_NAME {
-                let line = find(fields, key)
-                    .and_then(|node| entry_line(node, name))
-                    .unwrap_or_default();
+    fn label_map(&mut self, fields: &[(&Node, &Node)], place: &str, key: &str) -> Vec<Entry> {
+        let entries = self.text_map(fields, place, key);
+        for Entry { name, line, .. } in &entries {
+            if !self.is_name(name) || name == METRIC_NAME {
                 let message = format!("invalid label name: {name}");
                 self.fault_at(
-                    line,
+                    *line,
                     &format!("{place}.{key}.{name}"),
                     message,
                     "choose another name",
                 );
             }
         }
-        pairs
+        entries
     }
 
-    fn annotation_map(&mut self, fields: &[(&Node, &Node)], place: &str) -> Vec<(String, String)> {
-        let pairs = self.text_map(fields, place, "annotations");
-        for (name, _) in &pairs {
-            let valid = match self.names {
-                NameScheme::Utf8 => is_label_name(name),
-                NameScheme::Legacy => is_legacy_label_name(name),
-            };
-            if !valid {
-                let line = find(fields, "annotations")
-                    .and_then(|node| entry_line(node, name))
-                    .unwrap_or_default();
+    fn annotation_map(&mut self, fields: &[(&Node, &Node)], place: &str) -> Vec<Entry> {
+        let entries = self.text_map(fields, place, "annotations");
+        for Entry { name, line, .. } in &entries {
+            if !self.is_name(name) {
                 let message = format!("invalid annotation name: {name}");
                 self.fault_at(
-                    line,
+                    *line,
                     &format!("{place}.annotations.{name}"),
                     message,
                     "use letters, digits and _",
                 );
             }
         }
-        pairs
+        entries
     }
 
-    fn text_map(&mut self, fields: &[(&Node, &Node)], place: &str, key: &str) -> Vec<(String, String)> {
+    /// Whether a label or an annotation may have that name.
+    fn is_name(&self, name: &str) -> bool {
+        match self.names {
+            NameScheme::Utf8 => is_label_name(name),
+            NameScheme::Legacy => is_legacy_label_name(name),
+        }
+    }
+
+    fn text_map(&mut self, fields: &[(&Node, &Node)], place: &str, key: &str) -> Vec<Entry> {
         let Some(node) = find(fields, key).filter(|node| !node.is_null()) else {
             return Vec::new();
         };
@@ -390,18 +416,22 @@ impl Reader<'_> {
             );
             return Vec::new();
         };
-        let mut texts = Vec::with_capacity(pairs.len());
+        let mut entries = Vec::with_capacity(pairs.len());
         for (name, value) in pairs {
+            let line = name.line;
             let name = name.text().unwrap_or_default().to_owned();
             match &value.value {
-                NodeValue::Scalar { .. } => texts.push((name, value.text().unwrap_or_default().to_owned())),
+                NodeValue::Scalar { .. } => {
+                    let text = value.text().unwrap_or_default().to_owned();
+                    entries.push(Entry { name, text, line });
+                }
                 _ => {
                     let message = format!("expected a text, found {}", value.shape());
                     self.fault(value, &format!("{place}.{key}.{name}"), message, "write a text");
                 }
             }
         }
-        texts
+        entries
     }
 
     /// The entries of a mapping; unknown keys become faults that name the nearest known one.
@@ -418,6 +448,9 @@ impl Reader<'_> {
             return Vec::new();
         };
         for (key, _) in pairs {
+            if self.is_full() {
+                break;
+            }
             let name = key.text().unwrap_or_default();
             if !known.contains(&name) {
                 let dot = if place.is_empty() { "" } else { "." };
@@ -452,6 +485,9 @@ impl Reader<'_> {
     }
 
     fn fault_at(&mut self, line: usize, key: &str, message: String, mend: &str) {
+        if self.is_full() {
+            return;
+        }
         self.errors.push(RuleError {
             file: self.path.to_owned(),
             line,
@@ -460,6 +496,24 @@ impl Reader<'_> {
             mend: mend.to_owned(),
         });
     }
+
+    /// Whether no further fault is told, and so nothing more needs to be read.
+    fn is_full(&self) -> bool {
+        self.errors.len() >= limits::RULE_FAULTS_TOLD_MAX
+    }
+}
+
+/// The labels of a group with those of one of its rules, which take their places.
+fn joined(group: &[Entry], own: Vec<Entry>) -> Vec<Entry> {
+    let names: HashSet<&str> = own.iter().map(|label| label.name.as_str()).collect();
+    let yielding = group.iter().filter(|label| !names.contains(label.name.as_str()));
+    let mut labels: Vec<Entry> = yielding.cloned().collect();
+    labels.extend(own);
+    labels
+}
+
+fn pairs_of(entries: Vec<Entry>) -> Labels {
+    Labels::from_pairs(entries.into_iter().map(|entry| (entry.name, entry.text)))
 }
 
 fn find<'n>(fields: &[(&'n Node, &'n Node)], key: &str) -> Option<&'n Node> {
@@ -467,16 +521,6 @@ fn find<'n>(fields: &[(&'n Node, &'n Node)], key: &str) -> Option<&'n Node> {
         .iter()
         .find(|(name, _)| name.text() == Some(key))
         .map(|(_, value)| *value)
-}
-
-fn entry_line(node: &Node, name: &str) -> Option<usize> {
-    let NodeValue::Mapping(pairs) = &node.value else {
-        return None;
-    };
-    pairs
-        .iter()
-        .find(|(key, _)| key.text() == Some(name))
-        .map(|(key, _)| key.line)
 }
 
 /// The node's content without its place, so that moving a group within its file changes nothing.

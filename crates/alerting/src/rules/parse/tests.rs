@@ -64,6 +64,62 @@ fn labels_of_the_group_yield_to_those_of_the_rule() {
     assert_eq!((labels.get("team"), labels.get("tier")), (Some("y"), Some("one")));
 }
 
+#[test]
+fn groups_and_rules_of_a_file_cost_no_more_each_than_in_a_small_one() {
+    let groups: Vec<String> = (0..100_000)
+        .map(|group| format!("- {{name: g{group}}}\n"))
+        .collect();
+    let text = format!("groups:\n{}", groups.concat());
+    let file = parse_rule_file("r.yml", &text, NameScheme::Utf8).unwrap();
+    assert_eq!(file.groups.len(), 100_000);
+    let rules = "  - {record: a, expr: b}\n".repeat(50_000);
+    let text = format!("groups:\n- name: g\n  rules:\n{rules}");
+    let file = parse_rule_file("r.yml", &text, NameScheme::Utf8).unwrap();
+    assert_eq!(file.groups[0].rules[49_999].key, "r.yml;g;a;49999");
+}
+
+#[test]
+fn labels_of_groups_are_counted_for_each_rule() {
+    let file = |labels: &[String], rules: usize| {
+        let rules = "  - {record: a, expr: b}\n".repeat(rules);
+        let text = format!(
+            "groups:\n- name: g\n  labels: {{{}}}\n  rules:\n{rules}",
+            labels.join(",")
+        );
+        parse_rule_file("r.yml", &text, NameScheme::Utf8)
+    };
+    let many: Vec<String> = (0..400).map(|label| format!("l{label}: v")).collect();
+    let long = [format!("l: {}", "v".repeat(100_000))];
+    assert!(file(&many, 400).is_ok());
+    for refused in [file(&many, 501), file(&long, 200)] {
+        let found = refused.unwrap_err();
+        assert_eq!((found.len(), found[0].key.as_str()), (1, "groups[0].labels"));
+        assert!(
+            found[0].message.contains("more than 200000"),
+            "{}",
+            found[0].message
+        );
+    }
+}
+
+#[test]
+fn names_of_groups_and_lists_of_faults_are_bounded() {
+    let name = "n".repeat(1_025);
+    let found = faults(&format!("groups:\n- name: {name}\n"));
+    assert!(
+        found[0].contains("has 1025 bytes, the limit is 1024"),
+        "{found:?}"
+    );
+    let labels: Vec<String> = (0..3_000)
+        .map(|label| format!("      l{label}: '{{{{ .X'\n"))
+        .collect();
+    let text = format!(
+        "groups:\n- name: g\n  rules:\n  - alert: a\n    expr: b\n    labels:\n{}",
+        labels.concat()
+    );
+    assert_eq!(faults(&text).len(), 1_000);
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_breaks_the_reader(text in "(?s)[ a-z:\\[\\]{}\"'\n-]{0,200}") {
