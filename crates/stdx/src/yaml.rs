@@ -96,11 +96,15 @@ fn describe(error: &Error) -> String {
 
 /// Names an unknown key and the nearest one that exists.
 fn unknown_key(field: &str, expected: &[&'static str]) -> String {
+    let chars = field.chars().count();
+    let slip_max = |known: &str| known.len().max(chars) / 2;
     let nearest = expected
         .iter()
+        // A key that is much longer cannot be near, and measuring it would cost its length.
+        .filter(|known| chars.abs_diff(known.len()) <= slip_max(known))
         .map(|known| (strsim::damerau_levenshtein(field, known), *known))
         .min()
-        .filter(|(distance, known)| *distance <= known.len().max(field.len()) / 2);
+        .filter(|(distance, known)| *distance <= slip_max(known));
     match nearest {
         Some((_, known)) => format!("unknown key {field:?}; did you mean {known:?}?"),
         None => format!("unknown key {field:?}; known here: {}", expected.join(", ")),
@@ -199,6 +203,14 @@ mod tests {
                 "line 8: ",
             ],
         );
+    }
+
+    #[test]
+    fn the_nearest_key_is_not_looked_for_where_none_can_be_near() {
+        for letter in ["x", "\u{1f600}"] {
+            let described = unknown_key(&letter.repeat(4 << 20), &["name", "every"]);
+            assert!(described.ends_with("known here: name, every"));
+        }
     }
 
     #[test]
