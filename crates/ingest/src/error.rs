@@ -6,6 +6,7 @@ use model::WriteError;
 
 use crate::exposition::ParseError;
 use crate::exposition::protobuf::MessageError;
+use crate::relabel::TooMuchMade;
 
 /// An error of this room. `Display` names the subject; the source says why.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +110,14 @@ pub enum IngestError {
         got: usize,
         /// The limit.
         limit: usize,
+    },
+    /// The job's rules make too much of a series.
+    #[error("{series}: {source}")]
+    Relabel {
+        /// The series as exposed.
+        series: String,
+        /// What they make.
+        source: TooMuchMade,
     },
     /// Relabelling left a series without its metric name.
     #[error("missing metric name (__name__ label) after relabelling of {series}")]

@@ -26,8 +26,8 @@ use model::{
 use crate::error::IngestError;
 use crate::exposition::{Fault, Format, LabelPairs, parse_series};
 use crate::histograms::{self, HistogramRules};
-use crate::limits::EXEMPLAR_LABEL_CHARS_MAX;
-use crate::relabel::{self, Rule};
+use crate::limits::{ERROR_SNIPPET_CHARS_MAX, EXEMPLAR_LABEL_CHARS_MAX};
+use crate::relabel::{self, Rule, TooMuchMade};
 use crate::series_cache::{Form, Known, SeriesCache, SlotIndex};
 use crate::telemetry::Telemetry;
 
@@ -239,7 +239,11 @@ impl<'r> Reader<'r> {
         let mut pairs = LabelPairs::new();
         parse_series(found.series, found.format, &mut pairs).map_err(place)?;
         normalise_bounds(self.kind, &mut pairs);
-        let labels = self.rules.relabelled(&pairs);
+        let relabelled = self.rules.relabelled(&pairs);
+        let labels = relabelled.map_err(|source| IngestError::Relabel {
+            series: found.series.chars().take(ERROR_SNIPPET_CHARS_MAX).collect(),
+            source,
+        })?;
         if let Some(labels) = &labels {
             self.rules.check(labels, found.series)?;
         }
@@ -308,7 +312,7 @@ fn normalise_bounds(kind: MetricKind, pairs: &mut LabelPairs<'_>) {
 impl SampleRules {
     /// Joins the labels of a series with those of its target and relabels them; `None` where they are dropped.
     /// Source: prometheus/scrape, `mutateSampleLabels`.
-    fn relabelled(&self, pairs: &LabelPairs<'_>) -> Option<Labels> {
+    fn relabelled(&self, pairs: &LabelPairs<'_>) -> Result<Option<Labels>, TooMuchMade> {
         let mut labels = LabelsBuilder::default();
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
             labels.set(name.as_ref(), value.as_ref());
@@ -326,9 +330,9 @@ impl SampleRules {
             labels.set(name, value);
         }
         export_conflicts(&mut labels, conflicts);
-        let kept = relabel::apply(&self.relabel, &mut labels);
-        let labels = kept.then(|| labels.build())?;
-        (!labels.is_empty()).then_some(labels)
+        let kept = relabel::apply(&self.relabel, &mut labels)?;
+        let labels = kept.then(|| labels.build());
+        Ok(labels.filter(|labels| !labels.is_empty()))
     }
 
     fn check(&self, labels: &Labels, series: &str) -> Result<(), IngestError> {

@@ -20,6 +20,13 @@ pub const REFUSED_METRICS_MAX: usize = 100;
 /// Targets, with the metric that makes most of their refused series, that are counted by name.
 pub const REFUSING_TARGETS_NAMED_MAX: usize = 1_000;
 
+/// Labels that relabelling may make for one target or series, all rules together: as many as a series in the store may have.
+pub const RELABEL_LABELS_MAX: usize = 4_096;
+
+/// Bytes of text that the same rules may join and expand. All labels of a series in the store have 64 KiB; the annotations of a
+/// Kubernetes object, which a `labelmap` may copy, have 256 KiB.
+pub const RELABEL_BYTES_MAX: usize = 4 << 20;
+
 /// Redirects that one scrape follows; Go's HTTP client, which Prometheus uses, stops at as many.
 pub const REDIRECTS_MAX: usize = 10;
 

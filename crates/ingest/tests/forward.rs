@@ -487,3 +487,30 @@ async fn a_reload_starts_stops_and_keeps_endpoints() {
     until("the first goes on", || one.count() == 4).await;
     sender.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn series_that_the_rules_make_too_much_of_are_counted_and_the_others_sent() {
+    let receiver = Receiver::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let doubling = "{source_labels: [x], target_label: x, regex: '(.+)', replacement: '$1$1'}";
+    let rules = format!(
+        "write_relabel_configs: [{{source_labels: [__name__], regex: '(huge)', target_label: x}}, {}]",
+        vec![doubling; 33].join(", ")
+    );
+    let sections = [section(&format!(
+        "{{url: '{}', name: one, {rules}, {FAST}}}",
+        receiver.url
+    ))];
+    let sender = Sender::start(&dir, 1 << 30, &sections);
+    for at_ms in 1..=5 {
+        sender.write("huge", at_ms, 0.0);
+        sender.write("a", at_ms, at_ms as f64);
+    }
+    until("what can be sent", || receiver.count() == 5).await;
+    let dropped = r#"watchkeeper_remote_write_samples_dropped_total{endpoint="one",reason="relabelling"}"#;
+    until("the count", || {
+        metric(&metrics(&sender.telemetry), dropped) == 5.0
+    })
+    .await;
+    sender.end().await;
+}

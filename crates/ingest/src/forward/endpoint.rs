@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::client::{HttpClient, Setup};
 use crate::config::remote::{RemoteWrite, RemoteWriteMessage};
 use crate::error::IngestError;
-use crate::relabel;
+use crate::relabel::{self, TooMuchMade};
 
 /// A store that samples are sent to.
 #[derive(Debug)]
@@ -102,16 +102,16 @@ impl Endpoint {
 
     /// What a series is called there; `None` where it is not sent. External labels come first, then the rules, as in
     /// Prometheus.
-    pub(super) fn labels(&self, labels: &Labels) -> Option<Labels> {
+    pub(super) fn labels(&self, labels: &Labels) -> Result<Option<Labels>, TooMuchMade> {
         let mut builder = labels.to_builder();
         for (name, value) in &self.external_labels {
             if builder.get(name).is_none() {
                 builder.set(name, value);
             }
         }
-        let kept = relabel::apply(&self.section.write_relabel_configs, &mut builder);
-        let labels = kept.then(|| builder.build())?;
-        (!labels.is_empty()).then_some(labels)
+        let kept = relabel::apply(&self.section.write_relabel_configs, &mut builder)?;
+        let labels = kept.then(|| builder.build());
+        Ok(labels.filter(|labels| !labels.is_empty()))
     }
 
     pub(super) fn is_v2(&self) -> bool {

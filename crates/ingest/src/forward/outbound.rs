@@ -8,7 +8,7 @@ use std::sync::Arc;
 use disk::{Position, Tail, TailStep};
 use futures::future::join_all;
 use model::{Labels, MetricMetadata, SeriesId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use stdx::clock::SharedClock;
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -21,6 +21,7 @@ use super::send::{Body, send};
 use super::telemetry::ForwardTelemetry;
 use crate::error::IngestError;
 use crate::limits::REMOTE_WRITE_SERIES_REMEMBERED;
+use crate::relabel::TooMuchMade;
 
 /// The wait after the queue could not be read.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -32,6 +33,8 @@ struct Reader {
     /// Samples that were read of the segment the tail is in, by earlier runs too; none before that is known.
     taken_of_segment: Option<u64>,
     relabelled: FxHashMap<SeriesId, Option<Labels>>,
+    /// Those of them that the rules make too much of.
+    overgrown: FxHashSet<SeriesId>,
     metadata: FxHashMap<Arc<str>, MetricMetadata>,
 }
 
@@ -58,6 +61,7 @@ pub(super) async fn run(
         tail: queue.tail(endpoint.name()),
         taken_of_segment: None,
         relabelled: FxHashMap::default(),
+        overgrown: FxHashSet::default(),
         metadata: FxHashMap::default(),
     };
     loop {
@@ -354,8 +358,14 @@ impl Reader {
         if row.is_empty() {
             return;
         }
-        let Some(labels) = self.relabelled(&row.labels) else {
-            return;
+        let labels = match self.relabelled(&row.labels) {
+            Ok(Some(labels)) => labels,
+            Ok(None) => return,
+            Err(TooMuchMade) => {
+                let count = row.sample_count() as u64;
+                telemetry.count_dropped(self.endpoint.name(), "relabelling", count);
+                return;
+            }
         };
         row.labels = labels;
         let times = row.samples.iter().map(|sample| sample.at_ms);
@@ -367,16 +377,22 @@ impl Reader {
         round.rows.add(row);
     }
 
-    fn relabelled(&mut self, labels: &Labels) -> Option<Labels> {
+    fn relabelled(&mut self, labels: &Labels) -> Result<Option<Labels>, TooMuchMade> {
         let id = labels.id();
-        if let Some(known) = self.relabelled.get(&id) {
-            return known.clone();
+        match self.relabelled.get(&id) {
+            Some(None) if self.overgrown.contains(&id) => return Err(TooMuchMade),
+            Some(known) => return Ok(known.clone()),
+            None => {}
         }
         if self.relabelled.len() >= REMOTE_WRITE_SERIES_REMEMBERED {
             self.relabelled.clear();
+            self.overgrown.clear();
         }
         let new = self.endpoint.labels(labels);
-        self.relabelled.insert(id, new.clone());
+        if new.is_err() {
+            self.overgrown.insert(id);
+        }
+        self.relabelled.insert(id, new.clone().unwrap_or_default());
         new
     }
 }

@@ -237,6 +237,13 @@ fn limits_fail_the_whole_scrape_and_say_which() {
         "{\"a.b\"} 1\n",
         "invalid metric name",
     );
+    let doubling = |number| format!("- {{action: labelmap, regex: '(.+)', replacement: 'x{number}_$1'}}\n");
+    let doubling = relabel_rules(&(0..14).map(doubling).collect::<Vec<_>>().concat());
+    check(
+        &|rules| rules.relabel.clone_from(&doubling.relabel),
+        "a{b=\"c\"} 1\n",
+        "a{b=\"c\"}: relabelling makes more than 4096 labels",
+    );
 }
 
 /// The values of label `n` of the ordinary samples, and how many were refused.

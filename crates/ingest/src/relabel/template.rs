@@ -2,9 +2,11 @@
 
 use regex::Captures;
 
+use super::room::{Room, TooMuchMade};
+
 /// A replacement text, taken apart once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
+pub(super) struct Template {
     parts: Vec<Part>,
 }
 
@@ -17,7 +19,7 @@ enum Part {
 
 impl Template {
     /// Takes a text apart. Any text is a template: a `$` that names nothing stands for itself, `$$` for one `$`.
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -45,25 +47,25 @@ impl Template {
     }
 
     /// Whether the text names a group.
-    pub fn has_variables(&self) -> bool {
+    pub(super) fn has_variables(&self) -> bool {
         self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
     }
 
     /// Fills in what the groups captured; a group that is absent or took no part is empty.
-    pub fn expand(&self, captures: &Captures<'_>) -> String {
+    pub(super) fn expand(&self, captures: &Captures<'_>, room: &mut Room) -> Result<String, TooMuchMade> {
         let mut out = String::new();
         for part in &self.parts {
             let group = match part {
                 Part::Text(text) => {
-                    out.push_str(text);
+                    room.push(&mut out, text)?;
                     continue;
                 }
                 Part::Group(number) => captures.get(*number),
                 Part::Named(name) => captures.name(name),
             };
-            out.push_str(group.map_or("", |found| found.as_str()));
+            room.push(&mut out, group.map_or("", |found| found.as_str()))?;
         }
-        out
+        Ok(out)
     }
 }
 

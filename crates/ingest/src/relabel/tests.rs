@@ -3,6 +3,7 @@
 use model::{Labels, LabelsBuilder};
 use proptest::prelude::*;
 
+use super::template::Template;
 use super::*;
 
 fn rules(yaml: &str) -> Vec<Rule> {
@@ -11,7 +12,8 @@ fn rules(yaml: &str) -> Vec<Rule> {
 
 fn relabelled(yaml: &str, labels: &[(&str, &str)]) -> Option<String> {
     let mut builder = Labels::from_pairs(labels.iter().copied()).to_builder();
-    apply(&rules(yaml), &mut builder).then(|| builder.build().to_string())
+    let kept = apply(&rules(yaml), &mut builder).unwrap();
+    kept.then(|| builder.build().to_string())
 }
 
 fn check(yaml: &str, labels: &[(&str, &str)], expected: Option<&str>) {
@@ -178,6 +180,50 @@ fn rules_that_prometheus_refuses_are_refused_with_the_mend() {
     refused("[{action: keep, source_label: [a]}]", "source_label");
 }
 
+#[test]
+fn rules_that_double_end_somewhere() {
+    let refused = |rule: &str, times: usize| {
+        let all: Vec<String> = (0..times)
+            .map(|number| rule.replace('#', &number.to_string()))
+            .collect();
+        let rules = rules(&format!("[{}]", all.join(",")));
+        let mut builder = Labels::from_pairs(ABC).to_builder();
+        assert_eq!(apply(&rules, &mut builder), Err(TooMuchMade), "{rule}");
+    };
+    refused("{action: labelmap, regex: '(.+)', replacement: 'x#_$1'}", 14);
+    refused(
+        "{source_labels: [a], target_label: a, regex: '(.+)', replacement: '$1$1'}",
+        33,
+    );
+    refused(
+        "{source_labels: [a], target_label: '$1$1', regex: '(.+)', replacement: 'x'},\
+         {action: labelmap, regex: '(.+)', replacement: '$1$1'}",
+        30,
+    );
+    let names = vec!["a"; 1_000].join(",");
+    refused(
+        &format!("{{source_labels: [{names}], target_label: a, action: uppercase}}"),
+        3,
+    );
+    refused(
+        &format!(
+            "{{source_labels: [a], action: keep, regex: '.*'}},{{source_labels: [{names}], target_label: a}}"
+        ),
+        3,
+    );
+}
+
+#[test]
+fn large_objects_of_kubernetes_are_relabelled() {
+    let annotations: Vec<(String, String)> = (0..1_000)
+        .map(|number| (format!("__meta_annotation_{number}"), "x".repeat(768)))
+        .collect();
+    let mut builder = Labels::from_pairs(annotations).to_builder();
+    let rules = rules("[{action: labelmap, regex: '__meta_annotation_(.+)', replacement: 'a_$1'}]");
+    assert_eq!(apply(&rules, &mut builder), Ok(true));
+    assert_eq!(builder.build().len(), 2_000);
+}
+
 proptest! {
     #[test]
     fn no_rule_panics(
@@ -191,7 +237,7 @@ proptest! {
         if let Ok(rules) = serde_saphyr::from_str::<Vec<Rule>>(&yaml.to_string()) {
             let mut builder = LabelsBuilder::default();
             builder.set("a", value);
-            apply(&rules, &mut builder);
+            apply(&rules, &mut builder).unwrap();
         }
     }
 
@@ -200,6 +246,6 @@ proptest! {
         prop_assert!(!Template::new(&text).has_variables());
         let regex = regex::Regex::new("x").unwrap();
         let captures = regex.captures("x").unwrap();
-        prop_assert_eq!(Template::new(&text).expand(&captures), text);
+        prop_assert_eq!(Template::new(&text).expand(&captures, &mut Room::default()), Ok(text));
     }
 }

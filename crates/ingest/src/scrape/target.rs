@@ -76,8 +76,10 @@ fn populate(job: &Job, mut labels: LabelsBuilder) -> Discovered {
         }
     }
     let discovered_labels = labels.clone().build();
-    if !relabel::apply(&job.config.relabel_configs, &mut labels) {
-        return Discovered::Dropped(discovered_labels);
+    match relabel::apply(&job.config.relabel_configs, &mut labels) {
+        Ok(true) => {}
+        Ok(false) => return Discovered::Dropped(discovered_labels),
+        Err(error) => return Discovered::Faulty(error.to_string()),
     }
     match finish(job, labels.build(), discovered_labels) {
         Ok(spec) => Discovered::Target(Box::new(spec)),
@@ -247,5 +249,7 @@ mod tests {
         faulty("{target_label: __scheme__, replacement: ftp}");
         faulty("{target_label: __scrape_timeout__, replacement: 1h}");
         faulty("{target_label: __scrape_interval__, replacement: soon}");
+        let doubling = |number| format!("{{action: labelmap, regex: '(.+)', replacement: 'x{number}_$1'}}");
+        faulty(&(0..14).map(doubling).collect::<Vec<_>>().join(", "));
     }
 }
