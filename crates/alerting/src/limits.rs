@@ -29,6 +29,12 @@ pub const RULE_FILES_MAX: usize = 10_000;
 /// Bytes that one expansion of a template may produce; `gotemplate::limits` has the other limits of templates.
 pub const TEMPLATE_OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
+/// How deep values that `args` puts together may lie within each other; labels are one level.
+pub const TEMPLATE_ARGS_DEPTH_MAX: usize = 16;
+
+/// Values that one `args` may put together, with those within them.
+pub const TEMPLATE_ARGS_MAX: usize = 10_000;
+
 /// Queries that one expansion may make.
 pub const TEMPLATE_QUERIES_MAX: usize = 20;
 

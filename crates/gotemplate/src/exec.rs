@@ -1,5 +1,7 @@
 //! Walks a parsed template and writes what it says.
 
+use std::fmt;
+
 use crate::ast::{Node, Operand, Pipe, Term};
 use crate::limits;
 use crate::parser::Defined;
@@ -52,10 +54,19 @@ impl Run<'_> {
     /// Writes to the expansion, within its limit.
     fn write(&mut self, text: &str) -> Result<(), TemplateError> {
         if self.out.len() - self.start + text.len() > self.output_bytes_max {
-            return Err(fault(format!("the text exceeds {} bytes", self.output_bytes_max)));
+            return Err(self.too_long());
         }
         self.out.push_str(text);
         Ok(())
+    }
+
+    /// Writes a value piece by piece: one that prints as more than there is room for is not printed to its end.
+    fn print(&mut self, value: &Value) -> Result<(), TemplateError> {
+        fmt::write(self, format_args!("{value}")).map_err(|fmt::Error| self.too_long())
+    }
+
+    fn too_long(&self) -> TemplateError {
+        fault(format!("the text exceeds {} bytes", self.output_bytes_max))
     }
 
     fn spend(&mut self) -> Result<(), TemplateError> {
@@ -87,7 +98,7 @@ impl Run<'_> {
             Node::Action(pipe) => {
                 let value = self.pipe(pipe, dot)?;
                 if pipe.variables.is_empty() {
-                    self.write(&value.to_string())?;
+                    self.print(&value)?;
                 }
                 // Variables of an action live on to the end of the block around it.
                 return Ok(Flow::On);
@@ -330,6 +341,12 @@ fn items(ranged: &Value) -> Result<Box<dyn Iterator<Item = (Value, Value)> + '_>
         Value::Nil => Box::new(std::iter::empty()),
         other => return Err(fault(format!("range can't iterate over {other}"))),
     })
+}
+
+impl fmt::Write for Run<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.write(piece).map_err(|_| fmt::Error)
+    }
 }
 
 fn fields(mut value: Value, names: &[String]) -> Result<Value, TemplateError> {

@@ -231,6 +231,34 @@ fn every_expansion_ends_within_its_limits() {
     assert!(Template::parse(&blocks).is_err());
 }
 
+#[test]
+fn args_within_args_end_somewhere() {
+    let nested = |times: usize, call: &str| {
+        expand(&format!(
+            "{{{{ $x := 1 }}}}{{{{ range {times} }}}}{{{{ $x = {call} }}}}{{{{ end }}}}{{{{ len $x }}}}"
+        ))
+    };
+    assert_eq!(nested(15, "args $x").unwrap(), "1");
+    assert_eq!(nested(8, "args $x $labels $x").unwrap(), "3");
+    for (times, call) in [(90_000, "args $x"), (15, "args $x $x")] {
+        let error = nested(times, call).unwrap_err().0;
+        assert!(error.contains("args() lie within each other"), "{error}");
+    }
+}
+
+#[test]
+fn values_are_printed_no_further_than_there_is_room() {
+    let many = " $x".repeat(64);
+    let text = format!(
+        "{{{{ $x := \"{}\" }}}}{{{{ $x = print $x $x $x $x $x $x $x $x }}}}{{{{ range 2 }}}}{{{{ $x = args{many} }}}}{{{{ end }}}}{{{{ $x }}}}",
+        "a".repeat(60_000)
+    );
+    // All of it has 2 GB.
+    for _ in 0..20 {
+        assert_eq!(expand(&text).unwrap_err().0, "the text exceeds 65536 bytes");
+    }
+}
+
 mod properties {
     use proptest::prelude::*;
 

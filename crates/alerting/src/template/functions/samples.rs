@@ -34,13 +34,7 @@ pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
             .unwrap_or_else(|| Value::text(""))),
         _ => Err("strvalue() needs a sample".to_owned()),
     }),
-    ("args", 0, 64, |a, _| {
-        let numbered = a
-            .iter()
-            .enumerate()
-            .map(|(index, value)| (format!("arg{index}"), value.clone()));
-        Ok(Value::Map(Arc::new(numbered.collect::<BTreeMap<_, _>>())))
-    }),
+    ("args", 0, 64, args),
     ("sortByLabel", 2, 2, sort_by_label),
 ];
 
@@ -63,6 +57,35 @@ fn sample(labels: &Labels, value: f64) -> Value {
         ("Labels".to_owned(), labels_value(labels)),
         ("Value".to_owned(), Value::Float(value)),
     ])))
+}
+
+/// Puts its arguments together. It is the one function whose values lie within its values, and printing and forgetting them
+/// goes as deep as they lie.
+fn args(arguments: &[Value], _: &mut Expansion<'_>) -> Result<Value, String> {
+    let numbered = arguments
+        .iter()
+        .enumerate()
+        .map(|(index, value)| (format!("arg{index}"), value.clone()));
+    let together = Value::Map(Arc::new(numbered.collect()));
+    let mut values_left = limits::TEMPLATE_ARGS_MAX;
+    if !fits(&together, limits::TEMPLATE_ARGS_DEPTH_MAX, &mut values_left) {
+        return Err(format!(
+            "args() lie within each other more than {} deep or have more than {} values together",
+            limits::TEMPLATE_ARGS_DEPTH_MAX,
+            limits::TEMPLATE_ARGS_MAX
+        ));
+    }
+    Ok(together)
+}
+
+/// Whether maps lie in each other no deeper, and have no more values together, than is left.
+fn fits(value: &Value, depth_left: usize, values_left: &mut usize) -> bool {
+    let Value::Map(map) = value else { return true };
+    let Some(left) = values_left.checked_sub(map.len()) else {
+        return false;
+    };
+    *values_left = left;
+    depth_left > 0 && map.values().all(|value| fits(value, depth_left - 1, values_left))
 }
 
 fn field(sample: Option<&Value>, name: &str) -> Result<Value, String> {
