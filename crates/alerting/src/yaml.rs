@@ -94,10 +94,10 @@ impl Node {
         }
     }
 
-    /// What two keys of a mapping must differ in; nothing where it is no text.
-    fn as_key(&self) -> Option<(String, bool)> {
+    /// The text of a key, whether it stands in quotes or not; nothing where it is no text.
+    fn as_key(&self) -> Option<&str> {
         match &self.value {
-            NodeValue::Scalar { text, plain } => Some((text.clone(), *plain)),
+            NodeValue::Scalar { text, .. } => Some(text),
             _ => None,
         }
     }
@@ -212,12 +212,7 @@ impl<'a> Builder<'a> {
                 entries.merge(value);
                 continue;
             }
-            if let Some(first) = entries.line_of(&key)? {
-                let name = key.text().unwrap_or_default();
-                let message = format!("key {name:?} is given twice, first in line {first}; remove one");
-                return Err(fault_at(&key, message));
-            }
-            entries.push(key, value);
+            entries.push(key, value)?;
         }
         Ok(entries.pairs)
     }
@@ -240,41 +235,68 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The entries of a mapping, with the lines of its keys at hand.
+/// The entries of a mapping, with the places of its keys at hand.
 #[derive(Default)]
 struct Entries {
     pairs: Vec<(Node, Node)>,
-    /// By the key's text, and whether it stands without quotes.
-    lines: HashMap<(String, bool), usize>,
+    places: HashMap<String, Place>,
+}
+
+/// Where the entry of a key stands, and whether it came from a merge.
+#[derive(Clone, Copy)]
+struct Place {
+    index: usize,
+    is_merged: bool,
 }
 
 impl Entries {
-    /// The line in which the key stands already.
-    fn line_of(&self, key: &Node) -> Result<Option<usize>, YamlError> {
-        match key.as_key() {
-            Some(known) => Ok(self.lines.get(&known).copied()),
-            None => Err(fault_at(
-                key,
-                format!("expected a text as key, found {}; write a text", key.shape()),
-            )),
+    /// Adds an entry of the mapping's own. It stands in the place of one that was merged.
+    fn push(&mut self, key: Node, value: Node) -> Result<(), YamlError> {
+        let Some(name) = key.as_key() else {
+            let message = format!("expected a text as key, found {}; write a text", key.shape());
+            return Err(fault_at(&key, message));
+        };
+        let place = Place {
+            index: self.pairs.len(),
+            is_merged: false,
+        };
+        let Some(known) = self.places.insert(name.to_owned(), place) else {
+            self.pairs.push((key, value));
+            return Ok(());
+        };
+        let before = self.pairs.get_mut(known.index);
+        if !known.is_merged {
+            let first = before.map_or(0, |(key, _)| key.line);
+            let message = format!("key {name:?} is given twice, first in line {first}; remove one");
+            return Err(fault_at(&key, message));
         }
+        self.places.insert(
+            name.to_owned(),
+            Place {
+                is_merged: false,
+                ..known
+            },
+        );
+        if let Some(before) = before {
+            *before = (key, value);
+        }
+        Ok(())
     }
 
-    fn push(&mut self, key: Node, value: Node) {
-        if let Some(known) = key.as_key() {
-            self.lines.insert(known, key.line);
-        }
-        self.pairs.push((key, value));
-    }
-
-    /// A merge key adds what is not there yet (YAML merge type, one mapping or a list of them).
+    /// A merge key adds what is not there yet, one mapping or a list of them: <https://yaml.org/type/merge.html>.
     fn merge(&mut self, value: Node) {
         match value.value {
             NodeValue::Mapping(others) => {
                 for (key, value) in others {
-                    if key.as_key().is_some_and(|known| !self.lines.contains_key(&known)) {
-                        self.push(key, value);
-                    }
+                    let Some(name) = key.as_key().filter(|name| !self.places.contains_key(*name)) else {
+                        continue;
+                    };
+                    let place = Place {
+                        index: self.pairs.len(),
+                        is_merged: true,
+                    };
+                    self.places.insert(name.to_owned(), place);
+                    self.pairs.push((key, value));
                 }
             }
             NodeValue::Sequence(items) => items.into_iter().for_each(|item| self.merge(item)),
@@ -362,6 +384,31 @@ mod tests {
         let doubled = format!("{entries}  k7: v\n");
         assert_eq!(parse(&doubled).unwrap_err().line, 100_001);
         assert!(parse("{[a]: b}").unwrap_err().message.contains("found a list"));
+    }
+
+    #[test]
+    fn what_a_mapping_says_itself_stands_before_what_is_merged() {
+        let read = |text: &str| {
+            let node = parse(text).unwrap().unwrap();
+            let NodeValue::Mapping(pairs) = node.value else {
+                panic!("{text}")
+            };
+            let NodeValue::Mapping(last) = pairs.into_iter().last().unwrap().1.value else {
+                panic!("{text}")
+            };
+            let text = |node: Node| node.text().unwrap_or_default().to_owned();
+            let pairs = last
+                .into_iter()
+                .map(|(key, value)| format!("{}={}", text(key), text(value)));
+            pairs.collect::<Vec<_>>().join(" ")
+        };
+        let bases = "x: &x {a: 1, b: 2}\ny: &y {b: 3, c: 4}\n";
+        let of = |mapping: &str| read(&format!("{bases}z: {{{mapping}}}\n"));
+        assert_eq!(of("<<: *x, a: 9"), "a=9 b=2");
+        assert_eq!(of("a: 9, <<: *x"), "a=9 b=2");
+        assert_eq!(of("<<: [*x, *y], \"b\": 9"), "a=1 b=9 c=4");
+        let doubled = parse(&format!("{bases}z:\n  <<: *x\n  a: 1\n  \"a\": 2\n"));
+        assert_eq!(doubled.unwrap_err().line, 6);
     }
 
     #[test]
