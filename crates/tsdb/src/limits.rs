@@ -64,7 +64,7 @@ pub const PART_BYTES_MAX: usize = 128 << 20;
 /// less than series with labels of any use take.
 pub const DEFINITIONS_PACKED_MAX: usize = PART_BYTES_MAX / 32;
 /// The native histograms and exemplars of a record take at most so many bytes of memory; a batch with more is refused.
-pub const RARE_BYTES_MAX: usize = 256 << 20;
+pub const RARE_BYTES_MAX: usize = 128 << 20;
 /// Metrics whose refused series are counted by name.
 pub const CULPRITS_REMEMBERED_MAX: usize = 100;
 /// Pieces of damage remembered for people; all are counted.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use model::labels::METRIC_NAME;
+use rustc_hash::FxHashSet;
 
 use super::Format;
 use super::cursor::{Cursor, Fault, snippet};
@@ -252,7 +253,15 @@ pub(super) fn unescape(text: &str, quotes: bool) -> Cow<'_, str> {
 }
 
 fn repeated_name<'p>(pairs: &'p LabelPairs<'_>) -> Option<&'p str> {
-    let mut seen = pairs.iter().enumerate();
-    seen.find(|(place, (name, _))| pairs.iter().take(*place).any(|(earlier, _)| earlier == name))
-        .map(|(_, (name, _))| name.as_ref())
+    /// Of so many names each is compared with all before it, which takes less than a set of them.
+    const FEW: usize = 32;
+    let mut names = pairs.iter().map(|(name, _)| name.as_ref());
+    if pairs.len() > FEW {
+        let mut seen = FxHashSet::default();
+        return names.find(|name| !seen.insert(*name));
+    }
+    let mut places = names.enumerate();
+    places
+        .find(|(place, name)| pairs.iter().take(*place).any(|(earlier, _)| earlier == name))
+        .map(|(_, name)| name)
 }

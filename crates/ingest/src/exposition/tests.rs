@@ -93,6 +93,16 @@ fn labels_are_read_in_full() {
 }
 
 #[test]
+fn a_name_that_comes_twice_is_found_among_very_many() {
+    // Each compared with all before it, these are five billion comparisons.
+    let many: Vec<String> = (0..100_000).map(|label| format!("a{label}=\"\"")).collect();
+    let many = many.join(",");
+    assert!(labels(Format::Text, &format!("a{{{many}}}")).is_ok());
+    let doubled = labels(Format::Text, &format!("a{{{many},a7=\"\"}}")).unwrap_err();
+    assert!(doubled.contains("\"a7\" is not unique"), "{doubled}");
+}
+
+#[test]
 fn numbers_are_those_of_go() {
     let text = |value: &str| read(Format::Text, &format!("a {value}\n")).is_ok();
     for value in [

@@ -20,6 +20,8 @@ pub(super) struct State {
     /// Which metric a name with its tags is, as written.
     spellings: FxHashMap<Box<str>, SeriesId>,
     key: String,
+    /// The way of writing that was turned away last, and why: a line may have thousands of values.
+    refused: Option<(String, &'static str)>,
     flushed_ms: i64,
     turned_ms: i64,
     sketch_buckets: usize,
@@ -32,6 +34,7 @@ impl State {
             metrics: FxHashMap::default(),
             spellings: FxHashMap::default(),
             key: String::new(),
+            refused: None,
             flushed_ms: now_ms,
             turned_ms: now_ms,
             sketch_buckets: 0,
@@ -50,7 +53,7 @@ impl State {
         self.key.push_str(event.tags);
         let id = match self.spellings.get(self.key.as_str()) {
             Some(id) => *id,
-            None => self.learn(event, now_ms)?,
+            None => self.learn_or_refuse(event, now_ms)?,
         };
         let kind = Kind::of(&event.value);
         let metric = self.metrics.get_mut(&id).ok_or("lost")?;
@@ -65,6 +68,18 @@ impl State {
         metric.seen_ms = now_ms;
         self.sketch_buckets = self.sketch_buckets + metric.sketch_buckets() - buckets_before;
         Ok(())
+    }
+
+    /// Learns a way of writing, unless it was turned away just before.
+    fn learn_or_refuse(&mut self, event: &Event<'_>, now_ms: i64) -> Result<SeriesId, &'static str> {
+        if let Some((key, reason)) = &self.refused
+            && *key == self.key
+        {
+            return Err(reason);
+        }
+        let learnt = self.learn(event, now_ms);
+        self.refused = learnt.err().map(|reason| (self.key.clone(), reason));
+        learnt
     }
 
     fn learn(&mut self, event: &Event<'_>, now_ms: i64) -> Result<SeriesId, &'static str> {
@@ -98,6 +113,8 @@ impl State {
     /// A sample of every metric, and the ends of those that nobody sent for long.
     pub(super) fn flush(&mut self, now_ms: i64) -> SeriesBatch {
         let mut batch = SeriesBatch::new(TenantId::DEFAULT);
+        // There may be room now.
+        self.refused = None;
         self.end_idle(now_ms, &mut batch);
         let half_window_ms = self.config.quantile_window.as_millis_i64() / 2;
         let turns = now_ms.saturating_sub(self.turned_ms) >= half_window_ms;

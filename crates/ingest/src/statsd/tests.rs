@@ -53,6 +53,18 @@ fn what_stands_behind_many_values_is_read_once() {
 }
 
 #[test]
+fn what_is_turned_away_is_judged_once_for_the_values_of_a_line() {
+    let mut state = State::new(&config("{labels: {}}"), 0);
+    // Judged for each value, the tags of this line are made into 25 million labels.
+    let tags: Vec<String> = (0..5000).map(|tag| format!("a{tag}:b")).collect();
+    let line = format!("a:{}1|c|#{},le:1", "1:".repeat(5000), tags.join(","));
+    let refused = hear(&mut state, &line, 0);
+    assert_eq!(refused.len(), 5001);
+    assert!(refused.iter().all(|reason| *reason == "reserved_tag"));
+    assert_eq!(hear(&mut state, "a:1|c", 0), Vec::<&str>::new());
+}
+
+#[test]
 fn lines_are_read_in_every_form() {
     let one = |line: &'static str| match read(line) {
         (events, None) if events.len() == 1 => {
