@@ -258,7 +258,7 @@ impl Run<'_> {
         let value = self.called(name, arguments)?;
         match &value {
             Value::Text(text) => self.room.take(text.len())?,
-            Value::List(items) => self.room.take(items.len().saturating_mul(size_of::<Value>()))?,
+            Value::List(items) => self.room.take_values(items.len())?,
             _ => {}
         }
         Ok(value)

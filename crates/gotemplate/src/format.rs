@@ -88,7 +88,7 @@ pub(crate) fn sprintf(out: &mut impl Write, format: &str, arguments: &[Value]) -
         match chars.next() {
             Some('%') => out.write_char('%')?,
             Some(verb) => match arguments.next() {
-                Some(value) => out.write_str(&pad(&verb_text(verb, value, &spec), &spec, value))?,
+                Some(value) => write_value(out, verb, value, &spec)?,
                 None => write!(out, "%!{verb}(MISSING)")?,
             },
             None => out.write_str("%!(NOVERB)")?,
@@ -100,6 +100,45 @@ pub(crate) fn sprintf(out: &mut impl Write, format: &str, arguments: &[Value]) -
         before = ", ";
     }
     out.write_str(if arguments.as_slice().is_empty() { "" } else { ")" })
+}
+
+/// One argument. What holds others may print as very much and is not made before it is written, unless it is padded.
+fn write_value(out: &mut impl Write, verb: char, value: &Value, spec: &Spec) -> fmt::Result {
+    if !matches!(value, Value::Map(_) | Value::Struct(_) | Value::List(_)) {
+        return out.write_str(&pad(&verb_text(verb, value, spec), spec, value));
+    }
+    let mut short = Short {
+        text: String::new(),
+        left: spec.width.unwrap_or_default(),
+    };
+    match write_container(&mut short, verb, value) {
+        Ok(()) => out.write_str(&pad(&short.text, spec, value)),
+        Err(fmt::Error) => write_container(out, verb, value),
+    }
+}
+
+/// What holds other values, as the verbs print it that know it.
+fn write_container(out: &mut impl Write, verb: char, value: &Value) -> fmt::Result {
+    match verb {
+        's' | 'v' => write!(out, "{value}"),
+        'T' => out.write_str(value.type_name()),
+        _ => write!(out, "%!{verb}({}={value})", value.type_name()),
+    }
+}
+
+/// A text that may need padding: it takes no more characters than a field has.
+struct Short {
+    text: String,
+    left: usize,
+}
+
+impl Write for Short {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let count = piece.chars().take(self.left + 1).count();
+        self.left = self.left.checked_sub(count).ok_or(fmt::Error)?;
+        self.text.push_str(piece);
+        Ok(())
+    }
 }
 
 /// What stands between `%` and the verb.
@@ -140,9 +179,7 @@ fn verb_text(verb: char, value: &Value, spec: &Spec) -> String {
             None => text.to_string(),
         },
         ('v', value) => value.to_string(),
-        ('s', Value::Map(_) | Value::Struct(_) | Value::List(_) | Value::Time(_) | Value::TimePointer(_)) => {
-            value.to_string()
-        }
+        ('s', Value::Time(_) | Value::TimePointer(_)) => value.to_string(),
         ('q', Value::Text(text)) => format!("{text:?}"),
         ('d', Value::Int(int)) => int.to_string(),
         ('x', Value::Int(int)) => format!("{int:x}"),

@@ -2,17 +2,26 @@
 
 use std::fmt;
 
+/// Values in all lists that the functions of an expansion may give.
+const VALUES_MAX: usize = 1 << 20;
+
 /// How many bytes of text the functions of an expansion may make, and how many they have made.
 #[derive(Debug, Clone, Copy)]
 pub struct Room {
     made: usize,
     bytes_max: usize,
+    /// Values in lists.
+    values: usize,
 }
 
 impl Room {
     /// Room for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { made: 0, bytes_max }
+        Self {
+            made: 0,
+            bytes_max,
+            values: 0,
+        }
     }
 
     /// Refuses to make a text of so many bytes where that is more than there is room for.
@@ -45,6 +54,15 @@ impl Room {
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), String> {
         self.check(bytes)?;
         self.made += bytes;
+        Ok(())
+    }
+
+    /// Counts the values of a list that a function gave.
+    pub(crate) fn take_values(&mut self, count: usize) -> Result<(), String> {
+        self.values = self.values.saturating_add(count);
+        if self.values > VALUES_MAX {
+            return Err(format!("functions gave lists of more than {VALUES_MAX} values"));
+        }
         Ok(())
     }
 

@@ -50,6 +50,10 @@ fn fields_functions_and_control() {
         ),
         ("{{ with .job }}{{ . }}{{ end }}", "node"),
         ("{{ . }}", "map[job:node n:42]"),
+        (
+            "{{ printf \"%s|%v|%20v|%-20v|%18v|%d\" . . . . . . }}",
+            "map[job:node n:42]|map[job:node n:42]|  map[job:node n:42]|map[job:node n:42]  |map[job:node n:42]|%!d(map[string]string=map[job:node n:42])",
+        ),
         ("{{ and .job (not .absent) }}", "true"),
         (
             "{{ define \"x\" }}<{{ . }}>{{ end }}{{ template \"x\" .n }}",

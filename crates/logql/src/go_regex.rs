@@ -7,7 +7,7 @@ use regex_syntax::hir::{Hir, HirKind};
 /// Compiles `pattern`; matching takes time linear in the text.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     let compiled = GoRegex::parse(pattern).and_then(|read| read.compile(pattern));
-    compiled.map_err(|error| format!("error parsing regexp: {}: `{pattern}`", error.reason))
+    compiled.map_err(|error| error.as_go_says())
 }
 
 /// Texts that whatever matches `pattern` holds: one at least of every group.

@@ -2,12 +2,12 @@
 
 use regex::Regex;
 
-use crate::go_regex::{self, GoRegex};
+use crate::go_regex::GoRegex;
 
 /// A regular expression in Go's manner that must fit the whole text, dot matching line ends, as in Prometheus: `^(?s:…)$`.
 ///
 /// Matching takes time linear in the text; patterns that compile to a program above
-/// [`PROGRAM_BYTES_MAX`](go_regex::PROGRAM_BYTES_MAX) are refused.
+/// [`PROGRAM_BYTES_MAX`](crate::PROGRAM_BYTES_MAX) are refused.
 #[derive(Debug, Clone)]
 pub struct AnchoredRegex {
     source: String,
@@ -26,6 +26,11 @@ pub struct BadRegex {
 }
 
 impl BadRegex {
+    /// The fault as Go's `regexp` words it.
+    pub fn as_go_says(&self) -> String {
+        format!("error parsing regexp: {}: `{}`", self.reason, self.pattern)
+    }
+
     /// Of what the library says, the last line tells what is wrong.
     pub(crate) fn new(pattern: &str, said: &str) -> Self {
         let last = said.lines().last().unwrap_or_default();
@@ -47,7 +52,7 @@ impl AnchoredRegex {
     pub(crate) fn of(pattern: &str, read: &GoRegex) -> Result<Self, BadRegex> {
         Ok(Self {
             source: pattern.to_owned(),
-            regex: go_regex::compile(pattern, &format!("^(?s:{})$", read.written))?,
+            regex: read.compile_as(pattern, &format!("^(?s:{})$", read.written))?,
             program_bytes: read.program_bytes(),
         })
     }

@@ -30,6 +30,7 @@ pub mod pattern;
 pub mod quoting;
 pub mod range;
 pub mod read_budget;
+pub mod regexes;
 pub mod rollup;
 pub mod sample;
 pub mod start;
@@ -42,7 +43,7 @@ pub use doors::{
     Extent, Mark, ReadError, SelectedSeries, Selector, SeriesRead, SeriesStatistics, SeriesWrite, Tier,
     WriteError,
 };
-pub use go_regex::{GoRegex, PROGRAM_BYTES_MAX, PatternsSize, PatternsTooLarge};
+pub use go_regex::{GoRegex, PATTERN_BYTES_MAX, PROGRAM_BYTES_MAX, PatternsSize, PatternsTooLarge};
 pub use histogram::{
     BUCKETS_PER_SIDE_MAX, Buckets, Histogram, HistogramError, HistogramSample, ResetHint, Span,
 };
@@ -60,6 +61,7 @@ pub use metadata::{MetricKind, MetricMetadata};
 pub use pattern::Pattern;
 pub use range::TimeRange;
 pub use read_budget::ReadBudget;
+pub use regexes::Regexes;
 pub use rollup::{RAW, Rollups, Statistic, stretch_end, tier_name};
 pub use sample::{Exemplar, STALE_NAN, Sample, SampleColumns, is_stale};
 pub use start::{Counted, NO_START, Starts};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gotemplate::{Host, Room, Value};
-use model::Labels;
+use model::{Labels, Regexes};
 
 use crate::limits;
 use crate::template::{Context, functions};
@@ -17,6 +17,7 @@ pub(super) struct Expansion<'a> {
     pub(super) queries: usize,
     /// How much the function that is called may make.
     pub(super) room: Room,
+    pub(super) regexes: Regexes,
     data: Arc<BTreeMap<String, Value>>,
 }
 
@@ -32,6 +33,7 @@ impl<'a> Expansion<'a> {
             context,
             queries: 0,
             room: Room::new(0),
+            regexes: Regexes::default(),
             data: Arc::new(data.map(|(name, value)| (name.to_owned(), value)).into()),
         }
     }

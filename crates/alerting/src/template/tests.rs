@@ -138,6 +138,10 @@ fn functions_of_prometheus() {
         "true xa",
     );
     check(
+        "{{ match \"^\\\\w+$\" \"é\" }} {{ match \"[a[b]{\" \"[{\" }}",
+        "false true",
+    );
+    check(
         "{{ stripPort $labels.instance }} {{ stripDomain $labels.instance }}",
         "web-1.example.org web-1:9100",
     );
@@ -256,6 +260,15 @@ fn values_are_printed_no_further_than_there_is_room() {
     // All of it has 2 GB.
     for _ in 0..20 {
         assert_eq!(expand(&text).unwrap_err().0, "the text exceeds 65536 bytes");
+    }
+    for call in ["print $x", "printf \"%v\" $x", "printf \"%9d\" $x"] {
+        for _ in 0..20 {
+            let error = expand(&text.replace("{{ $x }}", &format!("{{{{ {call} }}}}"))).unwrap_err();
+            assert!(
+                error.0.contains("functions made more than 1048576 bytes"),
+                "{error}"
+            );
+        }
     }
 }
 

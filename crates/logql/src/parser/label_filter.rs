@@ -34,10 +34,7 @@ fn new_matcher(
         "=~" => Matcher::matching(name, &value),
         _ => Matcher::not_matching(name, &value),
     };
-    let matcher = made.map_err(|error| {
-        let message = format!("error parsing regexp: {}: `{}`", error.reason, error.pattern);
-        Fault::new(at, message)
-    })?;
+    let matcher = made.map_err(|error| Fault::new(at, error.as_go_says()))?;
     cursor.count_pattern(matcher.pattern_bytes(), at)?;
     Ok(matcher)
 }

@@ -2,10 +2,10 @@
 
 use gotemplate::{Room, Signature, Value};
 use jiff::Timestamp;
+use model::Regexes;
 
 use super::functions_of_numbers as numbers;
 use super::functions_of_times as times;
-use super::regexes::Regexes;
 use crate::units;
 
 /// All of them, with how many arguments they take.

@@ -25,7 +25,6 @@ mod label_filter;
 mod line_filter;
 mod logfmt;
 mod names;
-mod regexes;
 mod template;
 mod unwrap;
 
@@ -40,6 +39,7 @@ pub(crate) use unwrap::Unwrapped;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use model::Regexes;
 use regex::Regex;
 
 use crate::ast;
@@ -49,7 +49,6 @@ use keep::Named;
 use label_filter::LabelFilter;
 use line_filter::LineFilter;
 use logfmt::{Logfmt, LogfmtFields};
-use regexes::Regexes;
 use template::{Format, LabelFormats, Seen};
 
 /// The stages of an expression, ready to be used.

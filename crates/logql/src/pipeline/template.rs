@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gotemplate::{Host, Room, Template, Value};
+use model::Regexes;
 
 use super::errors;
 use super::fields::{Category, Fields};
 use super::functions;
 use super::names::NameId;
-use super::regexes::Regexes;
 use crate::ast::{FormatSource, LabelFormat};
 
 /// What templates see of a line.

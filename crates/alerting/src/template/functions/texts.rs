@@ -13,15 +13,16 @@ pub(super) const ALL: &[(&str, usize, usize, Function)] = &[
         Ok(Value::text(text(a, 0)?.to_lowercase()))
     }),
     ("title", 1, 1, |a, _| Ok(Value::text(title(text(a, 0)?)))),
-    ("match", 2, 2, |a, _| {
-        let regex = regex::Regex::new(text(a, 0)?).map_err(|error| error.to_string())?;
+    ("match", 2, 2, |a, expansion| {
+        let regex = expansion.regexes.get(text(a, 0)?)?;
         Ok(Value::Bool(regex.is_match(text(a, 1)?)))
     }),
     ("reReplaceAll", 3, 3, |a, expansion| {
-        let regex = regex::Regex::new(text(a, 0)?).map_err(|error| error.to_string())?;
+        let room = expansion.room;
+        let regex = expansion.regexes.get(text(a, 0)?)?;
         let (text, by) = (text(a, 2)?, text(a, 1)?);
         let found = || regex.find_iter(text).count();
-        expansion.room.check_expanded(text, by, found)?;
+        room.check_expanded(text, by, found)?;
         Ok(Value::text(regex.replace_all(text, by)))
     }),
     ("stripPort", 1, 1, |a, _| Ok(Value::text(strip_port(text(a, 0)?)))),

@@ -1,19 +1,20 @@
-//! Regular expressions of templates: compiled when a line first names them, and kept for the lines behind it.
+//! Regular expressions of templates: compiled when an expansion first names them, and kept for those behind it.
 
 use std::collections::VecDeque;
 
 use regex::Regex;
 
-use crate::go_regex;
+use crate::go_regex::GoRegex;
 
-/// Expressions that are kept for the templates of one pipeline, those that were compiled last.
+/// Expressions that are kept, those that were compiled last.
 const KEPT_MAX: usize = 16;
 
-/// Expressions that may be compiled while one template is expanded: compiling one can take longer than many lines.
+/// Expressions that may be compiled in one expansion: compiling one can take longer than thousands of expansions.
 const COMPILED_MAX: usize = 64;
 
+/// Expressions by their patterns, a few of them.
 #[derive(Debug, Default)]
-pub(super) struct Regexes {
+pub struct Regexes {
     /// Faults too are kept.
     kept: VecDeque<(String, Result<Regex, String>)>,
     /// How many were compiled in this expansion.
@@ -22,12 +23,15 @@ pub(super) struct Regexes {
 
 impl Regexes {
     /// Begins to count anew what an expansion compiles.
-    pub(super) fn start_expansion(&mut self) {
+    pub fn start_expansion(&mut self) {
         self.compiled = 0;
     }
 
-    /// The expression of `pattern`.
-    pub(super) fn get(&mut self, pattern: &str) -> Result<&Regex, String> {
+    /// The expression of `pattern`; it may match anywhere in a text.
+    ///
+    /// # Errors
+    /// What Go would say of a pattern that is none, and where an expansion names too many.
+    pub fn get(&mut self, pattern: &str) -> Result<&Regex, String> {
         let at = self.kept.iter().position(|(known, _)| known == pattern);
         let at = match at {
             Some(at) => at,
@@ -47,13 +51,14 @@ impl Regexes {
     fn compile(&mut self, pattern: &str) -> Result<(), String> {
         if self.compiled >= COMPILED_MAX {
             return Err(format!(
-                "a template may use {COMPILED_MAX} different regular expressions on one line"
+                "a template may use {COMPILED_MAX} different regular expressions in one expansion"
             ));
         }
         self.compiled += 1;
         self.kept.truncate(KEPT_MAX - 1);
-        self.kept
-            .push_front((pattern.to_owned(), go_regex::compile(pattern)));
+        let compiled = GoRegex::parse(pattern).and_then(|read| read.compile(pattern));
+        let compiled = compiled.map_err(|error| error.as_go_says());
+        self.kept.push_front((pattern.to_owned(), compiled));
         Ok(())
     }
 }
