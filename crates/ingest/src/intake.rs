@@ -24,9 +24,10 @@ use model::{
 };
 
 use crate::error::IngestError;
+use crate::exposition::snippet;
 use crate::exposition::{Fault, Format, LabelPairs, parse_series};
 use crate::histograms::{self, HistogramRules};
-use crate::limits::{ERROR_SNIPPET_CHARS_MAX, EXEMPLAR_LABEL_CHARS_MAX};
+use crate::limits::EXEMPLAR_LABEL_CHARS_MAX;
 use crate::relabel::{self, Rule, TooMuchMade};
 use crate::series_cache::{Form, Known, SeriesCache, SlotIndex};
 use crate::telemetry::Telemetry;
@@ -241,7 +242,7 @@ impl<'r> Reader<'r> {
         normalise_bounds(self.kind, &mut pairs);
         let relabelled = self.rules.relabelled(&pairs);
         let labels = relabelled.map_err(|source| IngestError::Relabel {
-            series: found.series.chars().take(ERROR_SNIPPET_CHARS_MAX).collect(),
+            series: snippet(found.series).to_owned(),
             source,
         })?;
         if let Some(labels) = &labels {

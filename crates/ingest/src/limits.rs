@@ -57,10 +57,10 @@ pub const KNOWN_SERIES_MAX: usize = 1 << 22;
 /// A pushed body has at most so many bytes once it is unpacked.
 pub const PUSH_BYTES_MAX: usize = 128 << 20;
 /// Bytes of the labels, and of samples that take more room than in the body, that one body may become. Texts that a body tells
-/// once can be labels of thousands of its series; every series that the store does not know yet is counted with its own.
+/// once can be labels of thousands of its series, each of which is counted with its own.
 pub const BATCH_BYTES_MAX: usize = 256 << 20;
 /// Bytes of a series of a scraped body that do not count: the series of a target may be many, but few have more.
-pub const SERIES_BYTES_USUAL: usize = 1 << 10;
+pub const SERIES_BYTES_USUAL: usize = 4 << 10;
 /// Unpacking buffers kept for the next body, and the largest that is kept, in bytes.
 pub const PUSH_BUFFERS_KEPT: usize = 4;
 /// The largest buffer that is kept, in bytes.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use disk::{Position, Tail, TailStep};
 use futures::future::join_all;
 use model::{Labels, MetricMetadata, SeriesId};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use stdx::clock::SharedClock;
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -32,9 +32,7 @@ struct Reader {
     tail: Tail,
     /// Samples that were read of the segment the tail is in, by earlier runs too; none before that is known.
     taken_of_segment: Option<u64>,
-    relabelled: FxHashMap<SeriesId, Option<Labels>>,
-    /// Those of them that the rules make too much of.
-    overgrown: FxHashSet<SeriesId>,
+    relabelled: FxHashMap<SeriesId, Result<Option<Labels>, TooMuchMade>>,
     metadata: FxHashMap<Arc<str>, MetricMetadata>,
 }
 
@@ -61,7 +59,6 @@ pub(super) async fn run(
         tail: queue.tail(endpoint.name()),
         taken_of_segment: None,
         relabelled: FxHashMap::default(),
-        overgrown: FxHashSet::default(),
         metadata: FxHashMap::default(),
     };
     loop {
@@ -379,20 +376,14 @@ impl Reader {
 
     fn relabelled(&mut self, labels: &Labels) -> Result<Option<Labels>, TooMuchMade> {
         let id = labels.id();
-        match self.relabelled.get(&id) {
-            Some(None) if self.overgrown.contains(&id) => return Err(TooMuchMade),
-            Some(known) => return Ok(known.clone()),
-            None => {}
+        if let Some(known) = self.relabelled.get(&id) {
+            return known.clone();
         }
         if self.relabelled.len() >= REMOTE_WRITE_SERIES_REMEMBERED {
             self.relabelled.clear();
-            self.overgrown.clear();
         }
         let new = self.endpoint.labels(labels);
-        if new.is_err() {
-            self.overgrown.insert(id);
-        }
-        self.relabelled.insert(id, new.clone().unwrap_or_default());
+        self.relabelled.insert(id, new.clone());
         new
     }
 }

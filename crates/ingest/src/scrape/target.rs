@@ -79,7 +79,10 @@ fn populate(job: &Job, mut labels: LabelsBuilder) -> Discovered {
     match relabel::apply(&job.config.relabel_configs, &mut labels) {
         Ok(true) => {}
         Ok(false) => return Discovered::Dropped(discovered_labels),
-        Err(error) => return Discovered::Faulty(error.to_string()),
+        Err(error) => {
+            let address = discovered_labels.get(ADDRESS).unwrap_or_default();
+            return Discovered::Faulty(format!("{address}: {error}"));
+        }
     }
     match finish(job, labels.build(), discovered_labels) {
         Ok(spec) => Discovered::Target(Box::new(spec)),

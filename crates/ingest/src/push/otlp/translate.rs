@@ -570,7 +570,8 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// The series of a sample. Its labels count whatever becomes of it: making them is what they cost first.
+    /// The series of a sample. Its labels count whatever becomes of it, also where the store knows the series: a store that numbers
+    /// series makes those that are new at once, so that nobody can tell here which it kept.
     fn series(&mut self, place: Place<'_>, role: Role) -> Result<Series, Refused> {
         let (Ok(resource), Ok(scope), Ok(name)) = (&self.resource, &self.scope, &self.metric.name) else {
             return Err(Refused::Point("a series without a name".to_owned()));
