@@ -258,6 +258,8 @@ pub const ELASTIC_PATH_BYTES_MAX: usize = 4096;
 
 /// Bytes of one syslog message over a connection; one that has more ends it.
 pub const SYSLOG_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of the name of an element or parameter of structured data; RFC 5424 has 32.
+pub const SYSLOG_DATA_NAME_BYTES_MAX: usize = 64;
 /// Bytes of syslog messages that wait to be stored; connections wait for room, packets are dropped.
 pub const SYSLOG_WAITING_BYTES_MAX: usize = 32 << 20;
 /// Syslog connections at a time, on each port; more are closed at once and counted.

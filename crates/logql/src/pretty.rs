@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use gotemplate::go_float;
-use stdx::prints_within;
+use stdx::{indentation, prints_within};
 
 use crate::ast::{Aggregation, Expr, LabelReplace, LogExpr, LogRange, Metric, RangeAggregation, Stage};
 use crate::print::{Grouped, Operator, Selector};
@@ -11,9 +11,6 @@ use crate::units::{Nanoseconds, quote};
 
 /// Parts up to this length stay on one line.
 const LINE_LENGTH_MAX: usize = 100;
-
-/// Levels that are indented further than those around them: beyond, blanks would be most of the text.
-const INDENTED_MAX: usize = 32;
 
 impl Expr {
     /// The expression over several lines, indented by two blanks a level.
@@ -36,10 +33,6 @@ struct Printer {
     line_length_max: usize,
 }
 
-fn indent(level: usize) -> String {
-    "  ".repeat(level.min(INDENTED_MAX))
-}
-
 impl Printer {
     fn fits(&self, part: &impl Display) -> bool {
         prints_within(part, self.line_length_max)
@@ -47,9 +40,9 @@ impl Printer {
 
     fn log(&self, log: &LogExpr, level: usize) -> String {
         if log.stages.is_empty() || self.fits(log) {
-            return format!("{}{log}", indent(level));
+            return format!("{}{log}", indentation(level));
         }
-        let mut lines = vec![format!("{}{}", indent(level), Selector(&log.matchers))];
+        let mut lines = vec![format!("{}{}", indentation(level), Selector(&log.matchers))];
         let mut rest = log.stages.as_slice();
         while let Some((stage, behind)) = rest.split_first() {
             let is_filter = |stage: &&Stage| matches!(stage, Stage::LineFilter(_));
@@ -62,7 +55,7 @@ impl Printer {
             }
             // Loki leaves this one where it is.
             let margin = if *stage == Stage::Decolorize { 0 } else { level + 1 };
-            lines.push(format!("{}{stage}", indent(margin)));
+            lines.push(format!("{}{stage}", indentation(margin)));
             rest = behind;
         }
         lines.join("\n")
@@ -77,14 +70,18 @@ impl Printer {
         });
         let together = lengths.take_while(|length| *length <= self.line_length_max);
         let (first, others) = flat.split_at(together.count().max(1));
-        lines.push(format!("{}{}", indent(level), first.join(" ")));
-        lines.extend(others.iter().map(|filter| format!("{}{filter}", indent(level))));
+        lines.push(format!("{}{}", indentation(level), first.join(" ")));
+        lines.extend(
+            others
+                .iter()
+                .map(|filter| format!("{}{filter}", indentation(level))),
+        );
     }
 
     fn range(&self, range: &LogRange, level: usize) -> String {
         let mut text = self.log(&range.log, level);
         if let Some(unwrap) = &range.unwrap {
-            let margin = format!("\n{}", indent(level + 1));
+            let margin = format!("\n{}", indentation(level + 1));
             let flat = unwrap.to_string();
             let filters: usize = unwrap
                 .filters
@@ -106,7 +103,7 @@ impl Printer {
 
     fn metric(&self, metric: &Metric, level: usize) -> String {
         if self.fits(metric) {
-            return format!("{}{metric}", indent(level));
+            return format!("{}{metric}", indentation(level));
         }
         match metric {
             Metric::Range(range) => self.range_aggregation(range, level),
@@ -115,11 +112,11 @@ impl Printer {
             Metric::Binary(binary) => format!(
                 "{}\n{}{}\n{}",
                 self.operand(&binary.left, binary.op.strength_of_left(), level + 1),
-                indent(level),
+                indentation(level),
                 Operator(binary, ", "),
                 self.operand(&binary.right, binary.op.strength_of_right(), level + 1)
             ),
-            Metric::Number(_) | Metric::Vector(_) => format!("{}{metric}", indent(level)),
+            Metric::Number(_) | Metric::Vector(_) => format!("{}{metric}", indentation(level)),
         }
     }
 
@@ -128,7 +125,7 @@ impl Printer {
     fn operand(&self, side: &Metric, weakest: u8, level: usize) -> String {
         match side {
             Metric::Binary(inner) if inner.op.strength() < weakest && !self.fits(side) => {
-                let margin = indent(level);
+                let margin = indentation(level);
                 format!("{margin}(\n{}\n{margin})", self.metric(side, level + 1))
             }
             _ => self.metric(side, level),
@@ -143,7 +140,7 @@ impl Printer {
         let grouping = grouping.map(|grouping| format!(" {}", Grouped(grouping, ", ")));
         format!(
             "{}{}{arguments}{}",
-            indent(level),
+            indentation(level),
             aggregation.op.as_str(),
             grouping.unwrap_or_default()
         )
@@ -158,7 +155,7 @@ impl Printer {
         let parameter = aggregation.parameter.map(|count| count.to_string());
         format!(
             "{}{}{}{}",
-            indent(level),
+            indentation(level),
             aggregation.op.as_str(),
             grouping.unwrap_or_default(),
             call_arguments(parameter, vec![inner], level)
@@ -172,12 +169,12 @@ impl Printer {
             &replace.source,
             replace.regex.as_str(),
         ];
-        let quoted = texts.map(|text| format!("{}{}", indent(level + 1), quote(text)));
+        let quoted = texts.map(|text| format!("{}{}", indentation(level + 1), quote(text)));
         let mut arguments = vec![self.metric(&replace.inner, level + 1)];
         arguments.extend(quoted);
         format!(
             "{}label_replace{}",
-            indent(level),
+            indentation(level),
             call_arguments(None, arguments, level)
         )
     }
@@ -185,7 +182,7 @@ impl Printer {
 
 /// Arguments in parentheses, each on its own line; `arguments` are indented already.
 fn call_arguments(parameter: Option<String>, arguments: Vec<String>, level: usize) -> String {
-    let parameter = parameter.map(|text| format!("{}{text}", indent(level + 1)));
+    let parameter = parameter.map(|text| format!("{}{text}", indentation(level + 1)));
     let all: Vec<String> = parameter.into_iter().chain(arguments).collect();
-    format!("(\n{}\n{})", all.join(",\n"), indent(level))
+    format!("(\n{}\n{})", all.join(",\n"), indentation(level))
 }

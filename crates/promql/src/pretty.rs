@@ -2,16 +2,13 @@
 
 use std::fmt::{Display, Write};
 
-use stdx::prints_within;
+use stdx::{indentation, prints_within};
 
 use crate::ast::{Expr, Kind, Node, UnaryOp};
 use crate::print::{AggregateHead, Operator};
 
 /// Parts up to this length stay on one line.
 const LINE_LENGTH_MAX: usize = 100;
-
-/// Levels that are indented further than those around them: beyond, blanks would be most of the text.
-const INDENTED_MAX: usize = 32;
 
 impl Expr {
     /// The expression over several lines, indented by two blanks a level.
@@ -73,7 +70,7 @@ impl Printer {
 
     fn margin(&mut self, level: usize) {
         if !std::mem::take(&mut self.is_behind_sign) {
-            self.out.push_str(&"  ".repeat(level.min(INDENTED_MAX)));
+            self.out.push_str(&indentation(level));
         }
     }
 

@@ -27,4 +27,4 @@ pub use backoff::Backoff;
 pub use bytes::HumanBytes;
 pub use clock::{Clock, SystemClock};
 pub use duration::HumanDuration;
-pub use printed::prints_within;
+pub use printed::{indentation, prints_within};

@@ -1,10 +1,18 @@
-//! How long a thing is when it is printed.
+//! How long a thing is when it is printed, and what stands in front of lines.
 
 use std::fmt::{self, Display, Write};
 
 /// Whether `thing` prints as at most `bytes_max` bytes; what is longer is not printed to its end.
 pub fn prints_within(thing: &impl Display, bytes_max: usize) -> bool {
     write!(Left(bytes_max), "{thing}").is_ok()
+}
+
+/// Levels that are indented further than those around them: beyond, blanks would be most of the text.
+const INDENTED_MAX: usize = 32;
+
+/// What stands in front of a line that is so many levels deep: two blanks for each, up to 32 levels.
+pub fn indentation(level: usize) -> String {
+    "  ".repeat(level.min(INDENTED_MAX))
 }
 
 /// How many bytes may still come.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::fields::sanitized;
 use super::{Entry, Flow, Stage};
-use crate::syslog::message::DATA_NAME_BYTES_MAX;
+use crate::limits::SYSLOG_DATA_NAME_BYTES_MAX;
 
 /// The keys of `syslog`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -94,7 +94,7 @@ fn structured_data<'t>(text: &'t str, found: &mut Found) -> Option<&'t str> {
     while let Some(element) = rest.strip_prefix('[') {
         let end = element.find([' ', ']'])?;
         let (id, mut tail) = element.split_at(end);
-        let is_name = |name: &str| name.len() <= DATA_NAME_BYTES_MAX;
+        let is_name = |name: &str| name.len() <= SYSLOG_DATA_NAME_BYTES_MAX;
         is_name(id).then_some(())?;
         while let Some(parameter) = tail.strip_prefix(' ') {
             let (name, value) = parameter.split_once("=\"").filter(|(name, _)| is_name(name))?;

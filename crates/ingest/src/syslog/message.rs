@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
+use crate::limits::SYSLOG_DATA_NAME_BYTES_MAX;
+
 /// Facility `user`, severity `notice`: of a message that does not say (RFC 3164, section 4.3.3).
 const PRIORITY_DEFAULT: u8 = 13;
 /// Characters of a tag; RFC 3164 has 32, senders have more.
 const TAG_CHARS_MAX: usize = 64;
-/// Bytes of the name of an element or parameter of structured data; RFC 5424 has 32.
-pub(crate) const DATA_NAME_BYTES_MAX: usize = 64;
 
 /// A message. What it does not say is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,11 +114,11 @@ fn read_data<'a>(mut rest: &'a str, data: &mut Vec<(&'a str, &'a str, Cow<'a, st
         let end = inner.find([' ', ']'])?;
         let element = inner
             .get(..end)
-            .filter(|name| name.len() <= DATA_NAME_BYTES_MAX)?;
+            .filter(|name| name.len() <= SYSLOG_DATA_NAME_BYTES_MAX)?;
         rest = inner.get(end..)?;
         while let Some(param) = rest.strip_prefix(' ') {
             let (name, value) = param.split_once("=\"")?;
-            if name.len() > DATA_NAME_BYTES_MAX {
+            if name.len() > SYSLOG_DATA_NAME_BYTES_MAX {
                 return None;
             }
             let (value, behind) = quoted(value)?;
