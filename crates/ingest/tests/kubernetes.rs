@@ -158,7 +158,10 @@ async fn a_watch_that_is_too_old_is_listed_anew() {
         &json!({"kind": "Status", "code": 410, "message": "too old resource version"}),
     );
     targets(&rig, 0).await;
-    assert_eq!(rig.scraper.targets().discovery[0].last_error, "");
+    rig.until_that("no error", || {
+        rig.scraper.targets().discovery[0].last_error.is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use ingest::Health;
 use ingest::exposition::Format;
 use ingest::exposition::protobuf::wire::{
     Bucket, BucketSpan, Counter, Exemplar, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile,
@@ -417,6 +418,6 @@ async fn protobuf_is_asked_for_first_and_read() {
     });
     rig.until("up", "0").await;
     rig.until("requests_total", "stale").await;
-    let status = rig.scraper.targets().active.remove(0);
+    let status = rig.until_told(Health::Down).await;
     assert!(status.last_error.contains("message 1"), "{}", status.last_error);
 }

@@ -35,16 +35,14 @@ async fn a_target_lives_loses_a_series_dies_and_comes_back() {
     });
     rig.until("up", "0").await;
     assert_eq!(rig.last("a").as_deref(), Some("stale"));
-    let status = rig.scraper.targets().active.remove(0);
-    assert_eq!(status.health, Health::Down);
+    let status = rig.until_told(Health::Down).await;
     assert!(status.last_error.contains("500"), "{}", status.last_error);
 
     // It comes back.
     target.answer_with(Answer::text("a 4\n"));
     rig.until("up", "1").await;
     assert_eq!(rig.last("a").as_deref(), Some("4"));
-    let status = rig.scraper.targets().active.remove(0);
-    assert_eq!((status.health, status.last_error.as_str()), (Health::Up, ""));
+    assert_eq!(rig.until_told(Health::Up).await.last_error, "");
 
     let mut told = Vec::new();
     while told.len() < 3 {

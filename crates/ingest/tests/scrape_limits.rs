@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ingest::Health;
 use support::{Answer, FakeTarget, Rig, job};
 
 fn gzipped(body: &[u8]) -> Answer {
@@ -29,12 +30,8 @@ async fn error_of(answer: Answer, more: &str) -> String {
     let target = FakeTarget::start(answer).await;
     let rig = Rig::start(&job(&target.address, more));
     rig.until("up", "0").await;
-    rig.until_that("the status", || {
-        !rig.scraper.targets().active[0].last_error.is_empty()
-    })
-    .await;
     assert!(rig.values("a").is_empty(), "nothing of a failed scrape is stored");
-    rig.scraper.targets().active.remove(0).last_error
+    rig.until_told(Health::Down).await.last_error
 }
 
 #[tokio::test]

@@ -238,16 +238,10 @@ async fn a_reload_of_a_bad_file_keeps_the_old_configuration_and_says_so() {
     )
     .unwrap();
     server.hang_up();
-    let start = std::time::Instant::now();
-    loop {
-        let targets = server.get("/api/v1/targets").await;
-        if targets["data"]["activeTargets"][0]["labels"]["job"] == "second" {
-            break;
-        }
-        assert!(start.elapsed() < support::PATIENCE);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    assert_eq!(server.get("/api/ui/overview").await["config"]["ok"], true);
+    server
+        .until_shown("/api/v1/targets", "/data/activeTargets/0/labels/job", "second")
+        .await;
+    server.until_shown("/api/ui/overview", "/config/ok", true).await;
     assert!(server.stop());
 }
 

@@ -41,8 +41,9 @@ async fn a_scraped_page_is_answered_and_ends_with_its_target() {
     // 4. The target itself is described: it is up, and what the scrape cost is kept beside it.
     assert_eq!(server.query("up{job=\"worker\"}").await[0].1, 1.0);
     assert_eq!(server.query("scrape_samples_scraped").await[0].1, 3.0);
-    let targets = server.get("/api/v1/targets").await;
-    assert_eq!(targets["data"]["activeTargets"][0]["health"], "up");
+    server
+        .until_shown("/api/v1/targets", "/data/activeTargets/0/health", "up")
+        .await;
 
     // 5. What the page says about its metrics is known too.
     let metadata = server.get("/api/v1/metadata?metric=queue_length").await;

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use ingest::{GlobalConfig, ScrapeConfig, Scraper, ScraperDeps, TargetNews, Telemetry};
+use ingest::{GlobalConfig, Health, ScrapeConfig, Scraper, ScraperDeps, TargetNews, TargetStatus, Telemetry};
 use parking_lot::Mutex;
 use stdx::SystemClock;
 use stdx::outlet::{Inlet, Outlet};
@@ -180,6 +180,16 @@ impl Rig {
             self.last(name).as_deref() == Some(expected)
         })
         .await;
+    }
+
+    /// Waits until the status of the first target says this, which it does a moment after its samples are stored.
+    pub(crate) async fn until_told(&self, health: Health) -> TargetStatus {
+        let told = || self.scraper.targets().active.into_iter().next();
+        self.until_that(&format!("the first target to be {health:?}"), || {
+            told().is_some_and(|status| status.health == health)
+        })
+        .await;
+        told().unwrap()
     }
 
     pub(crate) async fn until_that(&self, what: &str, holds: impl Fn() -> bool) {

@@ -81,6 +81,19 @@ impl Server {
         response.json().await.unwrap()
     }
 
+    /// Waits until the answer to a GET request has this at `pointer` (RFC 6901).
+    pub(crate) async fn until_shown(&self, path: &str, pointer: &str, expected: impl Into<Value>) {
+        let (start, expected) = (Instant::now(), expected.into());
+        loop {
+            let answer = self.get(path).await;
+            if answer.pointer(pointer) == Some(&expected) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{path} still answers {answer}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The samples of an instant query: label set and value.
     pub(crate) async fn query(&self, expr: &str) -> Vec<(Value, f64)> {
         let response = client()
