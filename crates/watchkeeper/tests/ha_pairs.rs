@@ -18,7 +18,7 @@ use support::remote::{Answer, Message, V1, V2, ask, metrics, now_ms, sample, sam
 const CONFIG: &str = "
 server: { grpc_listen: off, otlp_http_listen: off }
 collect: { host: false, self: false }
-push: { ha_pairs: { failover_timeout: 3s, clusters_max: 2 } }
+push: { ha_pairs: { failover_timeout: 6s, clusters_max: 2 } }
 ";
 
 /// One sample of one series, as a replica of a cluster sends it, and one of a server that is alone.
@@ -65,7 +65,7 @@ async fn one_replica_is_stored_and_another_takes_over_when_it_is_silent() {
     assert_eq!(push(&server, "eu", "b", 100.0).await.status, 202);
     assert_eq!(push(&server, "eu", "a", 3.0).await.status, 204);
 
-    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    tokio::time::sleep(Duration::from_millis(6_100)).await;
     assert_eq!(push(&server, "eu", "b", 4.0).await.status, 204);
     assert_eq!(push(&server, "eu", "a", 100.0).await.status, 202);
     assert_eq!(values(&server, "eu").await, ["0", "1", "2", "3", "4"]);
@@ -158,7 +158,7 @@ async fn clusters_are_bounded_and_the_labels_can_be_changed_and_switched_off() {
 
     std::fs::write(
         place.path().join("watchkeeper.yaml"),
-        CONFIG.replace("failover_timeout: 3s", "enabled: false"),
+        CONFIG.replace("failover_timeout: 6s", "enabled: false"),
     )
     .unwrap();
     assert_eq!(server.post("/-/reload").await.0, 200);

@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -29,11 +29,12 @@ enum Turn {
 }
 
 impl Program {
-    /// Writes about a thousand lines a second; turns the file over now and then, three of the old ones are kept.
-    fn start(path: PathBuf, turn: Turn) -> Self {
+    /// Writes about a thousand lines a second; turns the file over now and then, three of the old ones are kept. A
+    /// file that came and went between two looks is seen by nobody, so each has one of the `looks` at least.
+    fn start(path: PathBuf, turn: Turn, looks: Arc<AtomicU64>) -> Self {
         let stop: Arc<AtomicBool> = Arc::default();
         let told = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || write_lines(&path, turn, &told));
+        let thread = std::thread::spawn(move || write_lines(&path, turn, &looks, &told));
         Self { stop, thread }
     }
 
@@ -48,9 +49,9 @@ fn append(path: &Path) -> File {
     OpenOptions::new().append(true).create(true).open(path).unwrap()
 }
 
-fn write_lines(path: &Path, turn: Turn, told: &AtomicBool) -> u64 {
+fn write_lines(path: &Path, turn: Turn, looks: &AtomicU64, told: &AtomicBool) -> u64 {
     let mut file = append(path);
-    let mut number = 0;
+    let (mut number, mut written, mut looks_before) = (0, 0, 0);
     while !told.load(Ordering::SeqCst) {
         for _ in 0..10 {
             // Now and then a line comes in two pieces.
@@ -62,10 +63,13 @@ fn write_lines(path: &Path, turn: Turn, told: &AtomicBool) -> u64 {
             file.write_all(&line.as_bytes()[..middle]).unwrap();
             file.write_all(&line.as_bytes()[middle..]).unwrap();
             number += 1;
+            written += 1;
         }
-        if number % 4_000 == 0 {
+        let looked = looks.load(Ordering::SeqCst);
+        if written >= 4_000 && looked > looks_before {
             turn_over(path, turn);
             file = append(path);
+            (written, looks_before) = (0, looked);
         }
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -163,12 +167,17 @@ log_files:
         ("copied", Turn::CopyAndTruncate),
         ("copied-alone", Turn::CopyAndTruncate),
     ];
-    let programs = jobs.map(|(job, turn)| (job, Program::start(logs.join(format!("{job}.log")), turn)));
+    let looks: Arc<AtomicU64> = Arc::default();
+    let programs = jobs.map(|(job, turn)| {
+        let path = logs.join(format!("{job}.log"));
+        (job, Program::start(path, turn, Arc::clone(&looks)))
+    });
     for round in 0..kills() {
         let server = Server::start_again(folder.path());
         // A time that is another one each round and the same in every run.
         let mixed = (round + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
         tokio::time::sleep(Duration::from_millis(200 + mixed % 1_300)).await;
+        looks.fetch_add(1, Ordering::SeqCst);
         server.kill();
     }
     let server = Server::start_again(folder.path());
