@@ -10,7 +10,7 @@ use crate::labels::{Labels, Series};
 use crate::matcher::Matcher;
 use crate::metadata::MetricMetadata;
 use crate::range::TimeRange;
-use crate::rollup::Rollups;
+use crate::rollup::{Rollups, Statistic};
 use crate::sample::{Exemplar, SampleColumns};
 
 /// A store that takes series in.
@@ -192,10 +192,10 @@ pub trait SelectedSeries: Send + Sync + Debug {
         Ok(())
     }
 
-    /// How much the samples within `range` take where they are kept, whole chunks counted; for those who want to know what a query
-    /// reads.
-    fn extent(&self, range: TimeRange) -> Extent {
-        let _ = range;
+    /// How much the samples within `range` take where they are kept, whole chunks counted, and of rollups the chunks of these
+    /// `statistics` alone; for those who want to know what a query reads.
+    fn extent(&self, range: TimeRange, statistics: &[Statistic]) -> Extent {
+        let _ = (range, statistics);
         Extent::default()
     }
 

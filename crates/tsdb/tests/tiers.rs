@@ -146,6 +146,29 @@ fn three_years_are_answered_by_the_hour_alone() {
 }
 
 #[test]
+fn what_a_question_reads_of_a_tier_is_told_to_the_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(dir.path(), days(7), DAY0);
+    let end = DAY0 + 40 * DAY;
+    put(&db, "gauge", "a", &measured("gauge", DAY0, end), end);
+    db.maintain(end).unwrap();
+    let range = TimeRange::new(DAY0 + HOUR, end - 5 * DAY).unwrap();
+    let found = in_tier(&db, Matcher::equal("__name__", "gauge"), range, HOUR);
+    let series = found.first().unwrap();
+    let told = |statistics: &[Statistic]| series.extent(range, statistics).bytes;
+    for wanted in [
+        &[Statistic::Count][..],
+        &[Statistic::Sum, Statistic::Count],
+        &[Statistic::Min, Statistic::Max, Statistic::Last],
+    ] {
+        let before = bytes_read(&db, "1h");
+        series.read_rollups(range, &mut Rollups::of(wanted)).unwrap();
+        assert_eq!(told(wanted), bytes_read(&db, "1h") - before, "{wanted:?}");
+    }
+    assert!(2 * told(&[Statistic::Count]) < told(&[Statistic::Sum]));
+}
+
+#[test]
 fn what_is_not_rolled_up_yet_is_rolled_up_for_whoever_asks() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path(), days(7), DAY0);

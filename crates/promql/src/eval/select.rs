@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{Counted, HistogramSample, Labels, SampleColumns, SelectedSeries, TimeRange, is_stale};
+use model::{
+    Counted, HistogramSample, Labels, SampleColumns, SelectedSeries, Statistic, TimeRange, is_stale,
+};
 
 use super::batches::{Sink, batch_len};
 use super::column::{ABSENT, Column, Evaluated};
@@ -212,7 +214,7 @@ impl<'a> Evaluator<'a> {
     ) -> Result<(), EvalError> {
         samples.clear();
         series.read(range, samples).map_err(EvalError::Storage)?;
-        self.note_read(samples.len(), || series.extent(range));
+        self.note_read(samples.len(), || series.extent(range, &[Statistic::Last]));
         self.hold(samples.len())?;
         self.release(samples.len());
         Ok(())

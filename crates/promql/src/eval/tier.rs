@@ -96,7 +96,7 @@ impl Evaluator<'_> {
             rollups.clear();
             series.read_rollups(range, rollups).map_err(EvalError::Storage)?;
             let read = rollups.len() * body.wanted.len();
-            this.note_read(read, || series.extent(range));
+            this.note_read(read, || series.extent(range, body.wanted));
             this.hold(read)?;
             this.release(read);
             let values = slide_rollups(rollups, body, window, resolution_ms, grid);

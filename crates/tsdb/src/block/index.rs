@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
-use model::{Extent, Labels, Matcher, ReadError, TimeRange};
+use model::{Extent, Labels, Matcher, ReadError, Statistic, TimeRange};
 use roaring::RoaringBitmap;
 use rustc_hash::FxBuildHasher;
 
@@ -52,8 +52,8 @@ impl Held {
 }
 
 impl Held {
-    /// How much of it lies within `range`, whole chunks counted.
-    pub(crate) fn weigh(&self, range: TimeRange) -> Extent {
+    /// How much of it lies within `range`, whole chunks counted, and of rollups those of the wanted `statistics`.
+    pub(crate) fn weigh(&self, range: TimeRange, statistics: &[Statistic]) -> Extent {
         let chunks = self.chunks.iter();
         let chunks = chunks
             .filter(|chunk| chunk.range().overlaps(&range))
@@ -65,7 +65,7 @@ impl Held {
         let rollups = self.rollups.iter();
         let rollups = rollups
             .filter(|chunk| chunk.range.overlaps(&range))
-            .flat_map(|chunk| chunk.parts.into_iter().flatten());
+            .flat_map(|chunk| chunk.parts_of(statistics));
         chunks
             .chain(histograms)
             .chain(rollups)

@@ -31,14 +31,8 @@ impl Block {
         meta: &RollupMeta,
         statistic: Statistic,
     ) -> Result<(Vec<i64>, Vec<f64>), ReadError> {
-        let written = |statistic: Statistic| meta.parts.get(statistic as usize).copied().flatten();
-        let (part, all_zero) = match (written(statistic), statistic) {
-            (Some(part), _) => (Some(part), false),
-            (None, Statistic::Lost) => (written(Statistic::Last), true),
-            (None, _) => (written(Statistic::Last), false),
-        };
         // The reader of series pages lets no chunk without its last samples in.
-        let Some(part) = part else {
+        let Some(part) = meta.part_of(statistic) else {
             return Ok((Vec::new(), Vec::new()));
         };
         let bytes = self.read_part(part, "chunk of rollups")?;
@@ -49,10 +43,31 @@ impl Block {
                 whole.then_some(()).ok_or(Malformed("number of rollups"))
             })
             .map_err(|error| self.damaged(part, "chunk of rollups", error))?;
-        if all_zero {
+        if statistic == Statistic::Lost && meta.written(statistic).is_none() {
             columns.values.fill(0.0);
         }
         Ok((columns.at_ms, columns.values))
+    }
+}
+
+impl RollupMeta {
+    fn written(&self, statistic: Statistic) -> Option<Part> {
+        self.parts.get(statistic as usize).copied().flatten()
+    }
+
+    /// What is read for a statistic: one that is not written follows from the last samples.
+    fn part_of(&self, statistic: Statistic) -> Option<Part> {
+        self.written(statistic).or_else(|| self.written(Statistic::Last))
+    }
+
+    /// What is read for all of these statistics, each part once.
+    pub(super) fn parts_of(&self, statistics: &[Statistic]) -> impl Iterator<Item = Part> {
+        let parts = self.parts.into_iter().flatten();
+        parts.filter(|part| {
+            statistics
+                .iter()
+                .any(|&wanted| self.part_of(wanted) == Some(*part))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::{
     Exemplar, Extent, HistogramSample, Labels, Mark, Matcher, MetricMetadata, RAW, ReadError, SampleColumns,
-    SelectedSeries, Selector, SeriesRead, SeriesStatistics, TenantId, Tier, TimeRange,
+    SelectedSeries, Selector, SeriesRead, SeriesStatistics, Statistic, TenantId, Tier, TimeRange,
 };
 use ulid::Ulid;
 
@@ -447,9 +447,10 @@ impl SelectedSeries for Selected {
         Ok(())
     }
 
-    fn extent(&self, range: TimeRange) -> Extent {
+    fn extent(&self, range: TimeRange, statistics: &[Statistic]) -> Extent {
         let memory = self.sources.memory.iter().map(|memory| memory.weigh(range));
-        let blocks = self.sources.blocks.iter().map(|found| found.weigh(range));
+        let blocks = self.sources.blocks.iter();
+        let blocks = blocks.map(|found| found.weigh(range, statistics));
         memory.chain(blocks).fold(Extent::default(), Extent::and)
     }
 

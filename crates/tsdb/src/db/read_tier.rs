@@ -120,12 +120,12 @@ impl SelectedSeries for InTier {
         self.raw.labels()
     }
 
-    fn extent(&self, range: TimeRange) -> Extent {
-        let rolled_up = self.blocks.iter().map(|found| found.weigh(range));
+    fn extent(&self, range: TimeRange, statistics: &[Statistic]) -> Extent {
+        let rolled_up = self.blocks.iter().map(|found| found.weigh(range, statistics));
         let open = self.open.iter().filter(|ends| ends.overlaps(&range));
         let raw = open.map(|ends| {
-            self.raw
-                .extent(of_samples(clip(*ends, range), self.resolution_ms))
+            let samples = of_samples(clip(*ends, range), self.resolution_ms);
+            self.raw.extent(samples, statistics)
         });
         rolled_up.chain(raw).fold(Extent::default(), Extent::and)
     }
