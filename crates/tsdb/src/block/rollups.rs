@@ -14,39 +14,41 @@ use pack::Part;
 use pack::bytes::{Malformed, Reader, put_signed, put_varint};
 
 impl Block {
-    /// Appends the wanted columns of a chunk of rollups to `out`.
+    /// Appends the wanted columns of a chunk of rollups to `out`; nothing where one of them is damaged, so that all stay equally long.
     pub(crate) fn read_rollups(&self, meta: &RollupMeta, out: &mut Rollups) -> Result<(), ReadError> {
-        let mut times = None;
-        for (statistic, column) in &mut out.columns {
-            let (at_ms, values) = self.read_statistic(meta, *statistic)?;
-            column.extend_from_slice(&values);
-            times.get_or_insert(at_ms);
+        let wanted: Vec<Statistic> = out.columns.iter().map(|(statistic, _)| *statistic).collect();
+        let parts = meta.parts_of(&wanted);
+        let read = parts
+            .map(|part| Ok((part, self.read_statistic(part, meta.count)?)))
+            .collect::<Result<Vec<_>, ReadError>>()?;
+        for (part, written) in &read {
+            for (statistic, column) in &mut out.columns {
+                if meta.part_of(*statistic) != Some(*part) {
+                    continue;
+                }
+                let start = column.len();
+                column.extend_from_slice(&written.values);
+                if *statistic == Statistic::Lost && meta.written(*statistic).is_none() {
+                    column.iter_mut().skip(start).for_each(|lost| *lost = 0.0);
+                }
+            }
         }
-        out.at_ms.extend(times.unwrap_or_default());
+        if let Some((_, written)) = read.first() {
+            out.at_ms.extend_from_slice(&written.at_ms);
+        }
         Ok(())
     }
 
-    fn read_statistic(
-        &self,
-        meta: &RollupMeta,
-        statistic: Statistic,
-    ) -> Result<(Vec<i64>, Vec<f64>), ReadError> {
-        // The reader of series pages lets no chunk without its last samples in.
-        let Some(part) = meta.part_of(statistic) else {
-            return Ok((Vec::new(), Vec::new()));
-        };
+    fn read_statistic(&self, part: Part, count: u32) -> Result<SampleColumns, ReadError> {
         let bytes = self.read_part(part, "chunk of rollups")?;
         let mut columns = SampleColumns::default();
         chunk::decode(&bytes, &mut columns)
             .and_then(|()| {
-                let whole = columns.len() == meta.count as usize;
+                let whole = columns.len() == count as usize;
                 whole.then_some(()).ok_or(Malformed("number of rollups"))
             })
             .map_err(|error| self.damaged(part, "chunk of rollups", error))?;
-        if statistic == Statistic::Lost && meta.written(statistic).is_none() {
-            columns.values.fill(0.0);
-        }
-        Ok((columns.at_ms, columns.values))
+        Ok(columns)
     }
 }
 
@@ -55,7 +57,8 @@ impl RollupMeta {
         self.parts.get(statistic as usize).copied().flatten()
     }
 
-    /// What is read for a statistic: one that is not written follows from the last samples.
+    /// What is read for a statistic: one that is not written follows from the last samples, which the reader of series pages lets no
+    /// chunk go without.
     fn part_of(&self, statistic: Statistic) -> Option<Part> {
         self.written(statistic).or_else(|| self.written(Statistic::Last))
     }
