@@ -183,7 +183,8 @@ pub trait SelectedSeries: Send + Sync + Debug {
     /// The labels.
     fn labels(&self) -> &Labels;
 
-    /// Appends all samples within `range` to `out`, in order of time, one per time stamp, stale markers included.
+    /// Appends all samples within `range` to `out`, in order of time, one per time stamp, stale markers included; of a series
+    /// selected in a tier the last sample of each stretch ([`Statistic::Last`]).
     fn read(&self, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError>;
 
     /// Appends the rollups that end within `range` to `out`, in order of time; of a series selected in a tier only.
