@@ -114,6 +114,17 @@ pub enum HistogramError {
         /// Its offset.
         offset: i32,
     },
+    /// A run ends where no index reaches.
+    #[error(
+        "histogram span {place} on the {side} side ends behind {}, the last index of a bucket",
+        i32::MAX
+    )]
+    Beyond {
+        /// `positive` or `negative`.
+        side: &'static str,
+        /// Which run, from 0.
+        place: usize,
+    },
     /// A count is below zero or no number.
     #[error("histogram has a negative or undefined bucket count on the {side} side")]
     Count {
@@ -244,17 +255,24 @@ impl Buckets {
                 given: self.counts.len(),
             });
         }
-        for (place, span) in self.spans.iter().enumerate().skip(1) {
-            if span.offset < 0 {
-                return Err(HistogramError::Overlap {
-                    side,
-                    place,
-                    offset: span.offset,
-                });
-            }
-        }
+        self.validate_runs(side)?;
         if self.counts.iter().any(|count| count.is_nan() || *count < 0.0) {
             return Err(HistogramError::Count { side });
+        }
+        Ok(())
+    }
+
+    fn validate_runs(&self, side: &'static str) -> Result<(), HistogramError> {
+        let mut next = 0_i64;
+        for (place, span) in self.spans.iter().enumerate() {
+            let offset = span.offset;
+            if place > 0 && offset < 0 {
+                return Err(HistogramError::Overlap { side, place, offset });
+            }
+            next = next.saturating_add(i64::from(offset) + i64::from(span.length));
+            if span.length > 0 && next - 1 > i64::from(i32::MAX) {
+                return Err(HistogramError::Beyond { side, place });
+            }
         }
         Ok(())
     }
@@ -325,6 +343,19 @@ mod tests {
             bad(|h| h.positive.counts = vec![-1.0]),
             HistogramError::Count { .. }
         ));
+        let far = |last: u32| Buckets {
+            spans: [(0, 1), (i32::MAX - 2, last)]
+                .map(|(offset, length)| Span { offset, length })
+                .to_vec(),
+            counts: vec![1.0; 1 + last as usize],
+        };
+        // The second run begins at the last index but one.
+        assert_eq!(far(2).validate("positive"), Ok(()));
+        let beyond = far(3).validate("negative").unwrap_err();
+        assert_eq!(
+            beyond.to_string(),
+            "histogram span 1 on the negative side ends behind 2147483647, the last index of a bucket"
+        );
         assert_eq!(
             bad(|h| h.custom_bounds = Arc::from([1.0])),
             HistogramError::Bounds
