@@ -193,6 +193,12 @@ pub trait SelectedSeries: Send + Sync + Debug {
         Ok(())
     }
 
+    /// The files in which damage was met while this series was read, each once: what the damaged parts held of it is missing from what
+    /// was read.
+    fn damaged_files(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How much the samples within `range` take where they are kept, whole chunks counted, and of rollups the chunks of these
     /// `statistics` alone; for those who want to know what a query reads.
     fn extent(&self, range: TimeRange, statistics: &[Statistic]) -> Extent {

@@ -388,6 +388,22 @@ fn a_damaged_block_is_named_and_the_rest_answers() {
     assert!(report.damage.is_empty());
     assert_eq!(read(&db, "a"), [(T0, 1.0)]);
     assert!(db.damage()[0].contains("chunk at offset 16"), "{:?}", db.damage());
+    let selector = Selector {
+        tenant: TenantId::DEFAULT,
+        matchers: vec![Matcher::equal("__name__", "a")],
+        range: TimeRange::ALL,
+    };
+    let series = db.select(&selector).unwrap().remove(0);
+    assert!(series.damaged_files().is_empty(), "nothing was read yet");
+    series
+        .read(TimeRange::at(T0), &mut SampleColumns::default())
+        .unwrap();
+    assert!(series.damaged_files().is_empty(), "that block is whole");
+    series
+        .read(TimeRange::ALL, &mut SampleColumns::default())
+        .unwrap();
+    assert_eq!(series.damaged_files(), [blocks[1].display().to_string()]);
+    drop(series);
     drop(db);
     let length = std::fs::metadata(&blocks[0]).unwrap().len() as usize;
     flip(&blocks[0], length - 1);

@@ -5,6 +5,7 @@ mod support;
 
 use std::path::Path;
 
+use stdx::{Clock, SystemClock};
 use support::{Server, client, run};
 
 /// Serves with this configuration, expects a refusal, and gives back what was printed.
@@ -280,6 +281,46 @@ async fn a_damaged_log_record_is_named_and_the_rest_is_readable() {
         .unwrap()
         .status();
     assert_eq!(status, 200);
+    assert!(server.stop());
+}
+
+#[tokio::test]
+async fn an_answer_says_which_damaged_file_it_lacks_samples_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let at_s = SystemClock::new().now_ms() / 1000 - 3600;
+    let text =
+        format!("# TYPE watts gauge\nwatts{{room=\"a\"}} 1 {at_s}\nwatts{{room=\"b\"}} 2 {at_s}\n# EOF\n");
+    std::fs::write(folder.path().join("in.txt"), text).unwrap();
+    let import = ["import", "openmetrics", "in.txt", "--data-dir", "data"];
+    let (ended_well, printed) = run(folder.path(), &import);
+    assert!(ended_well, "{printed}");
+    let blocks = std::fs::read_dir(folder.path().join("data/series/blocks")).unwrap();
+    let block = blocks.map(|entry| entry.unwrap().path()).next().unwrap();
+    // The chunk of the first series lies behind the header of 16 bytes.
+    let mut bytes = std::fs::read(&block).unwrap();
+    bytes[18] ^= 1;
+    std::fs::write(&block, bytes).unwrap();
+
+    let server = Server::start(folder.path(), "collect: {host: false, self: false}\n");
+    for (room, values, warnings) in [("a", 0, 1), ("b", 1, 0)] {
+        let path = format!("/api/v1/query?query=last_over_time(watts{{room=%22{room}%22}}[2h])");
+        let answer = server.get(&path).await;
+        assert_eq!(answer["status"], "success");
+        assert_eq!(
+            answer["data"]["result"].as_array().unwrap().len(),
+            values,
+            "{answer}"
+        );
+        let told = answer["warnings"].as_array().cloned().unwrap_or_default();
+        assert_eq!(told.len(), warnings, "{answer}");
+        for warning in told {
+            let name = block.file_name().unwrap().to_str().unwrap();
+            says(
+                warning.as_str().unwrap(),
+                &[name, "damaged", "missing from this answer"],
+            );
+        }
+    }
     assert!(server.stop());
 }
 

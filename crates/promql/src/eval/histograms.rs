@@ -28,6 +28,7 @@ impl Evaluator<'_> {
         series
             .read_histograms(range, histograms)
             .map_err(EvalError::Storage)?;
+        self.tell_damage(&**series);
         let Some(first_ms) = histograms.first().map(|sample| sample.at_ms) else {
             return Ok(());
         };

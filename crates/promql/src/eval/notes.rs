@@ -1,5 +1,7 @@
 //! Annotations with the place in the expression that they speak of. The texts are Prometheus' own (util/annotations).
 
+use model::SelectedSeries;
+
 use super::Evaluator;
 use crate::error::line_and_column;
 use crate::histogram::Added;
@@ -186,6 +188,16 @@ impl Evaluator<'_> {
         let place = self.place(at);
         let mut annotations = self.account.annotations.lock();
         annotations.infos.insert(format!("PromQL info: {text} ({place})"));
+    }
+
+    /// Notes which files lost something of a series that was read.
+    pub(super) fn tell_damage(&self, series: &dyn SelectedSeries) {
+        for file in series.damaged_files() {
+            let text = format!(
+                "storage warning: a part of {file} is damaged, its samples are missing from this answer"
+            );
+            self.account.annotations.lock().warnings.insert(text);
+        }
     }
 
     fn place(&self, at: usize) -> String {

@@ -214,6 +214,7 @@ impl<'a> Evaluator<'a> {
     ) -> Result<(), EvalError> {
         samples.clear();
         series.read(range, samples).map_err(EvalError::Storage)?;
+        self.tell_damage(&**series);
         self.note_read(samples.len(), || series.extent(range, &[Statistic::Last]));
         self.hold(samples.len())?;
         self.release(samples.len());

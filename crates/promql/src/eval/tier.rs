@@ -95,6 +95,7 @@ impl Evaluator<'_> {
             let rollups = scratch.get_or_insert_with(|| Rollups::of(body.wanted));
             rollups.clear();
             series.read_rollups(range, rollups).map_err(EvalError::Storage)?;
+            this.tell_damage(&**series);
             let read = rollups.len() * body.wanted.len();
             this.note_read(read, || series.extent(range, body.wanted));
             this.hold(read)?;

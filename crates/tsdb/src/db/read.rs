@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
     Exemplar, Extent, HistogramSample, Labels, Mark, Matcher, MetricMetadata, RAW, ReadError, SampleColumns,
@@ -61,6 +62,33 @@ pub(super) struct Found {
     series: BlockSeries,
     /// Of these times it has nothing any more.
     pub(super) deleted: Vec<TimeRange>,
+    /// Whether a part of it turned out to be damaged when it was read.
+    is_damaged: AtomicBool,
+}
+
+impl Found {
+    fn new(block: &Arc<Block>, series: BlockSeries, deletions: &Deletions) -> Self {
+        Self {
+            deleted: deletions.of(block, &series.labels),
+            block: Arc::clone(block),
+            series,
+            is_damaged: AtomicBool::new(false),
+        }
+    }
+
+    /// What was read of a part; damage is named, remembered, and costs that part.
+    pub(super) fn forgive<T>(&self, db: &Inner, read: Result<T, ReadError>) -> Result<(), ReadError> {
+        if db.forgive(&self.block, read, false)?.is_none() {
+            self.is_damaged.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The file, where a part that was read is damaged.
+    pub(super) fn damaged_file(&self) -> Option<String> {
+        let file = || self.block.path().display().to_string();
+        self.is_damaged.load(Ordering::Relaxed).then(file)
+    }
 }
 
 impl Deref for Found {
@@ -307,11 +335,9 @@ impl Inner {
     ) -> Result<Vec<Found>, ReadError> {
         let found = Session::new(block).select(matchers, range);
         let found = self.forgive(block, found, true)?.unwrap_or_default();
-        let found = found.into_iter().map(|series| Found {
-            deleted: deletions.of(block, &series.labels),
-            block: Arc::clone(block),
-            series,
-        });
+        let found = found
+            .into_iter()
+            .map(|series| Found::new(block, series, deletions));
         let covers = |deleted: &TimeRange| deleted.union(&range) == *deleted;
         Ok(found.filter(|found| !found.deleted.iter().any(covers)).collect())
     }
@@ -324,11 +350,7 @@ impl Inner {
         deletions: &Deletions,
     ) -> Option<Found> {
         let series = self.forgive(block, session.find(labels), true).ok()???;
-        Some(Found {
-            deleted: deletions.of(block, labels),
-            block: Arc::clone(block),
-            series,
-        })
+        Some(Found::new(block, series, deletions))
     }
 
     /// Appends what a block that was not searched yet holds of a series; what cannot be read is named and left out.
@@ -361,7 +383,7 @@ impl Inner {
     fn gather(&self, found: &Found, range: TimeRange, out: &mut SampleColumns) -> Result<(), ReadError> {
         let start = out.len();
         for chunk in found.chunks.iter().filter(|chunk| chunk.range().overlaps(&range)) {
-            self.forgive(&found.block, found.block.read_chunk(chunk, range, out), false)?;
+            found.forgive(self, found.block.read_chunk(chunk, range, out))?;
         }
         for &deleted in &found.deleted {
             remove(out, start, deleted);
@@ -397,7 +419,7 @@ impl Inner {
             .iter()
             .filter(|chunk| chunk.range.overlaps(&range))
         {
-            self.forgive(&found.block, found.block.read_histograms(chunk, &mut read), false)?;
+            found.forgive(self, found.block.read_histograms(chunk, &mut read))?;
         }
         let deleted = |at_ms: i64| found.deleted.iter().any(|deleted| deleted.contains(at_ms));
         read.retain(|sample| !deleted(sample.at_ms));
@@ -445,6 +467,14 @@ impl SelectedSeries for Selected {
         out.append(&mut newest);
         settle(out, start, range);
         Ok(())
+    }
+
+    fn damaged_files(&self) -> Vec<String> {
+        self.sources
+            .blocks
+            .iter()
+            .filter_map(Found::damaged_file)
+            .collect()
     }
 
     fn extent(&self, range: TimeRange, statistics: &[Statistic]) -> Extent {

@@ -120,6 +120,11 @@ impl SelectedSeries for InTier {
         self.raw.labels()
     }
 
+    fn damaged_files(&self) -> Vec<String> {
+        let rolled_up = self.blocks.iter().filter_map(Found::damaged_file);
+        rolled_up.chain(self.raw.damaged_files()).collect()
+    }
+
     fn extent(&self, range: TimeRange, statistics: &[Statistic]) -> Extent {
         let rolled_up = self.blocks.iter().map(|found| found.weigh(range, statistics));
         let open = self.open.iter().filter(|ends| ends.overlaps(&range));
@@ -152,7 +157,7 @@ impl SelectedSeries for InTier {
         for found in &self.blocks {
             for chunk in found.rollups.iter().filter(|chunk| chunk.range.overlaps(&range)) {
                 let before = out.len();
-                db.forgive(&found.block, found.block.read_rollups(chunk, out), false)?;
+                found.forgive(db, found.block.read_rollups(chunk, out))?;
                 for &deleted in &found.deleted {
                     super::deletions::remove_rollups(out, before, deleted, self.resolution_ms);
                 }
