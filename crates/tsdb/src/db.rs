@@ -33,6 +33,7 @@ mod changes;
 mod compact;
 mod deletions;
 mod flush;
+mod found;
 mod rare;
 mod read;
 mod read_tier;

@@ -8,7 +8,8 @@ use model::{
     Statistic, TenantId, Tier, TimeRange,
 };
 
-use super::read::{Found, Selected, Sources};
+use super::found::Found;
+use super::read::{Selected, Sources};
 use super::roll_up::{days_of, ends_of, span};
 use super::{Db, Inner};
 use crate::columns::settle_rollups;
