@@ -219,6 +219,60 @@ fn a_damaged_statistic_costs_its_stretches_and_shifts_no_others() {
     assert!(damaged > 10, "{damaged}");
 }
 
+/// A store with one block of what was measured of each of these series, from one time to another; the file.
+fn one_block(dir: &Path, series: &[(&str, i64, i64)]) -> std::path::PathBuf {
+    let db = open(dir, days(7), DAY0 + DAY);
+    let mut bulk = db.backfill(TenantId::DEFAULT, DAY0 + DAY);
+    for &(name, from, to) in series {
+        bulk.add(&labels(name, "a"), &measured(name, from, to)).unwrap();
+    }
+    bulk.finish().unwrap();
+    let mut files = std::fs::read_dir(dir.join("blocks")).unwrap();
+    files.next().unwrap().unwrap().path()
+}
+
+#[test]
+fn damage_met_while_a_day_is_rolled_up_costs_what_is_damaged() {
+    let (noon, end) = (DAY0 + 12 * HOUR, DAY0 + DAY);
+    let halves = [("counter", DAY0, noon), ("other", noon, end)];
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let whole = one_block(dirs[0].path(), &[("gauge", DAY0, end)]);
+    let other = one_block(dirs[1].path(), &halves);
+    let bytes = std::fs::read(&other).unwrap();
+    let range = TimeRange::new(DAY0 + HOUR, end - HOUR).unwrap();
+    let (mut missing, mut aside) = (0, 0);
+    for place in (17..bytes.len()).step_by(23) {
+        let dir = tempfile::tempdir().unwrap();
+        let copies = dir.path().join("blocks");
+        std::fs::create_dir(&copies).unwrap();
+        std::fs::copy(&whole, copies.join(whole.file_name().unwrap())).unwrap();
+        let mut bytes = bytes.clone();
+        bytes[place] ^= 1;
+        let damaged = copies.join(other.file_name().unwrap());
+        std::fs::write(&damaged, bytes).unwrap();
+        // Rolled up where the damage is met, at the latest the next time; then what was measured goes.
+        let db = open(dir.path(), days(7), end);
+        for now in [end + 2 * DAY, end + 3 * DAY, end + 20 * DAY] {
+            db.maintain(now).unwrap();
+        }
+        assert_eq!(db.tiers(TenantId::DEFAULT).unwrap()[0].since_ms, i64::MIN, "gone");
+        assert!(
+            read(&db, "gauge", range, HOUR) == expected("gauge", range, HOUR),
+            "{place}"
+        );
+        for (name, from, to) in halves {
+            let mut expected = Rollups::of(&Statistic::ALL);
+            expected.roll_up(&measured(name, from, to), HOUR, range);
+            let found = read(&db, name, range, HOUR);
+            let is_whole = found == expected;
+            assert!(is_whole || found.is_empty(), "{place}: {name} is one chunk");
+            missing += usize::from(!is_whole);
+        }
+        aside += usize::from(dir.path().join("quarantine").exists());
+    }
+    assert!(missing > 5 && aside > 2, "{missing}, {aside}");
+}
+
 #[test]
 fn what_is_not_rolled_up_yet_is_rolled_up_for_whoever_asks() {
     let dir = tempfile::tempdir().unwrap();

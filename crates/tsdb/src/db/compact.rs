@@ -31,8 +31,8 @@ pub(super) enum Merge {
 pub(super) enum Walked {
     /// It is written, and does not answer yet; `None` where there was nothing to write.
     Whole(Option<Box<Block>>),
-    /// One of the others is damaged; nothing was written.
-    Damaged,
+    /// One of the others is damaged, as this says; nothing was written.
+    Damaged(ReadError),
 }
 
 impl Inner {
@@ -116,15 +116,16 @@ impl Inner {
         match written {
             Walked::Whole(written) => self.blocks.replace(blocks, written.map(|block| *block)),
             // What can be read of a damaged block goes on answering; merging would lose what cannot.
-            Walked::Damaged => self
-                .unmergeable
-                .lock()
-                .extend(blocks.iter().map(|block| block.id())),
+            Walked::Damaged(error) => {
+                self.blocks.name_damage(error.to_string());
+                let ids = blocks.iter().map(|block| block.id());
+                self.unmergeable.lock().extend(ids);
+            }
         }
         Ok(())
     }
 
-    /// Writes a block of what is walked, as `add` has it. Damage met on the way is named.
+    /// Writes a block of what is walked, as `add` has it.
     pub(super) fn write_walked(
         &self,
         heading: Heading,
@@ -148,10 +149,7 @@ impl Inner {
         });
         match (written, damage) {
             (Ok(written), _) => Ok(Walked::Whole(written.map(Box::new))),
-            (Err(_), Some(error @ ReadError::Damaged { .. })) => {
-                self.blocks.name_damage(error.to_string());
-                Ok(Walked::Damaged)
-            }
+            (Err(_), Some(error @ ReadError::Damaged { .. })) => Ok(Walked::Damaged(error)),
             (Err(error), _) => Err(error),
         }
     }

@@ -208,8 +208,12 @@ impl Inner {
 /// rolled up again from samples, where they are still kept.
 pub(super) fn remove_rollups(rollups: &mut Rollups, start: usize, deleted: TimeRange, resolution_ms: i64) {
     keep_rollups(rollups, start, |end_ms| {
-        let first_ms = end_ms.saturating_sub(resolution_ms).saturating_add(1);
-        let stretch = TimeRange::new(first_ms.min(end_ms), end_ms).unwrap_or(TimeRange::at(end_ms));
-        !stretch.overlaps(&deleted)
+        !stretch_of(end_ms, resolution_ms).overlaps(&deleted)
     });
+}
+
+/// The times that a rollup with this end is about.
+pub(super) fn stretch_of(end_ms: i64, resolution_ms: i64) -> TimeRange {
+    let first_ms = end_ms.saturating_sub(resolution_ms).saturating_add(1);
+    TimeRange::new(first_ms.min(end_ms), end_ms).unwrap_or(TimeRange::at(end_ms))
 }

@@ -11,6 +11,7 @@ use ulid::Ulid;
 
 use super::Inner;
 use super::compact::Walked;
+use super::deletions::{remove_rollups, stretch_of};
 use super::series_walk::SeriesWalk;
 use crate::block::{Added, Block, Heading};
 use crate::error::TsdbError;
@@ -78,7 +79,8 @@ impl Inner {
         let range = span(ends.from_ms().saturating_sub(resolution_ms), ends.to_ms());
         let blocks = self.blocks.overlapping(tenant, range);
         let deletions = self.deletions(now_ms);
-        let mut walk = SeriesWalk::new(blocks.iter().map(|block| &**block), range, &deletions);
+        let mut walk =
+            SeriesWalk::new(blocks.iter().map(|block| &**block), range, &deletions).forgiving(self);
         let mut rollups = Rollups::of(&Statistic::ALL);
         let ids = || of_day.iter().map(|block| block.id());
         let heading = Heading {
@@ -90,7 +92,12 @@ impl Inner {
         let written = self.write_walked(heading, &mut walk, now_ms, |writer, gathered| {
             rollups.clear();
             rollups.roll_up(&gathered.samples, resolution_ms, ends);
-            let histograms = last_of_stretches(&gathered.histograms, resolution_ms, ends);
+            let mut histograms = last_of_stretches(&gathered.histograms, resolution_ms, ends);
+            // Better no rollup than one of a part of its samples.
+            for &damaged in &gathered.damaged {
+                remove_rollups(&mut rollups, 0, damaged, resolution_ms);
+                histograms.retain(|last| !stretch_of(last.at_ms, resolution_ms).overlaps(&damaged));
+            }
             let added = Added {
                 samples: None,
                 histograms: &histograms,
@@ -100,10 +107,9 @@ impl Inner {
         })?;
         match written {
             Walked::Whole(Some(block)) => self.blocks.add(*block),
-            // What can be read of a damaged day goes on being rolled up for whoever asks.
-            Walked::Whole(None) | Walked::Damaged => {
-                self.hollow.lock().extend(ids().map(|id| (id, resolution_ms)));
-            }
+            Walked::Whole(None) => self.hollow.lock().extend(ids().map(|id| (id, resolution_ms))),
+            // A block that cannot tell what it holds was set aside: the next time, the day is rolled up from the others.
+            Walked::Damaged(_) => {}
         }
         Ok(())
     }

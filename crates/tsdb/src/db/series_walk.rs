@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use model::{HistogramSample, Labels, ReadError, Rollups, SampleColumns, Statistic, TimeRange};
 
+use super::Inner;
 use super::deletions::Deletions;
 use crate::block::{Added, Block, Walk, block_order};
 use crate::columns::{remove, settle, settle_histograms, settle_rollups};
@@ -15,6 +16,8 @@ pub(super) struct SeriesWalk<'a> {
     walks: Vec<Walk<'a>>,
     range: TimeRange,
     deletions: &'a Deletions,
+    /// Where damage is named and left out; without it, it ends the walk.
+    forgiving: Option<&'a Inner>,
     gathered: Gathered,
 }
 
@@ -25,6 +28,8 @@ pub(super) struct Gathered {
     pub(super) samples: SampleColumns,
     pub(super) histograms: Vec<HistogramSample>,
     pub(super) rollups: Rollups,
+    /// The times of what is damaged, and missing here.
+    pub(super) damaged: Vec<TimeRange>,
 }
 
 impl Gathered {
@@ -50,13 +55,21 @@ impl<'a> SeriesWalk<'a> {
             walks: blocks.map(Walk::new).collect(),
             range,
             deletions,
+            forgiving: None,
             gathered: Gathered {
                 labels: Labels::default(),
                 samples: SampleColumns::default(),
                 histograms: Vec::new(),
                 rollups: Rollups::of(&Statistic::ALL),
+                damaged: Vec::new(),
             },
         }
+    }
+
+    /// The same, which names what is damaged and goes on without it. Only a damaged index ends the walk: its block is set aside.
+    pub(super) fn forgiving(self, db: &'a Inner) -> Self {
+        let forgiving = Some(db);
+        Self { forgiving, ..self }
     }
 
     /// The next series in the order of blocks; it may have nothing in the range.
@@ -68,8 +81,10 @@ impl<'a> SeriesWalk<'a> {
             samples,
             histograms,
             rollups,
+            damaged,
             ..
         } = &mut self.gathered;
+        damaged.clear();
         samples.clear();
         histograms.clear();
         rollups.clear();
@@ -80,27 +95,34 @@ impl<'a> SeriesWalk<'a> {
             let (block, Some(series)) = (walk.block(), walk.take()) else {
                 continue;
             };
+            let mut take = |range: TimeRange, read: Result<(), ReadError>| {
+                let Some(db) = self.forgiving else { return read };
+                if db.forgive(block, read, false)?.is_none() {
+                    damaged.push(range);
+                }
+                Ok(())
+            };
             let before = (samples.len(), histograms.len(), rollups.len());
             for chunk in series
                 .chunks
                 .iter()
                 .filter(|chunk| chunk.range().overlaps(&self.range))
             {
-                block.read_chunk_once(chunk, samples)?;
+                take(chunk.range(), block.read_chunk_once(chunk, samples))?;
             }
             for chunk in series
                 .histograms
                 .iter()
                 .filter(|chunk| chunk.range.overlaps(&self.range))
             {
-                block.read_histograms(chunk, histograms)?;
+                take(chunk.range, block.read_histograms(chunk, histograms))?;
             }
             for chunk in series
                 .rollups
                 .iter()
                 .filter(|chunk| chunk.range.overlaps(&self.range))
             {
-                block.read_rollups(chunk, rollups)?;
+                take(chunk.range, block.read_rollups(chunk, rollups))?;
             }
             for deleted in self.deletions.of(block, &labels) {
                 remove(samples, before.0, deleted);
@@ -121,6 +143,12 @@ impl<'a> SeriesWalk<'a> {
     fn first_labels(&mut self) -> Result<Option<Labels>, ReadError> {
         let mut first: Option<Labels> = None;
         for walk in &mut self.walks {
+            if let Some(error) = walk.peek().err() {
+                if let Some(db) = self.forgiving {
+                    db.forgive(walk.block(), Err::<(), _>(error.clone()), true)?;
+                }
+                return Err(error);
+            }
             if let Some(series) = walk.peek()?
                 && first
                     .as_ref()
