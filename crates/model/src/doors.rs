@@ -193,7 +193,7 @@ pub trait SelectedSeries: Send + Sync + Debug {
         Ok(())
     }
 
-    /// The files in which damage was met while this series was read, each once: what the damaged parts held of it is missing from what
+    /// The names of the files in which damage was met while this series was read: what the damaged parts held of it is missing from what
     /// was read.
     fn damaged_files(&self) -> Vec<String> {
         Vec::new()

@@ -83,7 +83,7 @@ pub struct MatrixSeries {
     pub histograms: Vec<HistogramSample>,
 }
 
-/// Hints about an answer, each once, sorted. The texts are Prometheus' own (util/annotations).
+/// Hints about an answer, each once, sorted. Texts about the expression are Prometheus' own (util/annotations).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Annotations {
     /// The answer may be wrong: `PromQL warning: …`, or lacks what is damaged: `storage warning: …`.

@@ -41,6 +41,8 @@ pub struct MetricsAnswer {
     pub rows: Vec<MetricsRow>,
     /// Native histograms, which have no place in a column of numbers.
     pub histograms_left_out: u64,
+    /// Why numbers may be wrong or missing.
+    pub warnings: Vec<String>,
 }
 
 /// A series.

@@ -100,6 +100,9 @@ impl TableFunctionImpl for PromqlFunction {
             );
             self.held.notes.lock().insert(note);
         }
+        let warnings = answer.warnings.iter();
+        let warnings = warnings.map(|warning| format!("promql(): {warning}"));
+        self.held.notes.lock().extend(warnings);
         Ok(Arc::new(table(&answer)?))
     }
 }

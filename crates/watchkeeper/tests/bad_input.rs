@@ -317,11 +317,21 @@ async fn an_answer_says_which_damaged_file_it_lacks_samples_of() {
             let name = block.file_name().unwrap().to_str().unwrap();
             says(
                 warning.as_str().unwrap(),
-                &[name, "damaged", "missing from this answer"],
+                &[name, "damaged", "may be missing from this answer"],
             );
         }
     }
+    let name = block.file_name().unwrap().to_str().unwrap();
+    let statement = "SELECT count(*) FROM promql('last_over_time(watts[2h])')";
+    let asked = client().post(format!("{}/api/sql", server.url)).body(statement);
+    let answer: serde_json::Value = asked.send().await.unwrap().json().await.unwrap();
+    says(&answer["notes"].to_string(), &["promql(): ", name, "damaged"]);
     assert!(server.stop());
+
+    let export = ["export", "openmetrics", "--data-dir", "data", "--out", "out.txt"];
+    let (ended_well, printed) = run(folder.path(), &export);
+    assert!(ended_well, "{printed}");
+    says(&printed, &["1 samples of", "may lack samples: ", name]);
 }
 
 /// The log segment of the series store that was written last.

@@ -5,6 +5,7 @@
 mod support;
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::Value;
 use stdx::{Clock, SystemClock};
@@ -67,6 +68,7 @@ async fn old_samples_are_rolled_up_deleted_and_copied() {
         format!("/api/v1/admin/tsdb/delete_series?match[]=power_watts{room}&start={from_s}&end={to_s}");
     assert_eq!(server.post(&delete).await, (204, String::new()));
     let all = (start_s, start_s + 4 * DAY);
+    let of_other = "count_over_time(power_watts{room=%22b%22}[4d])";
     for _ in 0..2 {
         let (minutes, _) = ask(
             &server,
@@ -82,12 +84,7 @@ async fn old_samples_are_rolled_up_deleted_and_copied() {
         )
         .await;
         assert_eq!((hours.len(), tier.as_str()), (0, "1h"));
-        let (others, _) = ask(
-            &server,
-            "count_over_time(power_watts{room=%22b%22}[4d])",
-            (all.1, all.1),
-        )
-        .await;
+        let (others, _) = ask(&server, of_other, (all.1, all.1)).await;
         assert_eq!(others, [4.0 * 24.0 * 60.0 - 1.0]);
         assert_eq!(server.post("/api/v1/admin/tsdb/clean_tombstones").await.0, 204);
     }
@@ -102,13 +99,28 @@ async fn old_samples_are_rolled_up_deleted_and_copied() {
     let other = tempfile::tempdir().unwrap();
     std::fs::rename(&copy, other.path().join("data")).unwrap();
     let server = Server::start(other.path(), CONFIG);
-    let (others, _) = ask(
-        &server,
-        "count_over_time(power_watts{room=%22b%22}[4d])",
-        (all.1, all.1),
-    )
-    .await;
+    let (others, _) = ask(&server, of_other, (all.1, all.1)).await;
     assert_eq!(others, [4.0 * 24.0 * 60.0 - 1.0]);
+    assert!(server.stop());
+    what_a_tier_lacks_is_told(other.path(), range).await;
+}
+
+async fn what_a_tier_lacks_is_told(folder: &Path, (from_s, to_s): (i64, i64)) {
+    for entry in std::fs::read_dir(folder.join("data/series/blocks")).unwrap() {
+        let block = entry.unwrap().path();
+        let mut bytes = std::fs::read(&block).unwrap();
+        // The first chunk lies behind the header of 16 bytes.
+        bytes[18] ^= 1;
+        std::fs::write(&block, bytes).unwrap();
+    }
+    let server = Server::start(folder, CONFIG);
+    let of_hours =
+        format!("query=count_over_time(power_watts[1h])&start={from_s}&end={to_s}&step=1h&stats=all");
+    let answer = server.get(&format!("/api/v1/query_range?{of_hours}")).await;
+    assert_eq!(answer["data"]["stats"]["tier"], "1h");
+    let warnings = answer["warnings"].as_array().unwrap();
+    let told = |warning: &Value| warning.as_str().unwrap().contains("is damaged");
+    assert!(!warnings.is_empty() && warnings.iter().all(told), "{warnings:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! What a query holds, has read and has to tell, counted by all threads that work on it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
@@ -22,6 +23,8 @@ pub(super) struct Account {
     samples_read: AtomicU64,
     resolution_ms_max: AtomicI64,
     pub(super) annotations: Mutex<Annotations>,
+    /// Names of files that lost something of what was read, which is no part's of the expression.
+    pub(super) damaged_files: Mutex<BTreeSet<String>>,
 }
 
 impl Account {
@@ -32,6 +35,18 @@ impl Account {
             samples_held_max: self.held_max.load(Ordering::Relaxed) as u64,
             resolution_ms_max: self.resolution_ms_max.load(Ordering::Relaxed),
         }
+    }
+
+    /// What is to be told with the answer.
+    pub(super) fn told(self) -> Annotations {
+        let mut annotations = self.annotations.into_inner();
+        let lost = self.damaged_files.into_inner().into_iter().map(|file| {
+            format!(
+                "storage warning: a part of {file} is damaged, its samples may be missing from this answer"
+            )
+        });
+        annotations.warnings.extend(lost);
+        annotations
     }
 
     pub(super) fn note_selected(&self, series: usize) {

@@ -28,8 +28,8 @@ impl Evaluator<'_> {
         series
             .read_histograms(range, histograms)
             .map_err(EvalError::Storage)?;
-        self.tell_damage(&**series);
         let Some(first_ms) = histograms.first().map(|sample| sample.at_ms) else {
+            self.tell_damage(&**series);
             return Ok(());
         };
         // What the first one says of resets is about the one before.
@@ -47,6 +47,7 @@ impl Evaluator<'_> {
                 .read(span(last.at_ms, until_ms), &mut between)
                 .map_err(EvalError::Storage)?;
         }
+        self.tell_damage(&**series);
         let read = histograms.iter().chain(&earlier);
         let read: usize = read.map(|sample| weight(&sample.value)).sum();
         // Their chunks were counted with the numbers'.

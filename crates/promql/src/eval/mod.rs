@@ -141,7 +141,7 @@ impl<'a> Evaluator<'a> {
             value,
             explained: self.explained(plan),
             statistics: self.account.statistics(),
-            annotations: self.account.annotations.into_inner(),
+            annotations: self.account.told(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Annotations with the place in the expression that they speak of. The texts are Prometheus' own (util/annotations).
+//! Annotations with the place in the expression that they speak of, in Prometheus' own texts (util/annotations), and what storage lost.
 
 use model::SelectedSeries;
 
@@ -192,11 +192,9 @@ impl Evaluator<'_> {
 
     /// Notes which files lost something of a series that was read.
     pub(super) fn tell_damage(&self, series: &dyn SelectedSeries) {
-        for file in series.damaged_files() {
-            let text = format!(
-                "storage warning: a part of {file} is damaged, its samples are missing from this answer"
-            );
-            self.account.annotations.lock().warnings.insert(text);
+        let files = series.damaged_files();
+        if !files.is_empty() {
+            self.account.damaged_files.lock().extend(files);
         }
     }
 

@@ -33,17 +33,17 @@ impl Found {
     }
 
     /// What was read of a part; damage is named, remembered, and costs that part.
-    pub(super) fn forgive<T>(&self, db: &Inner, read: Result<T, ReadError>) -> Result<(), ReadError> {
+    pub(super) fn forgive(&self, db: &Inner, read: Result<(), ReadError>) -> Result<(), ReadError> {
         if db.forgive(&self.block, read, false)?.is_none() {
             self.is_damaged.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// The file, where a part that was read is damaged.
+    /// The file's name, where a part that was read is damaged.
     pub(super) fn damaged_file(&self) -> Option<String> {
-        let file = || self.block.path().display().to_string();
-        self.is_damaged.load(Ordering::Relaxed).then(file)
+        let path = self.is_damaged.load(Ordering::Relaxed).then(|| self.block.path());
+        Some(path?.file_name()?.display().to_string())
     }
 }
 

@@ -107,7 +107,8 @@ impl Metrics for Promql {
             Some(step_ms) => promql::range(&expr, &*self.series, from_ms, to_ms, step_ms, &options),
         };
         let answer = answer.map_err(|error| error.to_string())?;
-        rows(answer.value)
+        let warnings = answer.annotations.warnings.into_iter().collect();
+        rows(answer.value).map(|rows| MetricsAnswer { warnings, ..rows })
     }
 }
 

@@ -57,6 +57,7 @@ fn text_offline(args: &ExportArgs, wanted: &Wanted, data_dir: &Path, now_ms: i64
     writer.finish(&mut text);
     target.write(text.as_bytes())?;
     drop(progress);
+    let damage = db.damage();
     db.close();
     target.finish()?;
     Ok(format!(
@@ -71,7 +72,7 @@ fn text_offline(args: &ExportArgs, wanted: &Wanted, data_dir: &Path, now_ms: i64
             writer.histograms_left_out,
             "native histograms, which its text form does not have"
         ),
-    ))
+    ) + &lacking(&damage))
 }
 
 async fn text_online(args: &ExportArgs, wanted: &Wanted) -> anyhow::Result<String> {
@@ -115,8 +116,9 @@ fn parquet_offline(
         Ok::<(), anyhow::Error>(())
     })?;
     drop(progress);
+    let damage = db.damage();
     db.close();
-    finish(file)
+    Ok(finish(file)? + &lacking(&damage))
 }
 
 async fn parquet_online(args: &ExportArgs, wanted: &Wanted) -> anyhow::Result<String> {
@@ -165,6 +167,14 @@ pub(super) fn left_out(count: u64, what: &str) -> String {
     } else {
         format!(", left out {count} {what}")
     }
+}
+
+/// The part of the closing line that says what could not be read.
+fn lacking(damage: &[String]) -> String {
+    let lost = damage
+        .iter()
+        .map(|damage| format!("\nmay lack samples: {damage}"));
+    lost.collect()
 }
 
 /// The file that is written, under a temporary name until it is whole; or standard output.
