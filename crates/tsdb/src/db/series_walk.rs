@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use model::{HistogramSample, Labels, ReadError, Rollups, SampleColumns, Statistic, TimeRange};
 
 use super::Inner;
-use super::deletions::Deletions;
+use super::deletions::{Deletions, remove_rollups};
 use crate::block::{Added, Block, Walk, block_order};
 use crate::columns::{remove, settle, settle_histograms, settle_rollups};
 
@@ -130,7 +130,7 @@ impl<'a> SeriesWalk<'a> {
                 histograms.retain(|sample| {
                     place.next().is_some_and(|place| place < before.1) || !deleted.contains(sample.at_ms)
                 });
-                super::deletions::remove_rollups(rollups, before.2, deleted, block.resolution_ms());
+                remove_rollups(rollups, before.2, deleted, block.resolution_ms());
             }
         }
         settle(samples, 0, self.range);
@@ -143,13 +143,16 @@ impl<'a> SeriesWalk<'a> {
     fn first_labels(&mut self) -> Result<Option<Labels>, ReadError> {
         let mut first: Option<Labels> = None;
         for walk in &mut self.walks {
-            if let Some(error) = walk.peek().err() {
-                if let Some(db) = self.forgiving {
-                    db.forgive(walk.block(), Err::<(), _>(error.clone()), true)?;
+            let peeked = match walk.peek() {
+                Ok(peeked) => peeked,
+                Err(error) => {
+                    if let Some(db) = self.forgiving {
+                        db.forgive(walk.block(), Err::<(), _>(error.clone()), true)?;
+                    }
+                    return Err(error);
                 }
-                return Err(error);
-            }
-            if let Some(series) = walk.peek()?
+            };
+            if let Some(series) = peeked
                 && first
                     .as_ref()
                     .is_none_or(|first| block_order(&series.labels, first) == Ordering::Less)
