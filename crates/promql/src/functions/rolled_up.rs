@@ -63,33 +63,40 @@ impl<'a> RollupWindow<'a> {
         Some(self.total(Count)).filter(|count| *count > 0.0)
     }
 
+    /// The last sample of a stretch and the end of the stretch, unless the series ended in it.
+    fn point(&self, place: usize) -> Option<(i64, f64)> {
+        let last = *self.rollups.column(Last).get(place)?;
+        let at_ms = *self.rollups.at_ms.get(place)?;
+        (!is_stale(last)).then_some((at_ms, last))
+    }
+
     /// The change from the last sample before the window to the last one in it, stretched to the whole window where samples
     /// reach close to its ends (prometheus/promql, `extrapolatedRate`).
     fn change(&self, is_counter: bool) -> Option<f64> {
-        let point = |place: usize| {
-            let last = *self.rollups.column(Last).get(place)?;
-            let at_ms = *self.rollups.at_ms.get(place)?;
-            (!is_stale(last)).then_some((at_ms, last))
-        };
         let before = self
             .places
             .start
             .checked_sub(1)
-            .and_then(point)
+            .and_then(|place| self.point(place))
             .filter(|(at_ms, _)| self.start_ms - at_ms < self.resolution_ms);
-        let mut points = before.into_iter().chain(self.places.clone().filter_map(point));
-        let first = points.next()?;
-        let (mut change, mut last) = (0.0, first);
-        for now in points {
-            change += now.1 - last.1;
-            last = now;
+        let (mut first, mut last) = (before, before);
+        let (mut change, mut lost) = (0.0, 0.0);
+        for place in self.places.clone() {
+            lost += self.rollups.column(Lost).get(place).unwrap_or(&0.0);
+            let Some(now) = self.point(place) else {
+                continue;
+            };
+            change += match last {
+                Some((_, before)) if is_counter => gained(before, now.1, lost),
+                Some((_, before)) => now.1 - before,
+                None => 0.0,
+            };
+            first = first.or(Some(now));
+            (last, lost) = (Some(now), 0.0);
         }
+        let (first, last) = (first?, last?);
         if last.0 == first.0 {
             return None;
-        }
-        if is_counter {
-            let skipped = usize::from(before.is_none());
-            change += self.column(Lost).iter().skip(skipped).sum::<f64>();
         }
         let sampled = (last.0 - first.0) as f64;
         let near = 1.1 * self.resolution_ms as f64;
@@ -112,6 +119,16 @@ impl<'a> RollupWindow<'a> {
             .reduce(|best, value| if better(value, best) { value } else { best });
         // Of samples that are no numbers, none is.
         best.or_else(|| self.count().map(|_| f64::NAN))
+    }
+}
+
+/// What a counter gained from one rollup to another, with what it lost by starting again. It falls by no more than it lost:
+/// otherwise it started again where a rollup is missing between the two, or between two days that were rolled up apart.
+fn gained(before: f64, now: f64, lost: f64) -> f64 {
+    if now + lost < before {
+        now + lost
+    } else {
+        now - before + lost
     }
 }
 
@@ -210,6 +227,51 @@ mod tests {
         assert_eq!(of("increase", 1..10), Some(180.0 + 350.0));
         assert_eq!(of("rate", 1..3), Some(1.0));
         assert_eq!(of("delta", 1..3), Some(120.0));
+    }
+
+    #[test]
+    fn a_counter_whose_start_is_in_no_rollup_still_goes_up() {
+        let mut samples = SampleColumns::default();
+        for (minute, value) in [(1, 1000.0), (2, 1060.0), (4, 20.0), (5, 80.0)] {
+            samples.push(minute * 60_000, value);
+        }
+        // Each day is rolled up without the one before.
+        let mut rollups = Rollups::of(&Statistic::ALL);
+        let days = [(0, 120_000), (180_000, 300_000)].map(|(from, to)| TimeRange::new(from, to).unwrap());
+        for day in days {
+            let mut of_day = SampleColumns::default();
+            let within = samples.iter().filter(|sample| day.contains(sample.at_ms));
+            within.for_each(|sample| of_day.push(sample.at_ms, sample.value));
+            rollups.roll_up(&of_day, 60_000, day);
+        }
+        assert_eq!(rollups.column(Lost), [0.0; 4]);
+        let window = RollupWindow::new(&rollups, 1..4, (60_000, 300_000), 60_000).unwrap();
+        assert_eq!(window.change(true), Some(60.0 + 20.0 + 60.0));
+        assert_eq!(window.change(false), Some(80.0 - 1000.0));
+    }
+
+    #[test]
+    fn what_was_lost_counts_where_the_counter_is_known_before_and_after() {
+        let mut samples = SampleColumns::default();
+        let stale = model::STALE_NAN;
+        for (second, value) in [
+            (70, 500.0),
+            (80, stale),
+            (130, 3.0),
+            (140, stale),
+            (190, 5.0),
+            (250, 10.0),
+            (310, 2.0),
+            (320, stale),
+        ] {
+            samples.push(second * 1000, value);
+        }
+        let mut rollups = Rollups::of(&Statistic::ALL);
+        rollups.roll_up(&samples, 60_000, TimeRange::ALL);
+        assert_eq!(rollups.column(Lost), [0.0, 500.0, 0.0, 0.0, 10.0]);
+        let window = RollupWindow::new(&rollups, 0..5, (60_000, 360_000), 60_000).unwrap();
+        // From 5 to 10 within a minute; half a stretch more before it, and the one after it.
+        assert_eq!(window.change(true), Some(5.0 * (60.0 + 30.0 + 60.0) / 60.0));
     }
 
     #[test]
