@@ -6,7 +6,7 @@
 //! Invariants: what Prometheus refuses is refused, with the place (`config::tests`); secrets never print
 //! (`config::tests::secrets_do_not_print`).
 //! Not here: reading files of targets (`scrape::file_sd`), the other sections of the file (the roof).
-//! Start at: [`validate`].
+//! Start at: [`validate()`].
 
 pub mod alertmanagers;
 mod cluster;
@@ -266,7 +266,7 @@ http_section! {
 }
 
 impl Checked for ScrapeConfig {
-    /// None alone: a job is judged with the global section, by [`validate`].
+    /// None alone: a job is judged with the global section, by [`validate()`].
     fn faults(&self) -> Vec<String> {
         Vec::new()
     }

@@ -1,6 +1,6 @@
 //! A column of words: gathered word by word in the narrowest form that holds all of them.
 //!
-//! In: words.  Out: [`Gathered`], for a segment to write.
+//! In: words.  Out: rows and a [`Form`], for a segment to write.
 //! Owns: nothing.
 //! Invariants: every word reads back byte by byte, whatever came before it (`tests::words_read_back`).
 //! Not here: how forms lie on disk (`encode`, `decode`).

@@ -78,7 +78,7 @@ pub(crate) struct Inner {
     checkpoint: RwLock<Checkpoint>,
     /// Whether the checkpoint in memory says more than the one on disk.
     checkpoint_stale: AtomicBool,
-    /// The last flush of [`Tsdb::maintain`]: the samples before when, and at what time.
+    /// The last flush of [`Db::maintain`]: the samples before when, and at what time.
     last_flush: Mutex<Option<(i64, i64)>>,
     /// When a flush failed last.
     flush_failed_ms: AtomicI64,

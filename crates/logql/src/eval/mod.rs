@@ -7,7 +7,7 @@
 //! (`tests/range_equals_instants.rs`); deadline, cancel flag and memory are looked at in every loop over lines
 //! (`tests/limits.rs`).
 //! Not here: the language's text, see `parser`; what a line goes through, see `pipeline`.
-//! Start at: [`instant`], [`range`] and [`lines`].
+//! Start at: [`instant`], [`range`] and [`lines()`].
 
 mod aggregate;
 mod binary;
@@ -42,7 +42,7 @@ use lines::Asked;
 const VARIANT: &str = "__variant__";
 
 /// The value of `expr` at `at_ns` (nanoseconds since the Unix epoch). Lines have no value at one time, ask for them with
-/// [`lines`].
+/// [`lines()`].
 pub fn instant(expr: &Expr, store: &dyn LogRead, at_ns: i64, options: &Options) -> Result<Answer, EvalError> {
     let grid = Grid::instant(at_ns)?;
     let mut evaluator = Evaluator::new(store, options, at_ns, true);

@@ -1,6 +1,6 @@
 //! Evaluates a plan over the steps of a query: selectors once, each series decoded once, results in columns.
 //!
-//! In: a [`Plan`](crate::plan::Plan) and a `SeriesRead`.  Out: an [`Answer`].
+//! In: a [`Plan`] and a `SeriesRead`.  Out: an [`Answer`].
 //! Owns: nothing that outlives a query.
 //! Invariants: the value at a step of a range query is that of an instant query at the step's time
 //! (`tests/range_equals_instants.rs`); deadline, cancel flag and sample limit are looked at in every loop over series
