@@ -274,6 +274,39 @@ fn damage_met_while_a_day_is_rolled_up_costs_what_is_damaged() {
 }
 
 #[test]
+fn a_counter_that_starts_again_after_a_night_is_known_by_its_end_of_the_day_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let end = DAY0 + 4 * DAY;
+    let mut counted = SampleColumns::default();
+    let mut push = |from: i64, to: i64, gain: f64| {
+        for (number, at_ms) in (from..to).step_by(MINUTE as usize).enumerate() {
+            counted.push(at_ms, gain * number as f64);
+        }
+    };
+    // Each morning it counts faster: after an hour it is beyond where it ended the day before.
+    for (day, gain) in [1.0, 100.0, 10_000.0].into_iter().enumerate() {
+        let midnight = DAY0 + day as i64 * DAY;
+        push(midnight + 8 * HOUR, midnight + 16 * HOUR, gain);
+    }
+    {
+        let db = open(dir.path(), days(7), DAY0);
+        put(&db, "counter", "a", &counted, end);
+        db.maintain(end + 2 * DAY).unwrap();
+    }
+    let db = open(dir.path(), days(7), end + 2 * DAY);
+    let range = TimeRange::new(DAY0, end).unwrap();
+    let mut expected = Rollups::of(&Statistic::ALL);
+    for resolution_ms in [MINUTE, HOUR] {
+        expected.clear();
+        expected.roll_up(&counted, resolution_ms, range);
+        assert!(expected.column(Statistic::Lost).contains(&479.0));
+        let before = bytes_read(&db, "raw");
+        assert!(read(&db, "counter", range, resolution_ms) == expected);
+        assert_eq!(bytes_read(&db, "raw"), before, "out of the tier alone");
+    }
+}
+
+#[test]
 fn what_is_not_rolled_up_yet_is_rolled_up_for_whoever_asks() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(dir.path(), days(7), DAY0);

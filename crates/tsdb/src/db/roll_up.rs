@@ -75,12 +75,13 @@ impl Inner {
         now_ms: i64,
     ) -> Result<(), TsdbError> {
         let ends = ends_of(day);
-        // The stretch before tells whether a counter started again with the first sample.
-        let range = span(ends.from_ms().saturating_sub(resolution_ms), ends.to_ms());
+        // The last sample of the day before tells whether a counter started again with the first one.
+        let range = span(ends.from_ms().saturating_sub(DAY_MS), ends.to_ms());
         let blocks = self.blocks.overlapping(tenant, range);
         let deletions = self.deletions(now_ms);
-        let mut walk =
-            SeriesWalk::new(blocks.iter().map(|block| &**block), range, &deletions).forgiving(self);
+        let mut walk = SeriesWalk::new(blocks.iter().map(|block| &**block), range, &deletions)
+            .leading_to(ends.from_ms())
+            .forgiving(self);
         let mut rollups = Rollups::of(&Statistic::ALL);
         let ids = || of_day.iter().map(|block| block.id());
         let heading = Heading {

@@ -6,7 +6,7 @@ use model::{HistogramSample, Labels, ReadError, Rollups, SampleColumns, Statisti
 
 use super::Inner;
 use super::deletions::{Deletions, remove_rollups};
-use crate::block::{Added, Block, Walk, block_order};
+use crate::block::{Added, Block, ChunkMeta, Walk, block_order};
 use crate::columns::{remove, settle, settle_histograms, settle_rollups};
 
 /// Blocks walked together in the order of their series.
@@ -15,6 +15,8 @@ pub(super) struct SeriesWalk<'a> {
     /// Where two say different things of one time, the earlier one here is believed.
     walks: Vec<Walk<'a>>,
     range: TimeRange,
+    /// Of chunks that begin before this time, the last one of each block is read.
+    led_to_ms: i64,
     deletions: &'a Deletions,
     /// Where damage is named and left out; without it, it ends the walk.
     forgiving: Option<&'a Inner>,
@@ -54,6 +56,7 @@ impl<'a> SeriesWalk<'a> {
         Self {
             walks: blocks.map(Walk::new).collect(),
             range,
+            led_to_ms: i64::MIN,
             deletions,
             forgiving: None,
             gathered: Gathered {
@@ -70,6 +73,12 @@ impl<'a> SeriesWalk<'a> {
     pub(super) fn forgiving(self, db: &'a Inner) -> Self {
         let forgiving = Some(db);
         Self { forgiving, ..self }
+    }
+
+    /// The same, which reads of what was measured before `at_ms` only what came last, in whole chunks.
+    pub(super) fn leading_to(self, at_ms: i64) -> Self {
+        let led_to_ms = at_ms;
+        Self { led_to_ms, ..self }
     }
 
     /// The next series in the order of blocks; it may have nothing in the range.
@@ -103,18 +112,12 @@ impl<'a> SeriesWalk<'a> {
                 Ok(())
             };
             let before = (samples.len(), histograms.len(), rollups.len());
-            for chunk in series
-                .chunks
-                .iter()
-                .filter(|chunk| chunk.range().overlaps(&self.range))
-            {
+            let chunks = since_last_before(&series.chunks, self.led_to_ms, ChunkMeta::range);
+            for chunk in chunks.filter(|chunk| chunk.range().overlaps(&self.range)) {
                 take(chunk.range(), block.read_chunk_once(chunk, samples))?;
             }
-            for chunk in series
-                .histograms
-                .iter()
-                .filter(|chunk| chunk.range.overlaps(&self.range))
-            {
+            let chunks = since_last_before(&series.histograms, self.led_to_ms, |chunk| chunk.range);
+            for chunk in chunks.filter(|chunk| chunk.range.overlaps(&self.range)) {
                 take(chunk.range, block.read_histograms(chunk, histograms))?;
             }
             for chunk in series
@@ -162,4 +165,14 @@ impl<'a> SeriesWalk<'a> {
         }
         Ok(first)
     }
+}
+
+/// Chunks in the order of time, from the last one on that begins before `at_ms`; all where none does.
+fn since_last_before<T>(
+    chunks: &[T],
+    at_ms: i64,
+    range: impl Fn(&T) -> TimeRange,
+) -> impl Iterator<Item = &T> {
+    let last_before = chunks.iter().rposition(|chunk| range(chunk).from_ms() < at_ms);
+    chunks.iter().skip(last_before.unwrap_or_default())
 }
