@@ -86,7 +86,7 @@ pub struct MatrixSeries {
 /// Hints about an answer, each once, sorted. Texts about the expression are Prometheus' own (util/annotations).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Annotations {
-    /// The answer may be wrong: `PromQL warning: …`, or lacks what is damaged: `storage warning: …`.
+    /// The answer may be wrong: `PromQL warning: …`, or may lack what is damaged: `storage warning: …`.
     pub warnings: BTreeSet<String>,
     /// The question may be wrong: `PromQL info: …`.
     pub infos: BTreeSet<String>,

@@ -69,7 +69,7 @@ pub(crate) struct Inner {
     exemplars: Exemplars,
     /// Damaged blocks, which are not merged with others.
     unmergeable: Mutex<BTreeSet<Ulid>>,
-    /// Blocks of which a tier, by its resolution, has nothing to hold.
+    /// Blocks of which a tier, by its resolution, has nothing to hold, or all that it would hold is damaged.
     hollow: Mutex<BTreeSet<(Ulid, i64)>>,
     clean: Mutex<Clean>,
     segments: Mutex<Segments>,
